@@ -1,0 +1,25 @@
+package chat
+
+import "github.com/parley-chat/parley/internal/fault"
+
+// Errors a caller may branch on with errors.Is. Codes are in docs/errors.md.
+var (
+	// ErrNotJoined is returned for sending to or leaving a room one is not in.
+	ErrNotJoined = fault.New("P4001", fault.User, "you are not in that room", "join it first (parley join ROOM)")
+	// ErrRoomName says why a text cannot name a room.
+	ErrRoomName = fault.New("P4002", fault.User, "that is not a room name", "use 1 to 64 characters, none of @ # - / first")
+	// ErrTooLong is returned for content over 64 KiB.
+	ErrTooLong = fault.New("P4003", fault.User, "the message is too long", "keep its content under 64 KiB")
+	// ErrClosed is returned once the Messenger is closing.
+	ErrClosed = fault.New("P4004", fault.Environment, "the messenger is closed", "open it again")
+	// ErrNoMessage is returned for an id that is not in the store.
+	ErrNoMessage = fault.New("P4005", fault.User, "there is no message with that id here", "check the id")
+	// ErrNick says why a text cannot be a nick.
+	ErrNick = fault.New("P4006", fault.User, "that is not a usable nick", "use 1 to 64 printable characters")
+	// ErrNoRoom is returned for a room that this node has never joined.
+	ErrNoRoom = fault.New("P4007", fault.User, "this node was never in that room", "join it first (parley join ROOM)")
+	// ErrContent is returned for content that cannot be sent, such as empty text.
+	ErrContent = fault.New("P4008", fault.User, "the message has no content", "give it text or data")
+	// ErrRooms is returned when the bound on joined rooms is reached.
+	ErrRooms = fault.New("P4009", fault.User, "too many rooms are joined", "leave one first (parley leave ROOM)")
+)

@@ -1,0 +1,51 @@
+package chat
+
+import "github.com/libp2p/go-libp2p/core/peer"
+
+// Update is one piece of news. The kinds are MessageAdded, StateChanged,
+// MemberChanged, PeerChanged, RoomsChanged and Lagged.
+type Update interface{ update() }
+
+// MessageAdded says that a message (of kind message, or of a kind that needs a
+// newer Parley) is in the store. They come in order of arrival, each at least
+// once; after an unclean end of the program one may come twice, with one ID.
+type MessageAdded struct{ Message Message }
+
+// StateChanged says that the State of an own message changed: every own
+// message of the room up to Seq that is not yet shown as held by Peer now is.
+type StateChanged struct {
+	Room  string
+	ID    ID     // the newest message it is true of
+	Seq   uint64 // its Seq
+	State string // its State now
+}
+
+// MemberChanged says that someone joined, left, changed nick, or that a
+// member appeared or went.
+type MemberChanged struct {
+	Room   string
+	Member Member
+	Left   bool
+}
+
+// PeerChanged says that a peer of the network appeared, went or changed nick.
+type PeerChanged struct {
+	Peer   peer.ID
+	Nick   string
+	Online bool
+}
+
+// RoomsChanged says that Rooms would answer differently: call it again.
+type RoomsChanged struct{}
+
+// Lagged says that the reader was too slow for changes that are not stored
+// (of states, members, peers, rooms): read those anew. No message is lost by
+// it: they go on after Cursor.
+type Lagged struct{ Cursor uint64 }
+
+func (MessageAdded) update()  {}
+func (StateChanged) update()  {}
+func (MemberChanged) update() {}
+func (PeerChanged) update()   {}
+func (RoomsChanged) update()  {}
+func (Lagged) update()        {}

@@ -1,0 +1,84 @@
+// Package wire has what Parley's own stream protocols share: length-prefixed
+// frames with a limit, the names of protocols and topics, which carry the
+// network's tag, and the two ways of writing an author: raw key and peer ID.
+//
+// A frame is an unsigned varint, the number of bytes that follow, and those
+// bytes. Functions of this package keep no state.
+package wire
+
+import (
+	"bufio"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/libp2p/go-libp2p/core/protocol"
+)
+
+// ErrFrameSize is returned for a frame that announces more than the limit.
+var ErrFrameSize = errors.New("frame over the limit")
+
+// FetchProtocol is the protocol that serves events by id.
+func FetchProtocol(tag string) protocol.ID {
+	return protocol.ID("/parley/" + tag + "/fetch/1.0.0")
+}
+
+// SignalProtocol is the protocol that hands one signal to a peer.
+func SignalProtocol(tag string) protocol.ID {
+	return protocol.ID("/parley/" + tag + "/signal/1.0.0")
+}
+
+// LogTopic is the gossip topic of a log.
+func LogTopic(tag string, log [32]byte) string {
+	return "/parley/" + tag + "/" + hex.EncodeToString(log[:])
+}
+
+// PresenceTopic is the gossip topic of presence signals.
+func PresenceTopic(tag string) string { return "/parley/" + tag + "/presence" }
+
+// AppendFrame appends b as a frame to dst.
+func AppendFrame(dst, b []byte) []byte {
+	dst = binary.AppendUvarint(dst, uint64(len(b)))
+	return append(dst, b...)
+}
+
+// WriteFrame writes b as a frame with one Write.
+func WriteFrame(w io.Writer, b []byte) error {
+	_, err := w.Write(AppendFrame(make([]byte, 0, len(b)+binary.MaxVarintLen32), b))
+	return err
+}
+
+// ReadFrame reads one frame of at most limit bytes into a new slice, which is
+// allocated only as far as bytes come in once it is over 64 KiB. At a clean
+// end before the frame it returns io.EOF, within it io.ErrUnexpectedEOF.
+func ReadFrame(r *bufio.Reader, limit int) ([]byte, error) {
+	n, err := binary.ReadUvarint(r)
+	if err != nil {
+		return nil, err
+	}
+	if n > uint64(limit) {
+		return nil, fmt.Errorf("%w: %d bytes, at most %d", ErrFrameSize, n, limit)
+	}
+	const trusted = 64 << 10
+	b := make([]byte, min(int(n), trusted))
+	for have := 0; ; {
+		m, err := io.ReadFull(r, b[have:])
+		have += m
+		if err != nil {
+			return nil, unexpected(err)
+		}
+		if have == int(n) {
+			return b, nil
+		}
+		b = append(b, make([]byte, min(int(n)-have, have))...)
+	}
+}
+
+func unexpected(err error) error {
+	if errors.Is(err, io.EOF) {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}

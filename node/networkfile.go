@@ -1,0 +1,318 @@
+package node
+
+import (
+	"bytes"
+	"cmp"
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"path/filepath"
+	"slices"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+	ma "github.com/multiformats/go-multiaddr"
+)
+
+// Epoch is a secret of a closed network and its number, from 1.
+type Epoch struct {
+	Number uint64
+	Secret [32]byte
+}
+
+// NetworkFile is what a data directory remembers of its network, in
+// DIR/network.json. It is a value: methods that change something return
+// another one.
+type NetworkFile struct {
+	Network
+	// Epochs are the secrets known here, by rising number, at most 16. Empty
+	// in open and certified networks.
+	Epochs []Epoch
+	// Record is the network's record as the root signed it; empty where there
+	// is none or a joiner does not have it yet.
+	Record []byte
+}
+
+// LogValue keeps the secrets out of logs.
+func (f *NetworkFile) LogValue() slog.Value { return slog.StringValue(f.Name + " " + f.Tag) }
+
+// Epoch returns the newest epoch; zero where there is no secret.
+func (f *NetworkFile) Epoch() Epoch {
+	if len(f.Epochs) == 0 {
+		return Epoch{}
+	}
+	return f.Epochs[len(f.Epochs)-1]
+}
+
+// HelloKey returns the HMAC key of hello for an epoch. Open networks have one,
+// which proves nothing but the network's name, under epoch 0.
+func (f *NetworkFile) HelloKey(epoch uint64) (key [32]byte, ok bool) {
+	if f.Mode == ModeOpen {
+		return openHelloKey(f.ID), epoch == 0
+	}
+	for _, e := range f.Epochs {
+		if e.Number == epoch {
+			return e.Secret, true
+		}
+	}
+	return key, false
+}
+
+// Invite returns an invite to the network. addr is a peer with one address to
+// begin with, or nil.
+func (f *NetworkFile) Invite(addr *peer.AddrInfo) Invite {
+	e := f.Epoch()
+	v := Invite{Network: f.ID, Mode: f.Mode, Epoch: e.Number, Secret: e.Secret}
+	if addr != nil && len(addr.Addrs) > 0 {
+		v.Addr = &peer.AddrInfo{ID: addr.ID, Addrs: []ma.Multiaddr{addr.Addrs[0]}}
+		if v.addrBytes() == nil {
+			v.Addr = nil
+		}
+	}
+	return v
+}
+
+// WithRecord returns the file with a newer record that a peer served. changed
+// is false, and the file the same, when the record is not newer than the one
+// known. The error is ErrNetworkRecord; networks without a root have none.
+func (f *NetworkFile) WithRecord(signed []byte) (file *NetworkFile, changed bool, err error) {
+	if !f.Mode.hasRoot() {
+		return f, false, ErrNetworkRecord.Withf("a network record in a network of mode %v", f.Mode)
+	}
+	r, err := VerifyNetworkRecord(signed, f.ID)
+	if err != nil {
+		return f, false, err
+	}
+	if len(f.Record) > 0 {
+		if old, err := VerifyNetworkRecord(f.Record, f.ID); err == nil && old.Sequence >= r.Sequence {
+			return f, false, nil
+		}
+	}
+	g := *f
+	g.Name, g.Mode, g.Record = r.Name, r.Mode, bytes.Clone(signed)
+	g.Epochs = acceptedEpochs(f.Epochs, r.Epochs)
+	return &g, true, nil
+}
+
+// acceptedEpochs leaves out the secrets that the record no longer accepts. One
+// newer than all it names came by an invite ahead of its record, and stays. If
+// nothing would be left, all stay: a node whose secret is outdated needs a new
+// invite, and says so by its failing hello.
+func acceptedEpochs(known []Epoch, accepted []uint64) []Epoch {
+	var left []Epoch
+	for _, e := range known {
+		if len(accepted) == 0 || slices.Contains(accepted, e.Number) || e.Number > accepted[len(accepted)-1] {
+			left = append(left, e)
+		}
+	}
+	if len(left) == 0 {
+		return known
+	}
+	return left
+}
+
+// withEpoch returns the file with one more secret.
+func (f *NetworkFile) withEpoch(e Epoch) (*NetworkFile, error) {
+	if known, ok := f.HelloKey(e.Number); ok {
+		if known != e.Secret {
+			return f, ErrInvite.Withf("the invite's secret is not the one this directory knows for epoch %d", e.Number)
+		}
+		return f, nil
+	}
+	g := *f
+	g.Epochs = append(slices.Clone(f.Epochs), e)
+	slices.SortFunc(g.Epochs, func(a, b Epoch) int { return cmp.Compare(a.Number, b.Number) })
+	if len(g.Epochs) > maxEpochs {
+		g.Epochs = g.Epochs[1:]
+	}
+	return &g, nil
+}
+
+// CreateNetwork makes a closed network: a root key in DIR/root.key, the first
+// secret and the first signed record in DIR/network.json. The directory must
+// not belong to a network yet. Errors: ErrNetworkName, ErrOtherNetwork,
+// ErrDir, ErrPermissions.
+func CreateNetwork(dir, name string) (*NetworkFile, error) {
+	name, err := networkName(name)
+	if err != nil {
+		return nil, err
+	}
+	if err := prepareDir(dir, orSilent(nil)); err != nil {
+		return nil, err
+	}
+	if f, err := LoadNetwork(dir); err == nil {
+		return nil, otherNetwork(f, "a new network")
+	} else if !errors.Is(err, ErrNoNetwork) {
+		return nil, err
+	}
+	_, root, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	f, err := foundNetwork(name, root)
+	if err != nil {
+		return nil, err
+	}
+	// The root key first: a network.json without its root key could never
+	// rotate, a root key without a network harms nobody.
+	if err := createFile(filepath.Join(dir, rootKeyFile), encodeRootKey(root)); err != nil {
+		return nil, ErrDir.Withf("root.key cannot be made").With(err)
+	}
+	if err := f.create(dir); err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+func foundNetwork(name string, root ed25519.PrivateKey) (*NetworkFile, error) {
+	first := Epoch{Number: 1}
+	_, _ = rand.Read(first.Secret[:])
+	id := [32]byte(root.Public().(ed25519.PublicKey))
+	record, err := signRecord(NetworkRecord{
+		Version: recordV1, Network: id, Name: name, Mode: ModeSecret, Sequence: 1,
+		Epochs: []uint64{first.Number}, WireMin: wireVersion, WireMax: wireVersion,
+	}, root)
+	if err != nil {
+		return nil, err
+	}
+	return &NetworkFile{Network: makeNetwork(id, name, ModeSecret), Epochs: []Epoch{first}, Record: record}, nil
+}
+
+// wireVersion is the version of the wire protocol spoken here, major<<8 | minor.
+const wireVersion = 0x0100
+
+// LoadNetwork reads what a directory remembers and changes nothing. Errors:
+// ErrNoNetwork, ErrNetworkCorrupt, ErrPermissions, ErrDir.
+func LoadNetwork(dir string) (*NetworkFile, error) {
+	data, err := readFile(filepath.Join(dir, networkFile), 64<<10, true)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, ErrNoNetwork
+	case errors.Is(err, ErrPermissions):
+		return nil, err
+	case err != nil:
+		return nil, ErrDir.With(err)
+	}
+	f, err := parseNetworkFile(data)
+	if err != nil {
+		return nil, ErrNetworkCorrupt.With(err)
+	}
+	return f, nil
+}
+
+func (f *NetworkFile) create(dir string) error {
+	err := createFile(filepath.Join(dir, networkFile), f.encode())
+	if errors.Is(err, fs.ErrExist) {
+		return ErrOtherNetwork
+	}
+	if err != nil {
+		return ErrDir.With(err)
+	}
+	return nil
+}
+
+// save replaces DIR/network.json.
+func (f *NetworkFile) save(dir string) error {
+	if err := replaceFile(filepath.Join(dir, networkFile), f.encode()); err != nil {
+		return ErrDir.With(err)
+	}
+	return nil
+}
+
+// networkJSON is the form of DIR/network.json.
+type networkJSON struct {
+	Version int         `json:"version"`
+	ID      string      `json:"id"`
+	Name    string      `json:"name"`
+	Mode    string      `json:"mode"`
+	Epochs  []epochJSON `json:"epochs"`
+	Record  []byte      `json:"record"`
+	Check   string      `json:"check"` // SHA-256 of the file with this empty, [:8]
+}
+
+type epochJSON struct {
+	Number uint64 `json:"number"`
+	Secret []byte `json:"secret"`
+}
+
+func (f *NetworkFile) encode() []byte {
+	j := networkJSON{Version: 1, ID: hex.EncodeToString(f.ID[:]), Name: f.Name, Mode: f.Mode.String(), Epochs: []epochJSON{}, Record: f.Record}
+	for _, e := range f.Epochs {
+		j.Epochs = append(j.Epochs, epochJSON{e.Number, e.Secret[:]})
+	}
+	return j.encode()
+}
+
+func (j networkJSON) encode() []byte {
+	j.Check = ""
+	sum := sha256.Sum256(j.indent())
+	j.Check = hex.EncodeToString(sum[:8])
+	return j.indent()
+}
+
+func (j networkJSON) indent() []byte {
+	data, err := json.MarshalIndent(j, "", "  ")
+	if err != nil {
+		panic(err) // strings, numbers and bytes always encode
+	}
+	return append(data, '\n')
+}
+
+// parseNetworkFile accepts exactly what encode writes, so that damage anywhere
+// is found.
+func parseNetworkFile(data []byte) (*NetworkFile, error) {
+	var j networkJSON
+	if err := json.Unmarshal(data, &j); err != nil {
+		return nil, err
+	}
+	if j.Version != 1 {
+		return nil, fmt.Errorf("version %d is unknown here", j.Version)
+	}
+	if !bytes.Equal(j.encode(), data) {
+		return nil, errors.New("it does not match its check")
+	}
+	id, err := hex.DecodeString(j.ID)
+	if err != nil || len(id) != 32 {
+		return nil, errors.New("the network ID is not 64 hex digits")
+	}
+	f := &NetworkFile{Record: j.Record}
+	for mode, name := range modeNames {
+		if name == j.Mode {
+			f.Network = makeNetwork([32]byte(id), j.Name, mode)
+		}
+	}
+	for _, e := range j.Epochs {
+		if len(e.Secret) != 32 {
+			return nil, errors.New("a secret is not 32 bytes")
+		}
+		f.Epochs = append(f.Epochs, Epoch{e.Number, [32]byte(e.Secret)})
+	}
+	return f, f.check()
+}
+
+// check holds what must be true of any network file.
+func (f *NetworkFile) check() error {
+	if f.Mode == 0 {
+		return errors.New("the mode is unknown")
+	}
+	if f.Mode.hasSecret() && len(f.Epochs) == 0 || f.Mode == ModeOpen && len(f.Epochs) > 0 || len(f.Epochs) > maxEpochs {
+		return fmt.Errorf("%d secrets in mode %v", len(f.Epochs), f.Mode)
+	}
+	last := uint64(0)
+	for _, e := range f.Epochs {
+		if e.Number <= last {
+			return errors.New("the secrets' epochs do not rise")
+		}
+		last = e.Number
+	}
+	if len(f.Record) > 0 {
+		_, err := VerifyNetworkRecord(f.Record, f.ID)
+		return err
+	}
+	return nil
+}

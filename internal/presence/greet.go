@@ -1,0 +1,147 @@
+package presence
+
+import (
+	"bufio"
+	"context"
+	"sync"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
+
+	"github.com/parley-chat/parley/internal/wire"
+)
+
+// Bounds of greeting.
+const (
+	greetWaiting  = 1024             // peers that wait to be greeted; more are not
+	greetAtOnce   = 8                // streams that are written at a time
+	greetIncoming = 64               // streams that are read at a time; more are reset
+	greetTime     = 10 * time.Second // for one stream
+)
+
+// greeter hands signals to single peers and takes theirs.
+type greeter struct {
+	s        *Service
+	ctx      context.Context
+	incoming chan struct{}
+	wg       sync.WaitGroup
+
+	mu      sync.Mutex
+	closed  bool
+	waiting []peer.ID
+	queued  map[peer.ID]struct{}
+	running int
+}
+
+func newGreeter(ctx context.Context, s *Service) *greeter {
+	return &greeter{s: s, ctx: ctx, incoming: make(chan struct{}, greetIncoming), queued: make(map[peer.ID]struct{})}
+}
+
+// add queues p and starts a worker if there are fewer than greetAtOnce.
+func (g *greeter) add(p peer.ID) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if _, ok := g.queued[p]; ok || g.closed || len(g.waiting) >= greetWaiting {
+		return
+	}
+	g.queued[p] = struct{}{}
+	g.waiting = append(g.waiting, p)
+	if g.running < greetAtOnce {
+		g.running++
+		g.wg.Go(g.work) // ends when nobody waits or ctx is done
+	}
+}
+
+func (g *greeter) next() (p peer.ID, ok bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if len(g.waiting) == 0 || g.ctx.Err() != nil {
+		g.running--
+		return "", false
+	}
+	p = g.waiting[0]
+	g.waiting = g.waiting[1:]
+	delete(g.queued, p)
+	return p, true
+}
+
+func (g *greeter) work() {
+	for {
+		p, ok := g.next()
+		if !ok {
+			return
+		}
+		if err := g.send(p); err != nil {
+			g.s.log.Debug("peer not greeted", "peer", p, "err", err)
+		}
+	}
+}
+
+func (g *greeter) send(p peer.ID) error {
+	ctx, cancel := context.WithTimeout(g.ctx, greetTime)
+	defer cancel()
+	stream, err := g.s.cfg.Host.NewStream(ctx, p, wire.SignalProtocol(g.s.cfg.Tag))
+	if err != nil {
+		return err
+	}
+	stop := context.AfterFunc(ctx, func() { _ = stream.Reset() })
+	defer stop()
+	if err := wire.WriteFrame(stream, g.s.signal(false)); err != nil {
+		_ = stream.Reset()
+		return err
+	}
+	return stream.Close()
+}
+
+// receive takes one signal of the stream's peer itself.
+func (g *greeter) receive(stream network.Stream) {
+	g.mu.Lock()
+	if g.closed {
+		g.mu.Unlock()
+		_ = stream.Reset()
+		return
+	}
+	g.wg.Add(1)
+	g.mu.Unlock()
+	defer g.wg.Done()
+	select {
+	case g.incoming <- struct{}{}:
+		defer func() { <-g.incoming }()
+	default:
+		_ = stream.Reset()
+		return
+	}
+	ctx, cancel := context.WithTimeout(g.ctx, greetTime)
+	defer cancel()
+	stop := context.AfterFunc(ctx, func() { _ = stream.Reset() })
+	defer stop()
+	if err := g.read(stream); err != nil {
+		g.s.refused(stream.Conn().RemotePeer(), err)
+		_ = stream.Reset()
+		return
+	}
+	_ = stream.Close()
+}
+
+func (g *greeter) read(stream network.Stream) error {
+	data, err := wire.ReadFrame(bufio.NewReader(stream), MaxSignal)
+	if err != nil {
+		return err
+	}
+	sig, err := Decode(g.s.cfg.Network, data)
+	if err != nil {
+		return err
+	}
+	from := stream.Conn().RemotePeer()
+	g.s.take(from, sig, wire.PeerID(sig.Author) == from)
+	return nil
+}
+
+// wait ends greeting; the context is done already.
+func (g *greeter) wait() {
+	g.mu.Lock()
+	g.closed = true
+	g.mu.Unlock()
+	g.wg.Wait()
+}

@@ -1,0 +1,202 @@
+package presence
+
+import (
+	"slices"
+	"time"
+)
+
+// Bounds of the table. Whoever is over them is not shown; nothing else breaks.
+const (
+	maxPeers   = 10_000  // peers remembered
+	maxPerPeer = 256     // rooms remembered of one peer, over several signals
+	maxRooms   = 10_000  // different rooms remembered
+	maxEntries = 100_000 // (peer, room) pairs remembered
+)
+
+// Clock tolerance: signals from further ahead are refused, as are gossiped
+// ones from further back, which may be replays by others.
+const (
+	maxAhead  = 5 * time.Minute
+	maxBehind = 10 * time.Minute
+)
+
+// missed is how many intervals may pass before a peer counts as gone.
+const missed = 3
+
+// forget is how long after its last signal a peer's rooms leave the directory.
+const forget = time.Hour
+
+// verdict says what a signal was to the table.
+type verdict int
+
+const (
+	fresh  verdict = iota
+	stale          // not newer than what is known of that author
+	future         // dated too far ahead
+	past           // dated too far back
+	full           // the table has no room for its author
+)
+
+// entry is what is known of one peer.
+type entry struct {
+	seq      uint64
+	heard    time.Time
+	interval time.Duration
+	online   bool
+	nick     string
+	rooms    map[string]time.Time // comparison key → when last told
+}
+
+// table holds the newest signal of each peer. Its owner locks.
+type table struct {
+	peers   map[[32]byte]*entry
+	rooms   map[string]*roomEntry
+	entries int
+	online  int
+}
+
+// roomEntry is a room of the directory.
+type roomEntry struct {
+	name string // as the first to tell of it wrote it
+	in   map[[32]byte]struct{}
+}
+
+func newTable() *table {
+	return &table{peers: make(map[[32]byte]*entry), rooms: make(map[string]*roomEntry)}
+}
+
+// apply takes a verified signal in. keys are the comparison keys of its rooms.
+// changed says whether anything that is shown is different now.
+func (t *table) apply(now time.Time, s *Signal, keys []string, direct bool) (v verdict, changed bool) {
+	skew := time.UnixMilli(s.Time).Sub(now)
+	e := t.peers[s.Author]
+	switch {
+	case skew > maxAhead:
+		return future, false
+	case skew < -maxBehind && !direct:
+		return past, false
+	case e != nil && s.Seq <= e.seq:
+		return stale, false
+	}
+	if e == nil {
+		if !t.makeRoom() {
+			return full, false
+		}
+		e = &entry{rooms: make(map[string]time.Time)}
+		t.peers[s.Author] = e
+	}
+	changed = e.online == s.Goodbye || e.nick != s.Nick
+	t.setOnline(e, !s.Goodbye)
+	e.seq, e.heard, e.interval, e.nick = s.Seq, now, s.Interval, s.Nick
+	if t.setRooms(now, s, keys, e) {
+		changed = true
+	}
+	return fresh, changed
+}
+
+func (t *table) setOnline(e *entry, online bool) {
+	if e.online == online {
+		return
+	}
+	e.online = online
+	if online {
+		t.online++
+	} else {
+		t.online--
+	}
+}
+
+// setRooms brings the rooms of e up to date: a signal that names all its
+// sender's rooms replaces them, one that names some adds to them and lets
+// those go that were not told for three rounds of the rotation.
+func (t *table) setRooms(now time.Time, s *Signal, keys []string, e *entry) (changed bool) {
+	for i, key := range keys {
+		if t.enter(s.Author, e, key, s.Rooms[i].Name, now) {
+			changed = true
+		}
+	}
+	keep := now
+	if int(s.Total) > len(s.Rooms) && len(s.Rooms) > 0 {
+		rounds := 1 + int(s.Total)/len(s.Rooms)
+		keep = now.Add(-time.Duration(missed*min(rounds, 1000)) * s.Interval)
+	}
+	for key, told := range e.rooms {
+		if told.Before(keep) {
+			t.exit(s.Author, e, key)
+			changed = true
+		}
+	}
+	return changed
+}
+
+func (t *table) enter(author [32]byte, e *entry, key, name string, now time.Time) (added bool) {
+	if _, ok := e.rooms[key]; ok {
+		e.rooms[key] = now
+		return false
+	}
+	r := t.rooms[key]
+	if len(e.rooms) >= maxPerPeer || t.entries >= maxEntries || r == nil && len(t.rooms) >= maxRooms {
+		return false
+	}
+	if r == nil {
+		r = &roomEntry{name: name, in: make(map[[32]byte]struct{})}
+		t.rooms[key] = r
+	}
+	r.in[author] = struct{}{}
+	e.rooms[key] = now
+	t.entries++
+	return true
+}
+
+func (t *table) exit(author [32]byte, e *entry, key string) {
+	delete(e.rooms, key)
+	t.entries--
+	r := t.rooms[key]
+	delete(r.in, author)
+	if len(r.in) == 0 {
+		delete(t.rooms, key)
+	}
+}
+
+// expire marks those gone who were silent for three intervals, and returns
+// them. It takes those out of the rooms who are gone for long.
+func (t *table) expire(now time.Time) (gone [][32]byte) {
+	for author, e := range t.peers {
+		silent := now.Sub(e.heard)
+		if e.online && silent > missed*e.interval {
+			t.setOnline(e, false)
+			gone = append(gone, author)
+		}
+		if !e.online && silent > forget {
+			for key := range e.rooms {
+				t.exit(author, e, key)
+			}
+		}
+	}
+	return gone
+}
+
+// makeRoom forgets the tenth of the peers that was heard longest ago and is
+// not online when the table is full. It reports whether there is room.
+func (t *table) makeRoom() bool {
+	if len(t.peers) < maxPeers {
+		return true
+	}
+	var offline [][32]byte
+	for author, e := range t.peers {
+		if !e.online {
+			offline = append(offline, author)
+		}
+	}
+	slices.SortFunc(offline, func(a, b [32]byte) int {
+		return t.peers[a].heard.Compare(t.peers[b].heard)
+	})
+	for _, author := range offline[:min(len(offline), maxPeers/10)] {
+		e := t.peers[author]
+		for key := range e.rooms {
+			t.exit(author, e, key)
+		}
+		delete(t.peers, author)
+	}
+	return len(t.peers) < maxPeers
+}

@@ -26,7 +26,7 @@ const (
 
 // dirNames are all names that Parley itself puts into a data directory.
 var dirNames = []string{
-	identityFile, networkFile, rootKeyFile, peersFile,
+	identityFile, networkFile, rootKeyFile, peersFile, peersFile + ".damaged",
 	"config.json", "store", "api.sock", "api.addr", "lock",
 }
 

@@ -1,0 +1,169 @@
+// Package delivery replicates logs: what is sent becomes signed batches on the
+// local disk and then gossip; what others gossip is verified, stored and
+// forwarded; what was missed is fetched by id from peers that have it.
+//
+//	s, err := delivery.New(delivery.Config{…})
+//	l, err := s.Join(log)
+//	p, err := l.Submit(ctx, delivery.Draft{Kind: event.KindMessage, Payload: b})
+//	id, err := p.Wait(ctx)         // safe on disk
+//	l.Told(peer, heads)            // peer says that it has these
+//	s.Leave(log); s.Close()
+//
+// Each joined log has three goroutines: the sender owns the author's chain,
+// the taker brings verified batches into the store, the fetcher asks for what
+// is missing. Validators run on pubsub's own goroutines, touch no disk and
+// never block. All methods may be called by any goroutine.
+//
+// Promises: an id is handed out after its event is durable; ids of one log are
+// handed out in the order of Submit. A batch that was not published, or not
+// received, is found through the heads that members tell each other.
+//
+// spec: 04-delivery
+package delivery
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+
+	"github.com/libp2p/go-libp2p/core/host"
+	"github.com/prometheus/client_golang/prometheus"
+
+	pubsub "github.com/libp2p/go-libp2p-pubsub"
+
+	"github.com/parley-chat/parley/internal/event"
+	"github.com/parley-chat/parley/internal/eventlog"
+	"github.com/parley-chat/parley/internal/wire"
+)
+
+// ErrStopped is returned for drafts of a log that is left or closed before
+// they were stored.
+var ErrStopped = errors.New("replication of the log has stopped")
+
+// Store is what replication needs of the event store. *eventlog.Store is one.
+type Store interface {
+	Append(ctx context.Context, b *event.Batch, durable bool) (eventlog.Appended, error)
+	Has(id event.ID) (bool, error)
+	Batch(id event.ID) (payload []byte, ok bool, err error) // the stored payload that id is in
+	Heads(log event.LogID) ([]event.ID, error)
+	Author(log event.LogID, author event.Author) (eventlog.AuthorState, error)
+	Missing(log event.LogID) []event.ID
+}
+
+// Config is what a Service works with. Every field without "may" is needed.
+type Config struct {
+	Host   host.Host // shows admitted peers only
+	PubSub *pubsub.PubSub
+	Store  Store
+	Clock  *event.Clock // the node's one clock
+	Tag    string       // the network's tag in names of protocols and topics
+	Author event.Author
+	Sign   func([]byte) []byte
+	// Stored is called for each batch that brought something new into the
+	// store, own ones too; fresh[i] says whether event i was new. It is called
+	// by several goroutines and must be quick. It may be nil.
+	Stored     func(b *event.Batch, fresh []bool)
+	Logger     *slog.Logger          // may be nil: silent
+	Registerer prometheus.Registerer // may be nil: no metrics
+}
+
+// Service replicates any number of logs. Make one with New.
+type Service struct {
+	cfg     Config
+	log     *slog.Logger
+	metrics *metrics
+	budgets *budgets
+	server  *server
+
+	mu     sync.Mutex
+	logs   map[event.LogID]*Log
+	closed bool
+}
+
+// New returns a Service that serves what is asked for of the logs it joins.
+func New(cfg Config) (*Service, error) {
+	m, err := newMetrics(cfg.Registerer)
+	if err != nil {
+		return nil, fmt.Errorf("delivery metrics: %w", err)
+	}
+	s := &Service{
+		cfg: cfg, log: cfg.Logger, metrics: m, budgets: newBudgets(),
+		logs: make(map[event.LogID]*Log),
+	}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	s.server = newServer(s)
+	cfg.Host.SetStreamHandler(wire.FetchProtocol(cfg.Tag), s.server.handle)
+	return s, nil
+}
+
+// Join begins to replicate a log. A joined log is returned again.
+func (s *Service) Join(id event.LogID) (*Log, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil, ErrStopped
+	}
+	if l := s.logs[id]; l != nil {
+		return l, nil
+	}
+	l, err := startLog(s, id)
+	if err != nil {
+		return nil, fmt.Errorf("join log: %w", err)
+	}
+	s.logs[id] = l
+	return l, nil
+}
+
+// Leave ends the replication of a log and waits; drafts that are not stored
+// fail with ErrStopped. A log that is not joined is left already.
+func (s *Service) Leave(id event.LogID) {
+	s.mu.Lock()
+	l := s.logs[id]
+	delete(s.logs, id)
+	s.mu.Unlock()
+	if l != nil {
+		l.stop()
+	}
+}
+
+// Log returns a joined log, or nil.
+func (s *Service) Log(id event.LogID) *Log {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.logs[id]
+}
+
+// Lost says that gossip may have been dropped below this package, in full
+// queues of pubsub: each log asks a peer for what it has.
+func (s *Service) Lost() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, l := range s.logs {
+		l.fetcher.lost()
+	}
+}
+
+// Close leaves all logs, ends serving and waits. It may be called more than
+// once.
+func (s *Service) Close() {
+	s.mu.Lock()
+	s.closed = true
+	logs := s.logs
+	s.logs = make(map[event.LogID]*Log)
+	s.mu.Unlock()
+	s.cfg.Host.RemoveStreamHandler(wire.FetchProtocol(s.cfg.Tag))
+	for _, l := range logs {
+		l.stop()
+	}
+	s.server.close()
+}
+
+func (s *Service) stored(b *event.Batch, fresh []bool) {
+	if s.cfg.Stored != nil {
+		s.cfg.Stored(b, fresh)
+	}
+}

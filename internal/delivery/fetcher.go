@@ -1,0 +1,264 @@
+package delivery
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
+
+	"github.com/parley-chat/parley/internal/event"
+)
+
+// Pace and bounds of fetching. spec: 04-delivery §6
+const (
+	patience   = 250 * time.Millisecond // for gossip to bring what seems to be missing
+	goOn       = time.Second            // before a round that reached its bound is resumed
+	maxRound   = 4096                   // events that one trigger may bring
+	maxSources = 3                      // peers asked in a round
+	maxTold    = 64                     // peers whose triggers wait, and ids of each
+	maxTries   = 4096                   // ids whose failed tries are remembered
+	firstRetry = time.Second
+	lastRetry  = 10 * time.Minute
+)
+
+// fetcher asks peers for what is missing of one log. Triggers gather for a
+// moment and are then worked off, peer by peer, by one goroutine.
+type fetcher struct {
+	l    *Log
+	wake chan struct{}
+
+	mu    sync.Mutex
+	told  map[peer.ID][]event.ID // heads that peers say they have
+	any   bool                   // something was lost: ask somebody for his heads
+	tries map[event.ID]try       // used by run alone
+}
+
+// try is how often an id was asked for in vain.
+type try struct {
+	n    int
+	next time.Time
+}
+
+func newFetcher(l *Log) *fetcher {
+	return &fetcher{
+		l: l, wake: make(chan struct{}, 1),
+		told: make(map[peer.ID][]event.ID), tries: make(map[event.ID]try),
+	}
+}
+
+// Told says that p has these events: what is not stored here is fetched from
+// it, with its ancestors.
+func (l *Log) Told(p peer.ID, heads []event.ID) { l.fetcher.trigger(p, heads, false) }
+
+// missing says that p sent something whose parents are not all here.
+func (f *fetcher) missing(p peer.ID) { f.trigger(p, nil, false) }
+
+// lost says that something was dropped and nobody knows what.
+func (f *fetcher) lost() { f.trigger("", nil, true) }
+
+func (f *fetcher) trigger(p peer.ID, ids []event.ID, any bool) {
+	f.mu.Lock()
+	f.any = f.any || any
+	if have, ok := f.told[p]; p != "" && (ok || len(f.told) < maxTold) {
+		f.told[p] = append(have, ids[:min(len(ids), maxTold-len(have))]...)
+	}
+	f.mu.Unlock()
+	select {
+	case f.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (f *fetcher) take() (told map[peer.ID][]event.ID, any bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	told, any = f.told, f.any
+	f.told, f.any = make(map[peer.ID][]event.ID), false
+	return told, any
+}
+
+func (f *fetcher) run() {
+	ctx := f.l.ctx
+	for {
+		select {
+		case <-f.wake:
+		case <-ctx.Done():
+			return
+		}
+		if !pause(ctx, patience) {
+			return
+		}
+		told, any := f.take()
+		if any {
+			told[""] = nil
+		}
+		resume := false
+		for p, ids := range told {
+			again, err := f.round(ctx, p, ids)
+			if err != nil && ctx.Err() == nil {
+				f.l.log.Warn("fetching failed", "peer", p, "err", err)
+			}
+			if again {
+				f.trigger(p, ids, p == "")
+				resume = true
+			}
+		}
+		if resume && !pause(ctx, goOn) {
+			return
+		}
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// round fetches what p told of and what is missing, from p and then from
+// others, until nothing is wanted, nobody has more, or the bound is reached:
+// then it says so, to be resumed. Errors are the store's.
+func (f *fetcher) round(ctx context.Context, p peer.ID, told []event.ID) (again bool, err error) {
+	began := time.Now()
+	left := maxRound
+	asked := make(map[event.ID]struct{})
+	limit := 0
+	anything := p == ""
+	for _, source := range f.sources(p) {
+		for left > 0 {
+			want, complete, err := f.wanted(told, began)
+			if err != nil {
+				return false, err
+			}
+			if len(want) == 0 && !anything {
+				return false, f.settle(asked)
+			}
+			if anything {
+				want, limit = nil, max(limit, 64)
+			}
+			for _, id := range want {
+				asked[id] = struct{}{}
+			}
+			r := &request{log: f.l.id, want: want, limit: limit}
+			if complete {
+				r.limit = maxLimit
+				if r.have, err = f.heads(); err != nil {
+					return false, err
+				}
+			}
+			fresh, err := f.ask(ctx, source, r)
+			if ctx.Err() != nil {
+				return false, nil
+			}
+			left -= fresh
+			limit = min(max(64, 4*limit), maxLimit)
+			if anything = anything && err != nil; err != nil || fresh == 0 {
+				break
+			}
+		}
+	}
+	return left <= 0, f.settle(asked)
+}
+
+func (f *fetcher) heads() ([]event.ID, error) {
+	heads, err := f.l.s.cfg.Store.Heads(f.l.id)
+	return heads[:min(len(heads), maxHave)], err
+}
+
+// ask sends one request and stores what comes. Failures of the peer are
+// counted, not returned; the error only says that it is of no use to go on.
+func (f *fetcher) ask(ctx context.Context, p peer.ID, r *request) (fresh int, err error) {
+	err = f.l.s.ask(ctx, p, f.l, r, func(b *event.Batch) error {
+		n, err := f.l.admit(b, p)
+		fresh += n
+		return err
+	})
+	result := "ok"
+	switch {
+	case errors.Is(err, errBusy):
+		result = "busy"
+	case errors.Is(err, errNoLog):
+		result = "no-log"
+	case err != nil:
+		result = "failed"
+		f.l.log.Debug("peer gave no events", "peer", p, "err", err)
+	}
+	f.l.s.metrics.asked.WithLabelValues(result).Inc()
+	return fresh, err
+}
+
+// wanted returns up to maxWant ids to ask for: those told and not stored, and
+// the missing parents that are due to be asked for. complete says that no
+// ancestor is missing here.
+func (f *fetcher) wanted(told []event.ID, now time.Time) (want []event.ID, complete bool, err error) {
+	missing := f.l.s.cfg.Store.Missing(f.l.id)
+	for _, id := range told {
+		ok, err := f.l.s.cfg.Store.Has(id)
+		if err != nil {
+			return nil, false, err
+		}
+		if !ok && len(want) < maxWant && !f.tries[id].next.After(now) {
+			want = append(want, id)
+		}
+	}
+	for _, id := range missing {
+		if len(want) == maxWant {
+			break
+		}
+		if !f.tries[id].next.After(now) {
+			want = append(want, id)
+		}
+	}
+	return want, len(missing) == 0, nil
+}
+
+// settle notes which of the ids that were asked for have not come: they are
+// asked for less and less often.
+func (f *fetcher) settle(asked map[event.ID]struct{}) error {
+	for id := range asked {
+		ok, err := f.l.s.cfg.Store.Has(id)
+		if err != nil {
+			return err
+		}
+		if ok {
+			delete(f.tries, id)
+			continue
+		}
+		t, known := f.tries[id]
+		if !known && len(f.tries) >= maxTries {
+			clear(f.tries)
+		}
+		t.next = time.Now().Add(min(firstRetry<<min(t.n, 20), lastRetry))
+		t.n++
+		f.tries[id] = t
+	}
+	return nil
+}
+
+// sources are p, if it is connected, and some other peers of the topic.
+func (f *fetcher) sources(p peer.ID) []peer.ID {
+	var sources []peer.ID
+	if p != "" && f.l.s.cfg.Host.Network().Connectedness(p) == network.Connected {
+		sources = append(sources, p)
+	}
+	others := f.l.topic.ListPeers()
+	rand.Shuffle(len(others), func(i, j int) { others[i], others[j] = others[j], others[i] })
+	for _, o := range others {
+		if len(sources) == maxSources {
+			break
+		}
+		if o != p {
+			sources = append(sources, o)
+		}
+	}
+	return sources
+}

@@ -1,0 +1,225 @@
+package delivery
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+
+	pubsub "github.com/libp2p/go-libp2p-pubsub"
+
+	"github.com/parley-chat/parley/internal/event"
+)
+
+// Bounds of the queue between validators and the store: what comes when it is
+// full is forwarded, but not stored; the fetcher asks for it again.
+const (
+	maxQueue      = 1024     // batches
+	maxQueueBytes = 16 << 20 // of payload
+	appendAtOnce  = 32       // batches handed to the store's group commit together
+)
+
+// What can never be in a log, whoever signed it.
+var (
+	errLog   = errors.New("batch of another log")
+	errEpoch = errors.New("encrypted event in a public room")
+)
+
+// arrival is a verified batch and who handed it over.
+type arrival struct {
+	batch *event.Batch
+	from  peer.ID
+}
+
+// validate is the verdict on a gossiped payload; what is accepted goes to the
+// taker. Rejected is only what is wrong for everyone; what depends on this
+// node's own state is ignored and charged to the forwarder's budget.
+// spec: 04-delivery §4
+func (l *Log) validate(_ context.Context, from peer.ID, msg *pubsub.Message) pubsub.ValidationResult {
+	if _, ok := msg.ValidatorData.(own); ok {
+		return pubsub.ValidationAccept
+	}
+	if !l.s.budgets.solvent(from) {
+		l.s.metrics.ignored.WithLabelValues("budget").Inc()
+		return pubsub.ValidationIgnore
+	}
+	b, err := event.Decode(msg.Data)
+	if errors.Is(err, event.ErrVersion) {
+		return l.ignore(from, "version")
+	}
+	if err == nil {
+		err = l.belongs(b)
+	}
+	if err != nil {
+		return l.reject(from, err)
+	}
+	now := time.Now()
+	switch {
+	case l.known.has(b):
+		return l.ignore(from, "known")
+	case l.known.replayed(now, b):
+		return l.ignore(from, "replayed")
+	}
+	if err := b.Verify(); err != nil {
+		return l.reject(from, err)
+	}
+	if early(now, b) {
+		l.hold(now, arrival{b, from})
+		return l.ignore(from, "early")
+	}
+	if !l.s.budgets.author(b.Author(), len(msg.Data)) {
+		return l.ignore(from, "rate")
+	}
+	l.enqueue(arrival{b, from})
+	return pubsub.ValidationAccept
+}
+
+// belongs reports as an error what can never be in this log.
+func (l *Log) belongs(b *event.Batch) error {
+	if b.Log() != l.id {
+		return errLog
+	}
+	for i := range b.Events {
+		if err := event.LogPublicRoom.Admits(&b.Events[i].Header); err != nil {
+			return errEpoch
+		}
+	}
+	return nil
+}
+
+func (l *Log) reject(from peer.ID, err error) pubsub.ValidationResult {
+	l.s.metrics.rejected.WithLabelValues(reason(err)).Inc()
+	l.log.Debug("batch rejected", "peer", from, "err", err)
+	return pubsub.ValidationReject
+}
+
+func (l *Log) ignore(from peer.ID, reason string) pubsub.ValidationResult {
+	l.s.budgets.charge(from)
+	l.s.metrics.ignored.WithLabelValues(reason).Inc()
+	return pubsub.ValidationIgnore
+}
+
+func (l *Log) hold(now time.Time, a arrival) {
+	if !l.held.add(now, a) {
+		l.s.metrics.ignored.WithLabelValues("early-full").Inc()
+		return
+	}
+	select {
+	case l.soon <- struct{}{}: // the taker waits for the next that is due
+	default:
+	}
+}
+
+// enqueue hands a batch to the taker. When the queue is full the batch is
+// counted and asked for later.
+func (l *Log) enqueue(a arrival) {
+	size := int64(len(a.batch.Payload()))
+	if l.waiting.Add(size) <= maxQueueBytes && l.queue.Put(a) {
+		return
+	}
+	l.waiting.Add(-size)
+	l.s.metrics.overflowed.Inc()
+	l.queue.Overflow()
+}
+
+// take brings batches into the store, those that wait together in one group
+// commit, and lets in what was held aside when its time has come.
+func (l *Log) take() {
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	var items []arrival
+	for {
+		select {
+		case <-l.queue.Wake():
+		case <-l.soon:
+		case <-timer.C:
+		case <-l.ctx.Done():
+			return
+		}
+		var overflow bool
+		items, overflow = l.queue.TakeAll(items)
+		for i := 0; i < len(items); i += appendAtOnce {
+			l.appendAll(items[i:min(i+appendAtOnce, len(items))])
+		}
+		for _, a := range items {
+			l.waiting.Add(-int64(len(a.batch.Payload())))
+		}
+		if overflow {
+			l.fetcher.lost()
+		}
+		ready, next := l.held.ready(time.Now())
+		l.appendAll(ready)
+		if timer.Stop(); next > 0 {
+			timer.Reset(next)
+		}
+	}
+}
+
+// appendAll stores batches at the same time, so that they share a commit.
+func (l *Log) appendAll(items []arrival) {
+	if len(items) == 1 {
+		l.append(items[0])
+		return
+	}
+	var wg sync.WaitGroup
+	for _, a := range items {
+		wg.Go(func() { l.append(a) })
+	}
+	wg.Wait()
+}
+
+// append stores one verified batch. It returns how many events were new.
+func (l *Log) append(a arrival) (fresh int, err error) {
+	appended, err := l.s.cfg.Store.Append(l.ctx, a.batch, false)
+	if err != nil {
+		if l.ctx.Err() == nil {
+			l.log.Error("batch not stored", "err", err)
+			l.s.metrics.unstored.Inc()
+		}
+		return 0, err
+	}
+	for _, isNew := range appended.New {
+		if isNew {
+			fresh++
+		}
+	}
+	l.known.add(a.batch)
+	newest := a.batch.Events[len(a.batch.Events)-1].HLC
+	l.s.cfg.Clock.Observe(time.Now(), newest)
+	if fresh == 0 {
+		l.s.budgets.charge(a.from)
+		l.s.metrics.ignored.WithLabelValues("stored").Inc()
+		return 0, nil
+	}
+	l.s.metrics.received.Add(float64(fresh))
+	l.s.stored(a.batch, appended.New)
+	if a.batch.Author() == l.s.cfg.Author {
+		l.forgotten.Store(true)
+	}
+	if len(appended.Missing) > 0 {
+		l.fetcher.missing(a.from)
+	}
+	return fresh, nil
+}
+
+// reason names an error of Decode, Verify or belongs in metrics.
+func reason(err error) string {
+	for _, r := range []struct {
+		err  error
+		name string
+	}{
+		{event.ErrTooLarge, "size"},
+		{event.ErrHash, "hash"},
+		{event.ErrSignature, "signature"},
+		{event.ErrVersion, "version"},
+		{errLog, "log"},
+		{errEpoch, "epoch"},
+	} {
+		if errors.Is(err, r.err) {
+			return r.name
+		}
+	}
+	return "form"
+}

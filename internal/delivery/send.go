@@ -1,0 +1,266 @@
+package delivery
+
+import (
+	"context"
+	"crypto/rand"
+	"time"
+
+	pubsub "github.com/libp2p/go-libp2p-pubsub"
+
+	"github.com/parley-chat/parley/internal/event"
+	"github.com/parley-chat/parley/internal/eventlog"
+)
+
+// Pace and bounds of sending. spec: 04-delivery §3
+const (
+	maxDrafts   = 2048                   // waiting to be sealed; then Submit blocks
+	minPause    = 10 * time.Millisecond  // between two payloads
+	maxPause    = 50 * time.Millisecond  // the same in large rooms
+	pausePer    = 500 * time.Microsecond // more pause for each peer in the topic
+	recount     = time.Second            // how often those are counted
+	maxHeads    = 7                      // parents besides the author's own previous event
+	publishTime = 5 * time.Second        // for pubsub to take a payload
+)
+
+// Draft is an event to be.
+type Draft struct {
+	Kind    event.Kind
+	Expiry  uint64 // Unix ms, 0 = none
+	Payload []byte // not copied: leave it alone
+}
+
+// Pending is a draft under way.
+type Pending struct {
+	draft   Draft
+	stopped <-chan struct{}
+	done    chan struct{}
+	id      event.ID
+	err     error
+}
+
+// Submit queues a draft. It waits while 2,048 others wait, until ctx is done.
+// Errors: event.ErrTooLarge, ErrStopped, ctx's.
+func (l *Log) Submit(ctx context.Context, d Draft) (*Pending, error) {
+	if len(d.Payload) > event.MaxContent-event.SaltSize {
+		return nil, event.ErrTooLarge
+	}
+	p := &Pending{draft: d, stopped: l.stopped, done: make(chan struct{})}
+	select {
+	case <-l.ctx.Done():
+		return nil, ErrStopped
+	default:
+	}
+	select {
+	case l.drafts <- p:
+		return p, nil
+	case <-l.ctx.Done():
+		return nil, ErrStopped
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// Wait returns the event's id once it is safe on disk, or why it is not. When
+// ctx ends first the draft stays under way. Errors: the store's, ErrStopped,
+// ctx's.
+func (p *Pending) Wait(ctx context.Context) (event.ID, error) {
+	select {
+	case <-p.done:
+		return p.id, p.err
+	default:
+	}
+	select {
+	case <-p.done:
+		return p.id, p.err
+	case <-p.stopped:
+	case <-ctx.Done():
+		return event.ID{}, ctx.Err()
+	}
+	select {
+	case <-p.done: // both were ready
+		return p.id, p.err
+	default:
+		return event.ID{}, ErrStopped
+	}
+}
+
+func (p *Pending) finish(id event.ID, err error) {
+	p.id, p.err = id, err
+	close(p.done)
+}
+
+// sender is the state of the one goroutine that writes the author's chain.
+type sender struct {
+	l       *Log
+	last    eventlog.AuthorState
+	loaded  bool
+	waiting []*Pending // taken from the queue, not yet sealed
+	drafts  []event.Draft
+	peers   int
+	counted time.Time
+}
+
+// send gathers drafts and emits batches: the first at once, then one a pause.
+// What comes during a sync or a pause is gathered by the queue.
+func (l *Log) send() {
+	s := &sender{l: l}
+	defer s.fail(ErrStopped)
+	pause := time.NewTimer(0)
+	defer pause.Stop()
+	for {
+		if len(s.waiting) == 0 {
+			select {
+			case p := <-l.drafts:
+				s.waiting = append(s.waiting, p)
+			case <-l.ctx.Done():
+				return
+			}
+		}
+		select {
+		case <-pause.C:
+		case <-l.ctx.Done():
+			return
+		}
+		s.gather()
+		pause.Reset(s.pause())
+		s.emit()
+	}
+}
+
+// gather takes what waits, up to the size of a batch.
+func (s *sender) gather() {
+	for len(s.waiting) < event.MaxBatchEvents {
+		select {
+		case p := <-s.l.drafts:
+			s.waiting = append(s.waiting, p)
+		default:
+			return
+		}
+	}
+}
+
+func (s *sender) pause() time.Duration {
+	if now := time.Now(); now.Sub(s.counted) >= recount {
+		s.peers, s.counted = s.l.Peers(), now
+	}
+	return min(max(minPause, time.Duration(s.peers)*pausePer), maxPause)
+}
+
+// emit seals one batch of what waits, stores it durably, publishes it and
+// hands out the ids.
+func (s *sender) emit() {
+	n, err := s.prepare()
+	var b *event.Batch
+	if err == nil {
+		b, err = event.Seal(s.l.id, s.l.s.cfg.Author, s.last.LastSeq, s.last.LastID, s.drafts[:n], s.l.s.cfg.Sign)
+	}
+	if err == nil {
+		err = s.store(b)
+	}
+	if err == nil {
+		s.publish(b)
+	}
+	for i, p := range s.waiting[:n] {
+		if err != nil {
+			p.finish(event.ID{}, err)
+			continue
+		}
+		p.finish(b.Events[i].ID, nil)
+	}
+	s.waiting = append(s.waiting[:0], s.waiting[n:]...)
+	clear(s.drafts)
+}
+
+// prepare makes event drafts of what waits and says how many fit one batch; it
+// says so too when it fails, for then those fail.
+func (s *sender) prepare() (int, error) {
+	if err := s.load(); err != nil {
+		return len(s.waiting), err
+	}
+	heads, err := s.l.s.cfg.Store.Heads(s.l.id)
+	if err != nil {
+		return len(s.waiting), err
+	}
+	s.drafts = s.drafts[:0]
+	var salts [event.MaxBatchEvents * event.SaltSize]byte
+	_, _ = rand.Read(salts[:len(s.waiting)*event.SaltSize]) // never fails
+	now := time.Now()
+	for i, p := range s.waiting {
+		d := event.Draft{
+			HLC: s.l.s.cfg.Clock.Now(now), Kind: p.draft.Kind, Expiry: p.draft.Expiry,
+			Payload: p.draft.Payload, Salt: [event.SaltSize]byte(salts[i*event.SaltSize:]),
+		}
+		if i == 0 {
+			d.Parents = s.parents(heads)
+		}
+		s.drafts = append(s.drafts, d)
+	}
+	return event.Fit(s.drafts), nil
+}
+
+// load reads where the author's chain ends: at first, after a failed append,
+// of which it is not known how far it came, and when own events came back.
+func (s *sender) load() error {
+	if s.loaded && !s.l.forgotten.Swap(false) {
+		return nil
+	}
+	last, err := s.l.s.cfg.Store.Author(s.l.id, s.l.s.cfg.Author)
+	s.last, s.loaded = last, err == nil
+	return err
+}
+
+// parents are the newest heads but the author's own previous event.
+func (s *sender) parents(heads []event.ID) []event.ID {
+	parents := make([]event.ID, 0, maxHeads)
+	for _, h := range heads {
+		if h != s.last.LastID && len(parents) < maxHeads {
+			parents = append(parents, h)
+		}
+	}
+	return parents
+}
+
+func (s *sender) store(b *event.Batch) error {
+	s.loaded = false
+	appended, err := s.l.s.cfg.Store.Append(s.l.ctx, b, true)
+	if err != nil {
+		return err
+	}
+	newest := b.Events[len(b.Events)-1]
+	s.last.LastSeq, s.last.LastID, s.loaded = newest.Seq, newest.ID, true
+	s.l.known.add(b)
+	s.l.s.stored(b, appended.New)
+	return nil
+}
+
+// publish gossips a stored batch. When that fails nothing is lost: members
+// fetch it when they are told of the new head.
+func (s *sender) publish(b *event.Batch) {
+	ctx, cancel := context.WithTimeout(s.l.ctx, publishTime)
+	defer cancel()
+	if err := s.l.topic.Publish(ctx, b.Payload(), pubsub.WithValidatorData(own{})); err != nil {
+		s.l.log.Warn("batch not published", "err", err)
+		s.l.s.metrics.unpublished.Inc()
+		return
+	}
+	s.l.s.metrics.sent.Add(float64(len(b.Events)))
+}
+
+// own marks a batch that this node publishes itself: it needs no verdict.
+type own struct{}
+
+// fail ends what is left when the log is stopped.
+func (s *sender) fail(err error) {
+	for _, p := range s.waiting {
+		p.finish(event.ID{}, err)
+	}
+	for {
+		select {
+		case p := <-s.l.drafts:
+			p.finish(event.ID{}, err)
+		default:
+			close(s.l.stopped) // for drafts that slip in from now on
+			return
+		}
+	}
+}

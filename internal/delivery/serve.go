@@ -1,0 +1,145 @@
+package delivery
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"sync"
+
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
+
+	"github.com/parley-chat/parley/internal/event"
+	"github.com/parley-chat/parley/internal/wire"
+)
+
+// Streams that are served at a time; more are told that the server is busy.
+const (
+	servedAtATime   = 16
+	servedOfOnePeer = 4
+)
+
+// server answers fetch requests. Its goroutines are the streams'.
+type server struct {
+	s      *Service
+	ctx    context.Context
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+
+	mu      sync.Mutex
+	closed  bool
+	serving map[peer.ID]int
+	total   int
+}
+
+func newServer(s *Service) *server {
+	ctx, cancel := context.WithCancel(context.Background())
+	return &server{s: s, ctx: ctx, cancel: cancel, serving: make(map[peer.ID]int)}
+}
+
+// close ends what is being served and waits.
+func (v *server) close() {
+	v.mu.Lock()
+	v.closed = true
+	v.mu.Unlock()
+	v.cancel()
+	v.wg.Wait()
+}
+
+// enter counts a stream in; leave must follow when it is not closed.
+func (v *server) enter(p peer.ID) (busy, closed bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.closed {
+		return false, true
+	}
+	v.wg.Add(1)
+	v.serving[p]++
+	v.total++
+	return v.total > servedAtATime || v.serving[p] > servedOfOnePeer, false
+}
+
+func (v *server) leave(p peer.ID) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.total--
+	if v.serving[p]--; v.serving[p] == 0 {
+		delete(v.serving, p)
+	}
+	v.wg.Done()
+}
+
+func (v *server) handle(stream network.Stream) {
+	p := stream.Conn().RemotePeer()
+	busy, closed := v.enter(p)
+	if closed {
+		_ = stream.Reset()
+		return
+	}
+	defer v.leave(p)
+	ctx, cancel := context.WithTimeout(v.ctx, fetchTime)
+	defer cancel()
+	stop := context.AfterFunc(ctx, func() { _ = stream.Reset() })
+	defer stop()
+	result, err := v.serve(stream, p, busy)
+	v.s.metrics.served.WithLabelValues(result).Inc()
+	if err != nil {
+		v.s.log.Debug("fetch not served", "peer", p, "err", err)
+		_ = stream.Reset()
+		return
+	}
+	_ = stream.Close()
+}
+
+// serve reads one request and answers it. It returns the result for counting.
+func (v *server) serve(stream network.Stream, p peer.ID, busy bool) (string, error) {
+	if busy {
+		return "busy", reply(stream, statusBusy, nil)
+	}
+	data, err := wire.ReadFrame(bufio.NewReaderSize(stream, 512), maxRequest)
+	if err != nil {
+		return "unread", err
+	}
+	r, err := decodeRequest(data)
+	if err != nil {
+		return "malformed", err
+	}
+	if !v.s.budgets.request(p) {
+		return "busy", reply(stream, statusBusy, nil)
+	}
+	if !v.serves(r.log) {
+		return "no-log", reply(stream, statusNoLog, nil)
+	}
+	payloads, err := collect(v.s.cfg.Store, r)
+	if err != nil {
+		return "failed", errors.Join(err, reply(stream, statusFailed, nil))
+	}
+	size := 0
+	for _, b := range payloads {
+		size += len(b)
+	}
+	if !v.s.budgets.serve(p, size) {
+		return "busy", reply(stream, statusBusy, nil)
+	}
+	return "ok", reply(stream, statusOK, payloads)
+}
+
+// serves says who may ask for which log: any admitted peer for a public room
+// that is joined here; nobody for anything else.
+func (v *server) serves(log event.LogID) bool { return v.s.Log(log) != nil }
+
+func reply(stream network.Stream, st status, payloads [][]byte) error {
+	w := bufio.NewWriterSize(stream, 16<<10)
+	if err := wire.WriteFrame(w, []byte{byte(st)}); err != nil {
+		return err
+	}
+	if st != statusOK {
+		return w.Flush()
+	}
+	for _, b := range append(payloads, nil) { // an empty frame ends the reply
+		if err := wire.WriteFrame(w, b); err != nil {
+			return err
+		}
+	}
+	return w.Flush()
+}

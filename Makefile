@@ -1,0 +1,110 @@
+# Every target needs Go alone, if nothing else is said. make deps installs the rest.
+
+GO        ?= go
+FUZZTIME  ?= 10s
+BENCH     ?= .
+COUNT     ?= 5
+BASELINE  ?= docs/performance/baseline.txt
+PLATFORMS ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
+
+# What runs under the race detector in make test; make race takes everything.
+RACE_PACKAGES = $(filter-out %/netns %/testrun %/meta,$(shell $(GO) list ./internal/... ./node/... ./chat/... ./api/...))
+
+BIN   := $(CURDIR)/bin
+TOOLS := $(BIN)/gofumpt $(BIN)/staticcheck
+
+.PHONY: all build test lint check race-fast race cross fuzz bench gen deps release clean
+all: build
+
+build:
+	$(GO) build -o $(BIN)/ ./cmd/...
+
+# All that must hold before a change lands: under 20 minutes on two cores from an empty cache.
+test: lint check race-fast
+
+lint: $(TOOLS)
+	@bad=$$($(BIN)/gofumpt -l $$(git ls-files -co --exclude-standard '*.go' | grep -v '\.pb\.go$$\|\.connect\.go$$')); \
+		test -z "$$bad" || { echo "gofumpt would change: $$bad"; exit 1; }
+	$(GO) vet ./...
+	$(BIN)/staticcheck ./...
+
+check:
+	$(GO) run ./internal/testrun ./...
+
+# The race detector needs a C compiler; without one this group does not run.
+race-fast:
+	@if [ "$$($(GO) env CGO_ENABLED)" = 1 ]; then \
+		$(GO) run ./internal/testrun -race -short $(RACE_PACKAGES); \
+	else \
+		echo "groups: race did not run: no C compiler (make deps installs one)"; test "$$CI" != true; \
+	fi
+
+race:
+	$(GO) run ./internal/testrun -race -timeout 30m ./...
+
+# The tools are pinned in a module of their own and built with Go alone.
+$(BIN)/gofumpt: tools/go.mod
+	cd tools && $(GO) build -o $@ mvdan.cc/gofumpt
+$(BIN)/staticcheck: tools/go.mod
+	cd tools && $(GO) build -o $@ honnef.co/go/tools/cmd/staticcheck
+$(BIN)/benchstat: tools/go.mod
+	cd tools && $(GO) build -o $@ golang.org/x/perf/cmd/benchstat
+# buf takes two minutes to build: only make gen asks for it.
+$(BIN)/buf: tools/go.mod
+	cd tools && $(GO) build -o $@ github.com/bufbuild/buf/cmd/buf
+# The generators have the version of the libraries their code runs on.
+$(BIN)/protoc-gen-go: go.mod
+	$(GO) build -o $@ google.golang.org/protobuf/cmd/protoc-gen-go
+$(BIN)/protoc-gen-connect-go: go.mod
+	$(GO) build -o $@ connectrpc.com/connect/cmd/protoc-gen-connect-go
+
+# gen writes what is generated: the API's code and the table of error codes.
+gen: $(BIN)/buf $(BIN)/protoc-gen-go $(BIN)/protoc-gen-connect-go
+	PATH=$(BIN):$$PATH $(BIN)/buf lint
+	PATH=$(BIN):$$PATH $(BIN)/buf generate
+	$(GO) test ./internal/meta -run TestErrorCodes -update
+
+# fuzz runs each fuzz target for FUZZTIME.
+fuzz:
+	@set -e; for dir in $$(git ls-files -co --exclude-standard '*_test.go' | xargs grep -l '^func Fuzz' | xargs -n1 dirname | sort -u); do \
+		for target in $$($(GO) test -list '^Fuzz' ./$$dir | grep '^Fuzz'); do \
+			echo "== $$dir $$target"; \
+			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) ./$$dir; \
+		done; \
+	done
+
+# bench prints the benchmarks BENCH, each COUNT times, and compares with the committed baseline.
+bench: $(BIN)/benchstat
+	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) \
+		$$(git ls-files -co --exclude-standard '*_test.go' | xargs grep -l '^func Benchmark' | xargs -n1 dirname | sort -u | sed 's,^,./,') | tee bench.new
+	@if [ -f $(BASELINE) ]; then $(BIN)/benchstat $(BASELINE) bench.new; else $(BIN)/benchstat bench.new; fi
+
+# cross compiles and vets for systems this machine is not.
+cross:
+	@set -e; for os in darwin windows; do echo "== $$os"; GOOS=$$os CGO_ENABLED=0 $(GO) vet ./...; done
+
+# release writes the programs of all PLATFORMS and their checksums to dist/.
+release:
+	rm -rf dist && mkdir dist
+	@set -e; for p in $(PLATFORMS); do \
+		os=$${p%/*}; arch=$${p#*/}; ext=; [ $$os != windows ] || ext=.exe; \
+		echo "== $$os $$arch"; \
+		GOOS=$$os GOARCH=$$arch CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o dist/parley-$$os-$$arch$$ext ./cmd/parley; \
+	done
+	cd dist && sha256sum parley-* > SHA256SUMS && cat SHA256SUMS
+
+# deps downloads modules and, as root on Debian, installs what the test groups need.
+deps:
+	$(GO) mod download
+	$(MAKE) $(TOOLS)
+	@missing=; \
+	command -v ip >/dev/null || missing="$$missing iproute2"; \
+	command -v iptables >/dev/null && command -v ip6tables >/dev/null || missing="$$missing iptables"; \
+	command -v cc >/dev/null || command -v gcc >/dev/null || missing="$$missing gcc libc6-dev"; \
+	if [ -z "$$missing" ]; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update && apt-get install -y --no-install-recommends $$missing; \
+	else echo "make deps: not installed, some test groups will not run:$$missing"; fi
+
+clean:
+	rm -rf bin dist bench.new

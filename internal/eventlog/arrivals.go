@@ -1,0 +1,146 @@
+package eventlog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/dgraph-io/badger/v4"
+)
+
+// schemaVersion is the version of the layout in keys.go and values.go.
+const schemaVersion = 1
+
+// leaseSize is how many arrival numbers are leased at once. After an unclean
+// end as many may be left out; there are 2^64.
+const leaseSize = 1 << 20
+
+// noteEvery is how many numbers may lie between what is synced and what the
+// store itself knows as synced: as many are looked through after an unclean end.
+const noteEvery = 1 << 14
+
+// checkSchema writes the version into a new store and compares it in an old one.
+func (s *Store) checkSchema() error {
+	return s.db.Update(func(txn *badger.Txn) error {
+		val, err := get(txn, keySchema)
+		switch {
+		case err != nil:
+			return err
+		case val == nil && !isEmpty(txn):
+			return ErrCorrupt.With(errors.New("it has no schema version"))
+		case val == nil:
+			return txn.Set(keySchema, []byte{schemaVersion})
+		case len(val) != 1:
+			return errValue
+		case val[0] != schemaVersion:
+			return ErrSchema.Withf("the store has schema %d, this Parley knows %d", val[0], schemaVersion)
+		}
+		return nil
+	})
+}
+
+func isEmpty(txn *badger.Txn) bool {
+	it := txn.NewIterator(badger.IteratorOptions{})
+	defer it.Close()
+	it.Rewind()
+	return !it.Valid()
+}
+
+// beginArrivals finds out where numbering goes on, leases the first range, and
+// repairs what an unclean end may have torn.
+func (s *Store) beginArrivals(ctx context.Context) error {
+	var rec arrivalRec
+	err := s.db.View(func(txn *badger.Txn) error {
+		val, err := get(txn, keyArrivals)
+		if err != nil || val == nil {
+			rec = arrivalRec{clean: true, next: 1, synced: 1}
+			return err
+		}
+		rec, err = decodeArrivalRec(val)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if !rec.clean {
+		if err := s.repair(ctx, rec.synced); err != nil {
+			return err
+		}
+	}
+	if err := s.findNewest(); err != nil {
+		return err
+	}
+	w := &s.writer
+	w.next = rec.next
+	w.leased = w.next + leaseSize
+	w.synced, w.noted = w.next, w.next
+	lease := arrivalRec{next: w.leased, synced: w.next}
+	err = s.db.Update(func(txn *badger.Txn) error { return txn.Set(keyArrivals, lease.appendTo(nil)) })
+	if err != nil {
+		return err
+	}
+	if w.memLog, err = newestMemLog(s.dir); err != nil {
+		return err
+	}
+	return s.db.Sync()
+}
+
+// takeArrivals gives n numbers.
+func (g *group) takeArrivals(n int) uint64 {
+	w := &g.s.writer
+	first := w.next
+	w.next += uint64(n)
+	return first
+}
+
+// flushArrivals extends the lease when it is used up, which is synced before
+// anyone sees a number beyond it, and notes from time to time what is synced.
+func (g *group) flushArrivals() error {
+	w := &g.s.writer
+	if w.next <= w.leased && w.synced < w.noted+noteEvery {
+		return nil
+	}
+	if w.next > w.leased {
+		w.leased = w.next + leaseSize
+		g.durable = true
+	}
+	w.noted = w.synced
+	return g.setRecord(keyArrivals, &arrivalRec{next: w.leased, synced: w.noted})
+}
+
+// endArrivals notes a clean end: the last thing the writer does.
+func (s *Store) endArrivals() {
+	w := &s.writer
+	if w.failed != nil || s.sync() != nil {
+		return
+	}
+	rec := arrivalRec{clean: true, next: w.next, synced: w.next}
+	err := s.db.Update(func(txn *badger.Txn) error { return txn.Set(keyArrivals, rec.appendTo(nil)) })
+	if err == nil {
+		w.dirty = true
+		err = s.sync()
+	}
+	if err != nil {
+		s.log.Warn("store: closed without noting it", "err", err)
+	}
+}
+
+// newestMemLog returns the number of badger's newest memtable log.
+func newestMemLog(dir string) (int, error) {
+	files, err := os.ReadDir(dir)
+	if err != nil {
+		return 0, err
+	}
+	newest := 0
+	for _, f := range files {
+		var n int
+		if strings.HasSuffix(f.Name(), ".mem") {
+			if _, err := fmt.Sscanf(f.Name(), "%d.mem", &n); err == nil {
+				newest = max(newest, n)
+			}
+		}
+	}
+	return newest, nil
+}

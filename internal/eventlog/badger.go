@@ -1,0 +1,92 @@
+package eventlog
+
+import (
+	"fmt"
+	"log/slog"
+	"strings"
+
+	"github.com/dgraph-io/badger/v4"
+	"github.com/dgraph-io/badger/v4/options"
+)
+
+// profile is how much memory and disk a store takes, in bytes unless said
+// otherwise. docs/performance.md has what the numbers cost and gain.
+type profile struct {
+	memtable   int64 // one write buffer; badger may hold memtables of them, each 1.3 times this
+	memtables  int
+	vlogFile   int64 // one value-log file; badger maps twice this, sparsely
+	blockCache int64
+	indexCache int64
+	recent     int    // decoded batches kept for live readers
+	queue      int    // requests that may wait
+	group      int    // payload bytes after which a commit takes no more requests
+	openNew    uint64 // free disk that a new store needs
+	openOld    uint64 // free disk that an existing one needs
+	reserve    uint64 // free disk below which nothing is written
+}
+
+func profileFor(light bool) profile {
+	p := profile{
+		memtable:   8 << 20,
+		memtables:  3,
+		vlogFile:   32 << 20,
+		blockCache: 8 << 20,
+		indexCache: 16 << 20,
+		recent:     4 << 20,
+		queue:      256,
+		group:      512 << 10,
+		openNew:    48 << 20,
+		openOld:    16 << 20,
+		reserve:    32 << 20,
+	}
+	if !light {
+		return p
+	}
+	p.memtable, p.memtables, p.vlogFile = 4<<20, 2, 8<<20
+	p.blockCache, p.indexCache, p.recent, p.queue = 2<<20, 4<<20, 1<<20, 64
+	p.group, p.reserve = 256<<10, 24<<20
+	return p
+}
+
+// valueThreshold: larger values go to the value log. Batches do, single chat
+// messages do not, so that a durable message syncs one file.
+const valueThreshold = 1 << 10
+
+// openBadger opens the files. badger panics on some damage: that becomes an
+// error, and its goroutines stay behind until the process ends.
+func openBadger(dir string, key [32]byte, p profile, log *slog.Logger) (db *badger.DB, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			db, err = nil, ErrCorrupt.With(fmt.Errorf("badger: %v", r))
+		}
+	}()
+	o := badger.DefaultOptions(dir).
+		WithLogger(badgerLog{log}).
+		WithMetricsEnabled(false).
+		WithDetectConflicts(false). // one writer
+		WithCompression(options.None).
+		WithEncryptionKey(key[:]).
+		WithBlockCacheSize(p.blockCache).
+		WithIndexCacheSize(p.indexCache).
+		WithMemTableSize(p.memtable).
+		WithNumMemtables(p.memtables).
+		WithValueLogFileSize(p.vlogFile).
+		WithValueThreshold(valueThreshold).
+		WithVerifyValueChecksum(true).
+		WithChecksumVerificationMode(options.OnBlockRead).
+		WithNumCompactors(2)
+	return badger.Open(o)
+}
+
+// badgerLog hands badger's messages on. Its debug level prints keys and is
+// left out; what it calls information is our debug level.
+type badgerLog struct{ log *slog.Logger }
+
+func (l badgerLog) Errorf(f string, a ...any)   { l.log.Error(line(f, a), "part", "badger") }
+func (l badgerLog) Warningf(f string, a ...any) { l.log.Warn(line(f, a), "part", "badger") }
+func (l badgerLog) Infof(f string, a ...any)    { l.log.Debug(line(f, a), "part", "badger") }
+func (l badgerLog) Debugf(string, ...any)       {}
+
+func line(f string, a []any) string {
+	return strings.Join(strings.Fields(fmt.Sprintf(f, a...)), " ")
+}

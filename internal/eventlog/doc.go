@@ -1,0 +1,38 @@
+// Package eventlog keeps the events of all logs on disk, encrypted, in arrival
+// order and in the order in which they are shown, and knows what is missing.
+//
+//	s, err := eventlog.Open(ctx, eventlog.Options{Dir: dir, Key: key})
+//	defer s.Close()
+//	res, err := s.Append(ctx, batch, true) // verified by the caller; on disk when it returns
+//	for e, err := range s.History(ctx, eventlog.Query{Log: log, Reverse: true, Limit: 50}) { … }
+//	for e, err := range s.Since(ctx, cursor) { … }
+//
+// # What is promised
+//
+// One goroutine writes. It takes all requests that wait, numbers the arrivals,
+// commits them as one transaction and tells the callers: what is told survives
+// a kill of the process; what was appended as durable also survives the loss
+// of power, and so does everything else 200 ms after it was appended. A store
+// that was killed, or copied while it ran, opens again by itself.
+//
+// Arrival numbers rise and are never given twice. They have holes: after an
+// unclean end numbering goes on past a leased range, and a payload of n events
+// takes n numbers though some of them may have been there before.
+//
+// Readers run beside the writer and see whole commits. An iterator reads in
+// portions and holds nothing while its caller works: events that come
+// meanwhile are seen where they still lie ahead. Events handed out share memory
+// with other readers and must not be changed.
+//
+// A store takes a few MB of memory and holds at most 256 waiting requests;
+// Append then waits, AppendAsync refuses. Every method may be called by any
+// goroutine; after Close all return ErrClosed.
+//
+// # What it does not do
+//
+// It does not verify signatures, does not know who is a member, and does not
+// hold back events whose parents are missing: it says which those are.
+//
+// The layout on disk is described in keys.go and values.go, its reasons in
+// docs/decisions/0001-store-schema.md.
+package eventlog

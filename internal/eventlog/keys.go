@@ -1,0 +1,101 @@
+package eventlog
+
+import (
+	"encoding/binary"
+
+	"github.com/parley-chat/parley/internal/event"
+)
+
+// Key spaces. Numbers are big-endian, so that keys sort as numbers do; a log
+// is named by its number of 4 bytes. Values beside them are in values.go.
+//
+//	b ‖ arrival 8                          the payload, verbatim
+//	t ‖ log no. 4 ‖ first hlc 8 ‖ arrival 8   timeRec: what of the payload counts
+//	i ‖ id 32                              indexRec: where the event is
+//	f ‖ log no. 4 ‖ bucket 8               fingerprint of 64 s of hlc
+//	l ‖ log no. 4                          logRec
+//	a ‖ log no. 4 ‖ author 32              authorRec
+//	h ‖ log no. 4 ‖ id 32                  a head: its hlc, 8 bytes
+//	p ‖ log no. 4 ‖ id 32                  a parent that is not stored: nothing
+//	c ‖ log no. 4 ‖ hlc 8 ‖ id 32          control event: nothing (its place is under i)
+//	m ‖ name                               the store's own state
+//	u ‖ name                               the application's state (SetMeta)
+const (
+	spacePayload = 'b'
+	spaceTime    = 't'
+	spaceIndex   = 'i'
+	spaceSums    = 'f'
+	spaceLog     = 'l'
+	spaceAuthor  = 'a'
+	spaceHead    = 'h'
+	spaceMissing = 'p'
+	spaceControl = 'c'
+	spaceOwn     = 'm'
+	spaceApp     = 'u'
+)
+
+// bucketSeconds is the width of a fingerprint's time bucket. Whole seconds of
+// the hlc are what reconciliation compares, so a bucket holds whole seconds.
+const bucketSeconds = 64
+
+var (
+	keySchema   = []byte("mschema")   // schemaVersion, one byte
+	keyArrivals = []byte("marrivals") // arrivalRec
+)
+
+func appendPayloadKey(b []byte, arrival uint64) []byte {
+	return binary.BigEndian.AppendUint64(append(b, spacePayload), arrival)
+}
+
+func appendTimeKey(b []byte, no uint32, first event.HLC, arrival uint64) []byte {
+	b = binary.BigEndian.AppendUint32(append(b, spaceTime), no)
+	b = binary.BigEndian.AppendUint64(b, uint64(first))
+	return binary.BigEndian.AppendUint64(b, arrival)
+}
+
+const timeKeyLen = 1 + 4 + 8 + 8
+
+func parseTimeKey(k []byte) (no uint32, first event.HLC, arrival uint64) {
+	return binary.BigEndian.Uint32(k[1:]), event.HLC(binary.BigEndian.Uint64(k[5:])), binary.BigEndian.Uint64(k[13:])
+}
+
+func appendIndexKey(b []byte, id *event.ID) []byte {
+	return append(append(b, spaceIndex), id[:]...)
+}
+
+func appendSumsKey(b []byte, no uint32, bucket uint64) []byte {
+	b = binary.BigEndian.AppendUint32(append(b, spaceSums), no)
+	return binary.BigEndian.AppendUint64(b, bucket)
+}
+
+func bucketOf(h event.HLC) uint64 { return uint64(h.Second()) / bucketSeconds }
+
+func logKey(no uint32) []byte {
+	return binary.BigEndian.AppendUint32([]byte{spaceLog}, no)
+}
+
+// inLog returns the prefix of one log in a key space.
+func inLog(space byte, no uint32) []byte {
+	return binary.BigEndian.AppendUint32([]byte{space}, no)
+}
+
+func appendIDKey(b []byte, space byte, no uint32, id *[32]byte) []byte {
+	b = binary.BigEndian.AppendUint32(append(b, space), no)
+	return append(b, id[:]...)
+}
+
+const idKeyLen = 1 + 4 + 32
+
+func appendControlKey(b []byte, no uint32, h event.HLC, id *event.ID) []byte {
+	b = binary.BigEndian.AppendUint32(append(b, spaceControl), no)
+	b = binary.BigEndian.AppendUint64(b, uint64(h))
+	return append(b, id[:]...)
+}
+
+const controlKeyLen = 1 + 4 + 8 + 32
+
+func appKey(name string) []byte { return append([]byte{spaceApp}, name...) }
+
+func appendHLC(b []byte, h event.HLC) []byte {
+	return binary.BigEndian.AppendUint64(b, uint64(h))
+}

@@ -1,0 +1,189 @@
+package eventlog
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+
+	"github.com/dgraph-io/badger/v4"
+
+	"github.com/parley-chat/parley/internal/event"
+)
+
+// Entry is a stored event.
+type Entry struct {
+	Arrival uint64      // its number in the order in which this node stored things
+	Event   event.Event // must not be changed
+	Fork    bool        // another event has the same log, author and seq
+}
+
+// Position returns the event's place in the order of History.
+func (e *Entry) Position() Position { return Position{e.Event.HLC, e.Event.ID} }
+
+// Position is a place in a log's order, which is by (hlc, id).
+type Position struct {
+	HLC event.HLC
+	ID  event.ID
+}
+
+// Compare orders positions.
+func (p Position) Compare(o Position) int {
+	if c := cmp.Compare(p.HLC, o.HLC); c != 0 {
+		return c
+	}
+	return p.ID.Compare(o.ID)
+}
+
+// Get returns a stored event, false if it is not stored.
+func (s *Store) Get(id event.ID) (Entry, bool, error) {
+	var e Entry
+	found := false
+	err := s.view(func(txn *badger.Txn) error {
+		p, place, err := s.locate(txn, id)
+		if err != nil || p.batch == nil {
+			return err
+		}
+		found = true
+		f := forks{s: s, txn: txn}
+		e, err = f.entry(&p, place)
+		return err
+	})
+	return e, found, err
+}
+
+// Has reports whether an event is stored.
+func (s *Store) Has(id event.ID) (bool, error) {
+	found := false
+	err := s.view(func(txn *badger.Txn) error {
+		_, err := txn.Get(appendIndexKey(nil, &id))
+		found = err == nil
+		if errors.Is(err, badger.ErrKeyNotFound) {
+			return nil
+		}
+		return err
+	})
+	return found, err
+}
+
+// Single returns a payload that serves one event alone, with its proof, false
+// if it is not stored.
+func (s *Store) Single(id event.ID) (payload []byte, found bool, err error) {
+	err = s.view(func(txn *badger.Txn) error {
+		p, place, err := s.locate(txn, id)
+		if err != nil || p.batch == nil {
+			return err
+		}
+		found = true
+		payload, err = p.batch.Single(place)
+		return err
+	})
+	return payload, found, err
+}
+
+// view reads badger: it keeps it open meanwhile, and gives errors their code.
+func (s *Store) view(fn func(txn *badger.Txn) error) error {
+	if err := s.enter(); err != nil {
+		return err
+	}
+	defer s.reading.RUnlock()
+	return readFault(s.db.View(fn))
+}
+
+// locate finds the payload of an event and the event's place in it; without a
+// batch if it is not stored. counts is not filled in.
+func (s *Store) locate(txn *badger.Txn, id event.ID) (p stored, place int, err error) {
+	var key [33]byte
+	val, err := get(txn, appendIndexKey(key[:0], &id))
+	if err != nil || val == nil {
+		return p, 0, err
+	}
+	rec, err := decodeIndexRec(val)
+	if err != nil {
+		return p, 0, err
+	}
+	p, err = s.payload(txn, rec.arrival-uint64(rec.place))
+	if err == nil && (rec.place >= len(p.batch.Events) || p.batch.Events[rec.place].ID != id) {
+		err = fmt.Errorf("event %v is not at its place %d", id, rec.arrival)
+	}
+	if err != nil {
+		return stored{}, 0, err
+	}
+	return p, rec.place, nil
+}
+
+// payload returns the decoded payload that begins with an arrival number.
+// counts is filled in only if it was at hand.
+func (s *Store) payload(txn *badger.Txn, arrival uint64) (stored, error) {
+	if p, ok := s.recent.get(arrival); ok {
+		return p, nil
+	}
+	var key [9]byte
+	val, err := get(txn, appendPayloadKey(key[:0], arrival))
+	if err != nil {
+		return stored{}, err
+	}
+	if val == nil {
+		return stored{}, fmt.Errorf("payload %d is not there", arrival)
+	}
+	b, err := event.Decode(val)
+	if err != nil {
+		return stored{}, fmt.Errorf("payload %d: %w", arrival, err)
+	}
+	return stored{arrival: arrival, batch: b}, nil
+}
+
+// counting returns a payload with its counts filled in.
+func (s *Store) counting(txn *badger.Txn, p stored) (stored, error) {
+	no, _ := s.logs.number(p.batch.Log())
+	var key [timeKeyLen]byte
+	val, err := get(txn, appendTimeKey(key[:0], no, p.batch.Events[0].HLC, p.arrival))
+	if err != nil {
+		return p, err
+	}
+	rec, err := decodeTimeRec(val)
+	if err == nil && rec.count != len(p.batch.Events) {
+		err = fmt.Errorf("payload %d has %d events, not %d", p.arrival, len(p.batch.Events), rec.count)
+	}
+	p.counts = rec.counts
+	return p, err
+}
+
+// forks makes entries: it looks up which events have a rival, and remembers
+// that for the authors it met.
+type forks struct {
+	s     *Store
+	txn   *badger.Txn
+	known map[logAuthor]runs
+}
+
+type logAuthor struct {
+	no     uint32
+	author event.Author
+}
+
+func (f *forks) entry(p *stored, place int) (Entry, error) {
+	e := Entry{Arrival: p.arrival + uint64(place), Event: p.batch.Events[place]}
+	no, any := f.s.logs.number(e.Event.Log)
+	if !any {
+		return e, nil
+	}
+	k := logAuthor{no, e.Event.Author}
+	r, ok := f.known[k]
+	if !ok {
+		val, err := get(f.txn, appendIDKey(nil, spaceAuthor, no, (*[32]byte)(&k.author)))
+		if err != nil {
+			return e, err
+		}
+		rec, err := decodeAuthorRec(val)
+		if err != nil {
+			return e, err
+		}
+		if f.known == nil {
+			f.known = make(map[logAuthor]runs)
+		}
+		r = rec.forks
+		f.known[k] = r
+	}
+	e.Fork = r.has(e.Event.Seq)
+	return e, nil
+}

@@ -1,0 +1,40 @@
+package eventlog
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// badger writes through memory maps of sparse files: when the disk is full the
+// process dies of SIGBUS. So free space is looked at before every write, with a
+// reserve for what badger writes by itself (flushes and compactions).
+
+func (s *Store) lockPath() string { return filepath.Join(s.dir, "store.lock") }
+
+// roomToOpen refuses to open on a disk that is nearly full. An existing store
+// needs less: reading what one has must work when writing no longer does.
+func (s *Store) roomToOpen() error {
+	need := s.profile.openOld
+	if _, err := os.Stat(filepath.Join(s.dir, "MANIFEST")); errors.Is(err, fs.ErrNotExist) {
+		need = s.profile.openNew
+	}
+	return s.room(need)
+}
+
+// roomToWrite refuses a commit that could eat into the reserve.
+func (s *Store) roomToWrite(bytes int) error {
+	return s.room(s.profile.reserve + uint64(bytes))
+}
+
+func (s *Store) room(need uint64) error {
+	free, err := s.free(s.dir)
+	if err != nil {
+		return ErrFailed.With(err)
+	}
+	if free < need {
+		return ErrDiskFull.Withf("the disk is full: %d MB are free, %d MB are needed", free>>20, need>>20)
+	}
+	return nil
+}

@@ -1,0 +1,213 @@
+package eventlog
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/dgraph-io/badger/v4"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/parley-chat/parley/internal/event"
+)
+
+// Options says where a store is and how much it may take.
+type Options struct {
+	Dir        string                // made with mode 0700 if it is not there
+	Key        [32]byte              // encrypts everything in Dir but file names and sizes
+	Light      bool                  // smaller buffers and reserves, for small machines
+	Logger     *slog.Logger          // nil is silent
+	Registerer prometheus.Registerer // nil: not measured
+}
+
+// Store is an open store. Make one with Open.
+type Store struct {
+	dir     string
+	profile profile
+	log     *slog.Logger
+	metrics *metrics
+	db      *badger.DB
+	lock    *os.File
+	free    func(dir string) (uint64, error)
+
+	queue   chan *request
+	closing chan struct{} // closed when Close begins: nothing is queued any more
+	done    chan struct{} // closed when the writer has ended
+	sending sync.RWMutex  // held for reading while a request is queued
+	reading sync.RWMutex  // held for reading while badger is read; Close takes it
+	closed  bool          // guarded by reading
+	once    sync.Once
+	end     error // result of Close
+
+	logs    logs
+	recent  recent
+	newest  atomic.Uint64 // highest committed arrival
+	writer  writer
+	changed changed
+}
+
+// Open opens the store in o.Dir and makes it if there is none. ctx bounds the
+// opening alone. Errors carry a code: ErrLocked, ErrWrongKey, ErrCorrupt,
+// ErrReadOnly, ErrDiskFull, ErrSchema.
+func Open(ctx context.Context, o Options) (*Store, error) {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	s := &Store{
+		dir:     o.Dir,
+		profile: profileFor(o.Light),
+		log:     o.Logger,
+		free:    freeBytes,
+		closing: make(chan struct{}),
+		done:    make(chan struct{}),
+	}
+	s.queue = make(chan *request, s.profile.queue)
+	if err := s.open(ctx, o.Key); err != nil {
+		s.release()
+		return nil, openFault(err)
+	}
+	if err := s.measure(o.Registerer); err != nil {
+		s.release()
+		return nil, fmt.Errorf("eventlog: metrics: %w", err)
+	}
+	go s.run() // ends when Close closes the queue; Close waits for done
+	return s, nil
+}
+
+func (s *Store) open(ctx context.Context, key [32]byte) error {
+	if err := os.MkdirAll(s.dir, 0o700); err != nil {
+		return err
+	}
+	lock, err := lockFile(s.lockPath())
+	if err != nil {
+		return err
+	}
+	s.lock = lock
+	if err := s.roomToOpen(); err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if s.db, err = openBadger(s.dir, key, s.profile, s.log); err != nil {
+		return err
+	}
+	if err := s.checkSchema(); err != nil {
+		return err
+	}
+	if err := s.logs.load(s.db); err != nil {
+		return err
+	}
+	return s.beginArrivals(ctx)
+}
+
+// Close commits what was queued, syncs, and closes the files. Iterators that
+// are under way end with ErrClosed. It may be called more than once and by
+// several goroutines: all wait and get the same result.
+func (s *Store) Close() error {
+	s.once.Do(func() {
+		close(s.closing)
+		s.sending.Lock() // waits for those that are queueing; they see closing
+		close(s.queue)
+		s.sending.Unlock()
+		<-s.done
+		s.reading.Lock()
+		s.closed = true
+		s.reading.Unlock()
+		s.changed.tell()
+		s.end = s.release()
+	})
+	return s.end
+}
+
+// release closes what open opened.
+func (s *Store) release() (err error) {
+	if s.metrics != nil {
+		s.metrics.unregister()
+	}
+	if s.db != nil {
+		if cerr := s.db.Close(); cerr != nil {
+			err = ErrFailed.With(cerr)
+		}
+	}
+	if s.lock != nil {
+		s.lock.Close()
+	}
+	return err
+}
+
+// LastArrival returns the highest arrival number of a committed event, 0 if
+// there is none: the cursor from which Since yields what comes from now on.
+func (s *Store) LastArrival() uint64 { return s.newest.Load() }
+
+// Changed returns a channel that is closed at the next commit and by Close. To
+// follow the store take the channel first, then read Since, then wait.
+func (s *Store) Changed() <-chan struct{} { return s.changed.wait() }
+
+// Logs returns every log that has an event, in the order of first arrival.
+func (s *Store) Logs() []event.LogID { return s.logs.all() }
+
+// Count returns the number of events stored in a log.
+func (s *Store) Count(log event.LogID) int { return s.logs.count(log) }
+
+// Stats is what a store holds.
+type Stats struct {
+	Events uint64 // in all logs
+	Logs   int
+	Bytes  int64 // on disk, as of at most a minute ago
+	Queued int   // requests that wait for the writer
+}
+
+// Stats returns what the store holds.
+func (s *Store) Stats() Stats {
+	st := Stats{Queued: len(s.queue)}
+	st.Events, st.Logs = s.logs.totals()
+	if s.enter() == nil {
+		lsm, vlog := s.db.Size()
+		st.Bytes = lsm + vlog
+		s.reading.RUnlock()
+	}
+	return st
+}
+
+// enter keeps badger open until the caller unlocks s.reading.
+func (s *Store) enter() error {
+	s.reading.RLock()
+	if s.closed {
+		s.reading.RUnlock()
+		return ErrClosed
+	}
+	return nil
+}
+
+// syncDelay is the longest time for which a commit that was not asked to be
+// durable is left to the operating system.
+const syncDelay = 200 * time.Millisecond
+
+// changed wakes all who wait for the next commit.
+type changed struct {
+	mu sync.Mutex
+	ch chan struct{}
+}
+
+func (c *changed) wait() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ch == nil {
+		c.ch = make(chan struct{})
+	}
+	return c.ch
+}
+
+func (c *changed) tell() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ch != nil {
+		close(c.ch)
+		c.ch = nil
+	}
+}

@@ -1,0 +1,219 @@
+package eventlog
+
+import (
+	"encoding/binary"
+	"errors"
+	"math/bits"
+
+	"github.com/parley-chat/parley/internal/event"
+)
+
+// errValue says that a stored value is not what its key space holds.
+var errValue = errors.New("a stored record is malformed")
+
+// decoder reads the records below. After an error everything reads as zero.
+type decoder struct {
+	b   []byte
+	bad bool
+}
+
+func (d *decoder) uvarint() uint64 {
+	v, n := binary.Uvarint(d.b)
+	if n <= 0 {
+		d.bad, d.b = true, nil
+		return 0
+	}
+	d.b = d.b[n:]
+	return v
+}
+
+func (d *decoder) bytes(n int) []byte {
+	if n < 0 || len(d.b) < n {
+		d.bad, d.b = true, nil
+		return make([]byte, max(n, 0))
+	}
+	v := d.b[:n]
+	d.b = d.b[n:]
+	return v
+}
+
+// end returns an error if anything was missing or is left.
+func (d *decoder) end() error {
+	if d.bad || len(d.b) != 0 {
+		return errValue
+	}
+	return nil
+}
+
+// bitmap has one bit for each of at most event.MaxBatchEvents events.
+type bitmap [event.MaxBatchEvents / 8]byte
+
+func (m *bitmap) set(i int)      { m[i/8] |= 1 << (i % 8) }
+func (m *bitmap) has(i int) bool { return m[i/8]&(1<<(i%8)) != 0 }
+
+func (m *bitmap) count() (n int) {
+	for _, b := range m {
+		n += bits.OnesCount8(b)
+	}
+	return n
+}
+
+// timeRec says what of a payload is in the log: last hlc − first hlc, the
+// number of its events, and which of them count (absent when all do).
+type timeRec struct {
+	span   uint64
+	count  int
+	counts bitmap
+}
+
+func (r *timeRec) appendTo(b []byte) []byte {
+	b = binary.AppendUvarint(b, r.span)
+	b = binary.AppendUvarint(b, uint64(r.count))
+	if r.counts.count() == r.count {
+		return b
+	}
+	return append(b, r.counts[:(r.count+7)/8]...)
+}
+
+func decodeTimeRec(b []byte) (r timeRec, err error) {
+	d := decoder{b: b}
+	r.span = d.uvarint()
+	n := d.uvarint()
+	if d.bad || n == 0 || n > event.MaxBatchEvents {
+		return r, errValue
+	}
+	r.count = int(n)
+	if len(d.b) > 0 {
+		copy(r.counts[:], d.bytes((r.count+7)/8))
+		return r, d.end()
+	}
+	for i := range r.count {
+		r.counts.set(i)
+	}
+	return r, nil
+}
+
+// indexRec says where an event is: its own arrival number and its place in the
+// payload, which is stored under arrival − place.
+type indexRec struct {
+	arrival uint64
+	place   int
+}
+
+func (r indexRec) appendTo(b []byte) []byte {
+	return append(binary.AppendUvarint(b, r.arrival), byte(r.place))
+}
+
+func decodeIndexRec(b []byte) (indexRec, error) {
+	d := decoder{b: b}
+	r := indexRec{arrival: d.uvarint()}
+	r.place = int(d.bytes(1)[0])
+	if uint64(r.place) >= r.arrival {
+		return r, errValue
+	}
+	return r, d.end()
+}
+
+// sums is the fingerprint of a set of events: how many, and the sum of their
+// ids as little-endian numbers modulo 2^256 (Negentropy protocol v1).
+type sums struct {
+	count uint64
+	sum   [4]uint64
+}
+
+func (s *sums) add(id *event.ID) {
+	s.count++
+	var carry uint64
+	for i := range s.sum {
+		s.sum[i], carry = bits.Add64(s.sum[i], binary.LittleEndian.Uint64(id[8*i:]), carry)
+	}
+}
+
+func (s *sums) merge(o *sums) {
+	s.count += o.count
+	var carry uint64
+	for i := range s.sum {
+		s.sum[i], carry = bits.Add64(s.sum[i], o.sum[i], carry)
+	}
+}
+
+func (s *sums) appendTo(b []byte) []byte {
+	b = binary.AppendUvarint(b, s.count)
+	for _, w := range s.sum {
+		b = binary.LittleEndian.AppendUint64(b, w)
+	}
+	return b
+}
+
+func decodeSums(b []byte) (s sums, err error) {
+	d := decoder{b: b}
+	s.count = d.uvarint()
+	for i := range s.sum {
+		s.sum[i] = binary.LittleEndian.Uint64(d.bytes(8))
+	}
+	return s, d.end()
+}
+
+// logRec is what is known of a log besides its events.
+type logRec struct {
+	id    event.LogID
+	count uint64 // events stored
+	forks uint64 // of them, events whose seq another one has too
+}
+
+func (r *logRec) appendTo(b []byte) []byte {
+	b = append(b, r.id[:]...)
+	b = binary.AppendUvarint(b, r.count)
+	return binary.AppendUvarint(b, r.forks)
+}
+
+func decodeLogRec(b []byte) (r logRec, err error) {
+	d := decoder{b: b}
+	copy(r.id[:], d.bytes(32))
+	r.count, r.forks = d.uvarint(), d.uvarint()
+	return r, d.end()
+}
+
+// authorRec is what is stored of an author in a log: the seqs, those of them
+// that two or more events share, and the id of the first event stored with the
+// highest seq.
+type authorRec struct {
+	seqs, forks runs
+	last        event.ID
+}
+
+func (r *authorRec) appendTo(b []byte) []byte {
+	b = append(b, r.last[:]...)
+	return r.forks.appendTo(r.seqs.appendTo(b))
+}
+
+func decodeAuthorRec(b []byte) (r authorRec, err error) {
+	d := decoder{b: b}
+	copy(r.last[:], d.bytes(32))
+	r.seqs = decodeRuns(&d)
+	r.forks = decodeRuns(&d)
+	return r, d.end()
+}
+
+// arrivalRec is the state of the arrival numbers.
+type arrivalRec struct {
+	clean  bool   // the store was closed in order: numbering goes on at next
+	next   uint64 // clean: the next number; else the end of the leased range
+	synced uint64 // every event numbered below this is known to be on disk
+}
+
+func (r *arrivalRec) appendTo(b []byte) []byte {
+	var c byte
+	if r.clean {
+		c = 1
+	}
+	b = binary.AppendUvarint(append(b, c), r.next)
+	return binary.AppendUvarint(b, r.synced)
+}
+
+func decodeArrivalRec(b []byte) (r arrivalRec, err error) {
+	d := decoder{b: b}
+	r.clean = d.bytes(1)[0] == 1
+	r.next, r.synced = d.uvarint(), d.uvarint()
+	return r, d.end()
+}

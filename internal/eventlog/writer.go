@@ -1,0 +1,287 @@
+package eventlog
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/parley-chat/parley/internal/event"
+)
+
+// Appended is what became of a batch.
+type Appended struct {
+	Arrival uint64     // number of event 0; event i has Arrival+i. 0 if nothing was new
+	New     []bool     // for each event: it was not stored before
+	Forks   []int      // new events whose author, log and seq an event stored before them has too
+	Missing []event.ID // parents of new events that are not stored
+}
+
+// request is one batch, or one value of the application's state.
+type request struct {
+	batch   *event.Batch
+	durable bool
+	done    func(Appended, error)
+
+	key, val []byte // without a batch; a nil val deletes
+	res      Appended
+	err      error
+}
+
+// Append stores the events of a batch that are new. The caller has verified
+// it and must not change it afterwards. It waits while too many others wait. When it returns
+// without error the events are committed, and, if durable, synced. If ctx ends
+// first they may still be stored: append them again to know.
+//
+// Errors: ErrDiskFull, ErrScattered (of this batch), ErrFailed, ErrClosed.
+func (s *Store) Append(ctx context.Context, b *event.Batch, durable bool) (Appended, error) {
+	type result struct {
+		res Appended
+		err error
+	}
+	out := make(chan result, 1)
+	r := &request{batch: b, durable: durable, done: func(a Appended, err error) { out <- result{a, err} }}
+	if err := s.enqueue(ctx, r); err != nil {
+		return Appended{}, err
+	}
+	select {
+	case x := <-out:
+		return x.res, x.err
+	case <-ctx.Done():
+		return Appended{}, ctx.Err()
+	}
+}
+
+// AppendAsync is Append, not durable, for callers that must not wait. It
+// returns false, and never calls done, if the queue is full or the store is
+// closed; what was not taken has to come again by sync. done is called by the
+// writer and must return at once.
+func (s *Store) AppendAsync(b *event.Batch, done func(Appended, error)) bool {
+	s.sending.RLock()
+	defer s.sending.RUnlock()
+	select {
+	case <-s.closing:
+		return false
+	default:
+	}
+	select {
+	case s.queue <- &request{batch: b, done: done}:
+		return true
+	default:
+		s.metrics.refused.Inc()
+		return false
+	}
+}
+
+func (s *Store) enqueue(ctx context.Context, r *request) error {
+	s.sending.RLock()
+	defer s.sending.RUnlock()
+	select {
+	case <-s.closing: // first: the queue may be closed already
+		return ErrClosed
+	default:
+	}
+	select {
+	case s.queue <- r:
+		return nil
+	case <-s.closing:
+		return ErrClosed
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// maxGroupKeys bounds the keys of one commit, as countKeys counts them. badger
+// takes at most 15 % of a memtable in one transaction: 7,000 keys in a light
+// store. One batch more may go over the bound, by at most 2,600.
+const maxGroupKeys = 3072
+
+// writer is what the writing goroutine owns.
+type writer struct {
+	next   uint64 // arrival number that comes next
+	leased uint64 // numbers below this may be given
+	synced uint64 // numbers below this are on disk
+	noted  uint64 // synced, as the store itself knows it
+	dirty  bool   // something was committed since the last sync
+	failed error  // set by the first failed write: no more are tried
+	memLog int    // number of badger's newest memtable log
+	slab   slab
+}
+
+// run is the writing goroutine.
+func (s *Store) run() {
+	defer close(s.done)
+	timer := time.NewTimer(syncDelay)
+	timer.Stop()
+	armed := false
+	for {
+		select {
+		case r, ok := <-s.queue:
+			if !ok {
+				s.endArrivals()
+				return
+			}
+			s.commit(s.gather(r))
+		case <-timer.C:
+			armed = false
+			s.syncLate()
+		}
+		if s.writer.dirty && !armed {
+			timer.Reset(syncDelay)
+			armed = true
+		}
+	}
+}
+
+// gather takes the requests that wait, as many as one commit may have.
+func (s *Store) gather(first *request) []*request {
+	reqs := []*request{first}
+	keys, bytes := first.size()
+	for keys < maxGroupKeys && bytes < s.profile.group {
+		select {
+		case r, ok := <-s.queue:
+			if !ok {
+				return reqs
+			}
+			reqs = append(reqs, r)
+			k, b := r.size()
+			keys, bytes = keys+k, bytes+b
+		default:
+			return reqs
+		}
+	}
+	return reqs
+}
+
+// size returns the most keys that a request may touch, and its bytes.
+func (r *request) size() (keys, bytes int) {
+	if r.batch == nil {
+		return 1, len(r.val)
+	}
+	keys = 6 // payload, time, sums twice, author, log
+	for i := range r.batch.Events {
+		keys += 2 + len(r.batch.Events[i].Parents)
+	}
+	return keys, len(r.batch.Payload())
+}
+
+// commit writes a group of requests in one transaction and answers them.
+func (s *Store) commit(reqs []*request) {
+	start := time.Now()
+	g, err := s.prepare(reqs)
+	if err == nil {
+		err = s.write(g)
+	}
+	for _, r := range reqs {
+		if err != nil && r.err == nil {
+			r.err = err
+		}
+	}
+	if err == nil {
+		s.publish(g)
+		s.metrics.committed(g, time.Since(start))
+	}
+	for _, r := range reqs {
+		if r.done == nil {
+			continue
+		}
+		if r.err != nil {
+			r.res = Appended{}
+		}
+		r.done(r.res, r.err)
+	}
+}
+
+// write commits a group and syncs if it has to.
+func (s *Store) write(g *group) error {
+	defer g.txn.Discard()
+	if g.entries == 0 {
+		if g.durable { // what was stored before has to be on disk too
+			return s.sync()
+		}
+		return nil
+	}
+	if err := g.txn.Commit(); err != nil {
+		return s.fail(err)
+	}
+	s.writer.dirty = true
+	if g.durable {
+		return s.sync()
+	}
+	return nil
+}
+
+// fail ends writing for good: what memory holds of the logs may differ from
+// the disk now. Reading goes on.
+func (s *Store) fail(err error) error {
+	if s.writer.failed == nil {
+		s.writer.failed = ErrFailed.With(err)
+		s.log.Error("store: no more is written", "err", err)
+	}
+	return s.writer.failed
+}
+
+// publish makes a committed group visible to live readers.
+func (s *Store) publish(g *group) {
+	for i := range g.stored {
+		s.recent.add(g.stored[i])
+	}
+	if g.newest > 0 {
+		s.newest.Store(g.newest)
+		s.changed.tell()
+	}
+}
+
+// syncLate syncs what was committed as not durable.
+func (s *Store) syncLate() {
+	if s.writer.dirty && s.writer.failed == nil {
+		_ = s.sync() // it is remembered and answers the next append
+	}
+}
+
+// sync brings everything committed so far to disk. badger syncs the newest
+// memtable log and value-log file; it syncs a value-log file when it begins
+// another, but not a memtable log, so that is done here.
+func (s *Store) sync() error {
+	if !s.writer.dirty {
+		return nil
+	}
+	if err := s.syncOldMemtables(); err != nil {
+		return s.fail(err)
+	}
+	if err := s.db.Sync(); err != nil {
+		return s.fail(err)
+	}
+	s.metrics.syncs.Inc()
+	s.writer.dirty = false
+	s.writer.synced = s.writer.next
+	return nil
+}
+
+// syncOldMemtables syncs the logs of memtables that were filled since the last
+// sync. A log that is gone has become a table, which is synced before.
+func (s *Store) syncOldMemtables() error {
+	for {
+		if _, err := os.Stat(s.memLogPath(s.writer.memLog + 1)); err != nil {
+			return nil
+		}
+		if err := syncFile(s.memLogPath(s.writer.memLog)); err != nil && !os.IsNotExist(err) {
+			return err
+		}
+		s.writer.memLog++
+	}
+}
+
+func (s *Store) memLogPath(n int) string {
+	return filepath.Join(s.dir, fmt.Sprintf("%05d.mem", n))
+}
+
+func syncFile(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return f.Sync()
+}

@@ -46,10 +46,10 @@ var ErrStopped = errors.New("replication of the log has stopped")
 type Store interface {
 	Append(ctx context.Context, b *event.Batch, durable bool) (eventlog.Appended, error)
 	Has(id event.ID) (bool, error)
-	Batch(id event.ID) (payload []byte, ok bool, err error) // the stored payload that id is in
+	Batch(id event.ID) (b *event.Batch, found bool, err error) // the stored one that id is in
 	Heads(log event.LogID) ([]event.ID, error)
 	Author(log event.LogID, author event.Author) (eventlog.AuthorState, error)
-	Missing(log event.LogID) []event.ID
+	Missing(log event.LogID) ([]event.ID, error)
 }
 
 // Config is what a Service works with. Every field without "may" is needed.

@@ -19,7 +19,7 @@ const (
 	goOn       = time.Second            // before a round that reached its bound is resumed
 	maxRound   = 4096                   // events that one trigger may bring
 	maxSources = 3                      // peers asked in a round
-	maxTold    = 64                     // peers whose triggers wait, and ids of each
+	maxTold    = 64                     // peers whose triggers wait
 	maxTries   = 4096                   // ids whose failed tries are remembered
 	firstRetry = time.Second
 	lastRetry  = 10 * time.Minute
@@ -32,9 +32,14 @@ type fetcher struct {
 	wake chan struct{}
 
 	mu    sync.Mutex
-	told  map[peer.ID][]event.ID // heads that peers say they have
-	any   bool                   // something was lost: ask somebody for his heads
-	tries map[event.ID]try       // used by run alone
+	told  map[peer.ID]trigger
+	tries map[event.ID]try // used by run alone
+}
+
+// trigger is a reason to ask a peer; somebody, if the peer is "".
+type trigger struct {
+	ids   []event.ID // which the peer says that it has
+	heads bool       // ask for its heads, whatever they are
 }
 
 // try is how often an id was asked for in vain.
@@ -46,25 +51,29 @@ type try struct {
 func newFetcher(l *Log) *fetcher {
 	return &fetcher{
 		l: l, wake: make(chan struct{}, 1),
-		told: make(map[peer.ID][]event.ID), tries: make(map[event.ID]try),
+		told: make(map[peer.ID]trigger), tries: make(map[event.ID]try),
 	}
 }
 
 // Told says that p has these events: what is not stored here is fetched from
 // it, with its ancestors.
-func (l *Log) Told(p peer.ID, heads []event.ID) { l.fetcher.trigger(p, heads, false) }
+func (l *Log) Told(p peer.ID, heads []event.ID) { l.fetcher.trigger(p, trigger{ids: heads}) }
+
+// Ask asks p for the heads it has, and fetches them and their ancestors.
+func (l *Log) Ask(p peer.ID) { l.fetcher.trigger(p, trigger{heads: true}) }
 
 // missing says that p sent something whose parents are not all here.
-func (f *fetcher) missing(p peer.ID) { f.trigger(p, nil, false) }
+func (f *fetcher) missing(p peer.ID) { f.trigger(p, trigger{}) }
 
 // lost says that something was dropped and nobody knows what.
-func (f *fetcher) lost() { f.trigger("", nil, true) }
+func (f *fetcher) lost() { f.trigger("", trigger{heads: true}) }
 
-func (f *fetcher) trigger(p peer.ID, ids []event.ID, any bool) {
+func (f *fetcher) trigger(p peer.ID, t trigger) {
 	f.mu.Lock()
-	f.any = f.any || any
-	if have, ok := f.told[p]; p != "" && (ok || len(f.told) < maxTold) {
-		f.told[p] = append(have, ids[:min(len(ids), maxTold-len(have))]...)
+	if has, ok := f.told[p]; ok || len(f.told) < maxTold {
+		has.ids = append(has.ids, t.ids[:min(len(t.ids), maxWant-len(has.ids))]...)
+		has.heads = has.heads || t.heads
+		f.told[p] = has
 	}
 	f.mu.Unlock()
 	select {
@@ -73,12 +82,12 @@ func (f *fetcher) trigger(p peer.ID, ids []event.ID, any bool) {
 	}
 }
 
-func (f *fetcher) take() (told map[peer.ID][]event.ID, any bool) {
+func (f *fetcher) take() map[peer.ID]trigger {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	told, any = f.told, f.any
-	f.told, f.any = make(map[peer.ID][]event.ID), false
-	return told, any
+	told := f.told
+	f.told = make(map[peer.ID]trigger)
+	return told
 }
 
 func (f *fetcher) run() {
@@ -92,18 +101,14 @@ func (f *fetcher) run() {
 		if !pause(ctx, patience) {
 			return
 		}
-		told, any := f.take()
-		if any {
-			told[""] = nil
-		}
 		resume := false
-		for p, ids := range told {
-			again, err := f.round(ctx, p, ids)
+		for p, t := range f.take() {
+			again, err := f.round(ctx, p, t)
 			if err != nil && ctx.Err() == nil {
 				f.l.log.Warn("fetching failed", "peer", p, "err", err)
 			}
 			if again {
-				f.trigger(p, ids, p == "")
+				f.trigger(p, t)
 				resume = true
 			}
 		}
@@ -127,22 +132,21 @@ func pause(ctx context.Context, d time.Duration) bool {
 // round fetches what p told of and what is missing, from p and then from
 // others, until nothing is wanted, nobody has more, or the bound is reached:
 // then it says so, to be resumed. Errors are the store's.
-func (f *fetcher) round(ctx context.Context, p peer.ID, told []event.ID) (again bool, err error) {
+func (f *fetcher) round(ctx context.Context, p peer.ID, t trigger) (again bool, err error) {
 	began := time.Now()
 	left := maxRound
 	asked := make(map[event.ID]struct{})
 	limit := 0
-	anything := p == ""
 	for _, source := range f.sources(p) {
 		for left > 0 {
-			want, complete, err := f.wanted(told, began)
+			want, complete, err := f.wanted(t.ids, began)
 			if err != nil {
 				return false, err
 			}
-			if len(want) == 0 && !anything {
+			if len(want) == 0 && !t.heads {
 				return false, f.settle(asked)
 			}
-			if anything {
+			if t.heads {
 				want, limit = nil, max(limit, 64)
 			}
 			for _, id := range want {
@@ -161,7 +165,7 @@ func (f *fetcher) round(ctx context.Context, p peer.ID, told []event.ID) (again 
 			}
 			left -= fresh
 			limit = min(max(64, 4*limit), maxLimit)
-			if anything = anything && err != nil; err != nil || fresh == 0 {
+			if t.heads = t.heads && err != nil; err != nil || fresh == 0 {
 				break
 			}
 		}
@@ -200,7 +204,10 @@ func (f *fetcher) ask(ctx context.Context, p peer.ID, r *request) (fresh int, er
 // the missing parents that are due to be asked for. complete says that no
 // ancestor is missing here.
 func (f *fetcher) wanted(told []event.ID, now time.Time) (want []event.ID, complete bool, err error) {
-	missing := f.l.s.cfg.Store.Missing(f.l.id)
+	missing, err := f.l.s.cfg.Store.Missing(f.l.id)
+	if err != nil {
+		return nil, false, err
+	}
 	for _, id := range told {
 		ok, err := f.l.s.cfg.Store.Has(id)
 		if err != nil {

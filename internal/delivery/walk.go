@@ -2,7 +2,6 @@ package delivery
 
 import (
 	"container/heap"
-	"fmt"
 	"slices"
 
 	"github.com/parley-chat/parley/internal/event"
@@ -137,13 +136,9 @@ func (w *walk) push(ids []event.ID, had bool) error {
 
 // load reads the batch that holds id; nil if it is not stored in this log.
 func (w *walk) load(id event.ID, had bool) (*node, error) {
-	payload, ok, err := w.store.Batch(id)
+	b, ok, err := w.store.Batch(id)
 	if err != nil || !ok {
 		return nil, err
-	}
-	b, err := event.Decode(payload)
-	if err != nil {
-		return nil, fmt.Errorf("stored batch of %s: %w", id, err)
 	}
 	if b.Log() != w.log {
 		return nil, nil // known, but not to those of this log

@@ -145,6 +145,17 @@ func (n *Net) Cut(i int, on bool) {
 	n.cut[i] = on
 }
 
+// Reaches tells whether packets from host a get to host b now, loss aside.
+func (n *Net) Reaches(a, b int) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.reachesLocked(a, b)
+}
+
+func (n *Net) reachesLocked(a, b int) bool {
+	return !n.cut[a] && !n.cut[b] && n.group[a] == n.group[b]
+}
+
 // Stats returns what host i's sends met so far, over all its restarts.
 func (n *Net) Stats(i int) Stats {
 	n.mu.Lock()
@@ -167,7 +178,7 @@ func (n *Net) carries(a, b, size int) bool {
 	defer n.mu.Unlock()
 	s := n.statsLocked(a)
 	switch {
-	case size > mtu, n.cut[a], n.cut[b], n.group[a] != n.group[b]:
+	case size > mtu, !n.reachesLocked(a, b):
 		s.Refused++
 		return false
 	case n.loss > 0 && n.diceLocked(a).Float64() < n.loss:

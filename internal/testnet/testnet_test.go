@@ -145,6 +145,9 @@ func TestPartitionAndHeal(t *testing.T) {
 			a, b  int
 			reach bool
 		}{{0, 1, true}, {2, 3, true}, {0, 2, false}, {3, 1, false}} {
+			if n.Reaches(c.a, c.b) != c.reach {
+				t.Errorf("Reaches(%d, %d) is %t", c.a, c.b, !c.reach)
+			}
 			if err := connect(h[c.a], h[c.b], 4*time.Second); (err == nil) != c.reach {
 				t.Errorf("%d to %d: %v, want reachable %t", c.a, c.b, err, c.reach)
 			}

@@ -58,6 +58,9 @@ type Options struct {
 	// WaitTime bounds how long NewStream and Connect wait for an admission
 	// (default 10 s); the caller's context may end the wait earlier.
 	WaitTime time.Duration
+	// Connected is told of each connection of a peer that is not admitted, when
+	// the gate knows of it. It must not block.
+	Connected func(peer.ID)
 	// MayDial is asked before the facade dials; an error refuses the dial.
 	MayDial func(peer.ID) error
 }
@@ -77,6 +80,9 @@ func (o *Options) setDefaults() {
 	}
 	if o.WaitTime == 0 {
 		o.WaitTime = 10 * time.Second
+	}
+	if o.Connected == nil {
+		o.Connected = func(peer.ID) {}
 	}
 	if o.MayDial == nil {
 		o.MayDial = func(peer.ID) error { return nil }

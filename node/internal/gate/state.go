@@ -74,6 +74,13 @@ func (g *Gate) Admitted(p peer.ID) bool {
 	return e != nil && e.admitted != 0
 }
 
+// Connected reports whether p has a connection, admitted or not.
+func (g *Gate) Connected(p peer.ID) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.peers[p] != nil && len(g.peers[p].conns) > 0
+}
+
 // Known reports whether p was admitted at some time since the gate was made.
 func (g *Gate) Known(p peer.ID) bool {
 	g.mu.Lock()
@@ -138,22 +145,21 @@ func (w *connWatch) ListenClose(network.Network, ma.Multiaddr)      {}
 func (g *Gate) connected(c network.Conn) {
 	p := c.RemotePeer()
 	g.mu.Lock()
-	defer g.mu.Unlock()
-	e := g.entryLocked(p)
-	e.conns[c] = struct{}{}
-	e.refused = false
-	if e.admitted != 0 {
-		g.markLocked(p)
-	}
-}
-
-func (g *Gate) entryLocked(p peer.ID) *entry {
 	e := g.peers[p]
 	if e == nil {
 		e = &entry{conns: make(map[network.Conn]struct{}), changed: make(chan struct{})}
 		g.peers[p] = e
 	}
-	return e
+	e.conns[c] = struct{}{}
+	e.refused = false
+	stranger := e.admitted == 0
+	if !stranger {
+		g.markLocked(p)
+	}
+	g.mu.Unlock()
+	if stranger {
+		g.opts.Connected(p)
+	}
 }
 
 func (g *Gate) disconnected(c network.Conn) {

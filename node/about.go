@@ -1,0 +1,146 @@
+package node
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/core/protocol"
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/parley-chat/parley/internal/wire"
+)
+
+// The network protocol: an admitted peer opens a stream and gets one frame
+// with what the other side knows of the network, its signed record, and its
+// zone. So a joiner of a closed network learns the network's name.
+//
+//	1  bytes   the network record as the root signed it; absent if there is none
+//	2  string  the zone; absent if there is none
+//
+// Unknown fields are ignored.
+//
+// spec: 01-network §5.3
+const (
+	aboutRecord = 1
+	aboutZone   = 2
+
+	maxAbout  = maxRecord + maxZone + 64 // bytes of the frame
+	aboutTime = 10 * time.Second
+)
+
+func aboutProtocol(tag string) protocol.ID { return protocol.ID("/parley/" + tag + "/network/1.0.0") }
+
+// about is one answer.
+type about struct {
+	record []byte
+	zone   string
+}
+
+func (a about) encode() []byte {
+	var b []byte
+	if len(a.record) > 0 {
+		b = appendBytes(b, aboutRecord, a.record)
+	}
+	if a.zone != "" {
+		b = appendBytes(b, aboutZone, []byte(a.zone))
+	}
+	return b
+}
+
+var errAbout = errors.New("malformed answer about the network")
+
+func decodeAbout(b []byte) (a about, err error) {
+	for len(b) > 0 {
+		num, typ, n := protowire.ConsumeTag(b)
+		if n < 0 {
+			return about{}, errAbout
+		}
+		size := protowire.ConsumeFieldValue(num, typ, b[n:])
+		if size < 0 {
+			return about{}, errAbout
+		}
+		if typ == protowire.BytesType {
+			v, _ := protowire.ConsumeBytes(b[n:])
+			switch num {
+			case aboutRecord:
+				a.record = v
+			case aboutZone:
+				a.zone = string(v)
+			}
+		}
+		b = b[n+size:]
+	}
+	if validateZone(a.zone) != nil {
+		return about{}, errAbout
+	}
+	return a, nil
+}
+
+// serveAbout answers admitted peers.
+func (n *Node) serveAbout() {
+	n.Host().SetStreamHandler(aboutProtocol(n.Network().Tag), func(s network.Stream) {
+		_ = s.SetDeadline(time.Now().Add(aboutTime))
+		a := about{record: n.networkFile().Record, zone: n.cfg.Zone}
+		if err := wire.WriteFrame(s, a.encode()); err != nil {
+			_ = s.Reset()
+			return
+		}
+		_ = s.Close()
+	})
+}
+
+// askAbout asks p and takes over what is news. Failures are p's matter: the
+// next admitted peer is asked too.
+func (n *Node) askAbout(p peer.ID) {
+	ctx, cancel := context.WithTimeout(n.ctx, aboutTime)
+	defer cancel()
+	a, err := n.fetchAbout(ctx, p)
+	if err != nil {
+		n.log.Debug("peer does not tell about the network", "peer", p, "err", err)
+		return
+	}
+	if n.gate.Admitted(p) {
+		n.mates.update(p, func(m *mate) { m.zone = a.zone })
+	}
+	if err := n.takeRecord(a.record); err != nil {
+		n.log.Warn("a peer served a bad network record", "peer", p, "err", err)
+	}
+}
+
+func (n *Node) fetchAbout(ctx context.Context, p peer.ID) (about, error) {
+	s, err := n.Host().NewStream(network.WithNoDial(ctx, "network record"), p, aboutProtocol(n.Network().Tag))
+	if err != nil {
+		return about{}, err
+	}
+	defer func() { _ = s.Reset() }()
+	stop := context.AfterFunc(ctx, func() { _ = s.Reset() })
+	defer stop()
+	if err := s.CloseWrite(); err != nil {
+		return about{}, err
+	}
+	frame, err := wire.ReadFrame(bufio.NewReader(s), maxAbout)
+	if err != nil {
+		return about{}, err
+	}
+	return decodeAbout(frame)
+}
+
+// takeRecord verifies, saves and uses a record that is newer than ours.
+func (n *Node) takeRecord(record []byte) error {
+	n.netMu.Lock()
+	defer n.netMu.Unlock()
+	if len(record) == 0 || !n.net.Mode.hasRoot() {
+		return nil
+	}
+	f, changed, err := n.net.WithRecord(record)
+	if err != nil || !changed {
+		return err
+	}
+	n.net = f
+	n.log.Info("the network's record is news", "network", f.Name)
+	return f.save(n.cfg.Dir)
+}

@@ -1,0 +1,18 @@
+package node
+
+import "github.com/parley-chat/parley/internal/fault"
+
+// Faults of a running node: P2003, and P2040 to P2059.
+var (
+	// ErrDirBusy means another process has the data directory open.
+	ErrDirBusy = fault.New("P2003", fault.Environment, "another Parley runs on this directory",
+		"stop it or choose another --dir")
+	// ErrListen means an address to listen on is malformed, taken or not this
+	// machine's.
+	ErrListen = fault.New("P2040", fault.Environment, "cannot listen", "choose another --listen address, or leave it out")
+	// ErrHost means the libp2p host cannot be built, which options handed in by
+	// an embedding program may cause.
+	ErrHost = fault.New("P2041", fault.Bug, "the network host cannot be built", "check Config.Libp2p, or report it")
+	// ErrClosed means the node was closed.
+	ErrClosed = fault.New("P2042", fault.User, "the node is closed", "start it again")
+)

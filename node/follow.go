@@ -1,0 +1,93 @@
+package node
+
+import (
+	"slices"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/event"
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/p2p/host/eventbus"
+	ma "github.com/multiformats/go-multiaddr"
+	manet "github.com/multiformats/go-multiaddr/net"
+)
+
+// saveEvery is how often remembered peers are written while they change.
+const saveEvery = 30 * time.Second
+
+// follow starts the goroutine that keeps the node's own books of admitted
+// peers: it remembers where they are, asks them about the network, and tells
+// the dialer who is gone.
+func (n *Node) follow() error {
+	sub, err := n.Host().EventBus().Subscribe([]any{
+		new(event.EvtPeerConnectednessChanged), new(event.EvtPeerIdentificationCompleted),
+	}, eventbus.BufSize(256), eventbus.Name("parley/node"))
+	if err != nil {
+		return ErrHost.With(err)
+	}
+	n.wg.Go(func() { n.keepBooks(sub) })
+	return nil
+}
+
+func (n *Node) keepBooks(sub event.Subscription) {
+	defer sub.Close()
+	save := time.NewTicker(saveEvery)
+	defer save.Stop()
+	for {
+		select {
+		case ev := <-sub.Out():
+			switch ev := ev.(type) {
+			case event.EvtPeerConnectednessChanged:
+				if ev.Connectedness == network.NotConnected {
+					n.gone(ev.Peer)
+				}
+			case event.EvtPeerIdentificationCompleted:
+				n.met(ev)
+			}
+		case <-save.C:
+			if err := n.book.flush(); err != nil {
+				n.log.Warn("remembered peers cannot be saved", "err", err)
+			}
+		case <-n.ctx.Done():
+			return
+		}
+	}
+}
+
+// met notes where an admitted peer is and asks it about itself and the network.
+func (n *Node) met(ev event.EvtPeerIdentificationCompleted) {
+	info := peer.AddrInfo{ID: ev.Peer, Addrs: usefulAddrs(ev.Conn, ev.ListenAddrs)}
+	n.book.remember(info)
+	n.dialer.add(info, fromMemory)
+	n.wg.Go(func() { n.askAbout(ev.Peer) })
+}
+
+// gone forgets what was known of a peer while it was admitted.
+func (n *Node) gone(p peer.ID) {
+	if n.gate.Admitted(p) {
+		return // and back already
+	}
+	n.door.Gone(p)
+	n.skew.remove(p)
+	n.mates.remove(p)
+	n.dialer.lost(p)
+}
+
+// usefulAddrs are the addresses to dial a peer at later, the one that led to
+// it first. A peer's loopback addresses are of use on this machine alone.
+func usefulAddrs(c network.Conn, listen []ma.Multiaddr) []ma.Multiaddr {
+	var out []ma.Multiaddr
+	local := false
+	if c != nil {
+		local = manet.IsIPLoopback(c.RemoteMultiaddr())
+		if c.Stat().Direction == network.DirOutbound {
+			out = append(out, c.RemoteMultiaddr())
+		}
+	}
+	for _, a := range listen {
+		if local || !manet.IsIPLoopback(a) {
+			out = append(out, a)
+		}
+	}
+	return slices.Clip(ma.Unique(out))
+}

@@ -1,0 +1,158 @@
+package node
+
+import (
+	"bytes"
+	"context"
+	"iter"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
+	ma "github.com/multiformats/go-multiaddr"
+
+	"github.com/parley-chat/parley/internal/hello"
+)
+
+// Peer is an admitted peer.
+type Peer struct {
+	ID peer.ID
+	// Addrs are the remote ends of its connections.
+	Addrs []ma.Multiaddr
+	// Transport is that of its oldest connection: "quic", "tcp", "ws", …
+	Transport string
+	// RTT is the smoothed round-trip time; 0 until the first ping came back.
+	RTT time.Duration
+	// Zone is where it says it is; empty if it says nothing.
+	Zone string
+	// Since is when it was admitted.
+	Since time.Time
+	// Role is what it says it does.
+	Role hello.Role
+}
+
+// PeerChange says that a peer was admitted, or is gone.
+type PeerChange struct {
+	ID       peer.ID
+	Admitted bool
+}
+
+// Peers returns the admitted peers, sorted by ID, oneself not among them.
+func (n *Node) Peers() []Peer {
+	ids := n.gate.Peers()
+	slices.SortFunc(ids, func(a, b peer.ID) int { return bytes.Compare([]byte(a), []byte(b)) })
+	out := make([]Peer, 0, len(ids))
+	for _, id := range ids {
+		conns := n.host.Network().ConnsToPeer(id)
+		if len(conns) == 0 {
+			continue // just going
+		}
+		m := n.mates.get(id)
+		p := Peer{ID: id, RTT: n.pulse.RTT(id), Zone: m.zone, Since: m.since, Role: m.role}
+		p.Transport = transportOf(conns[0].RemoteMultiaddr())
+		p.Addrs = remoteAddrs(conns)
+		out = append(out, p)
+	}
+	return out
+}
+
+func remoteAddrs(conns []network.Conn) []ma.Multiaddr {
+	addrs := make([]ma.Multiaddr, len(conns))
+	for i, c := range conns {
+		addrs[i] = c.RemoteMultiaddr()
+	}
+	return shownAddrs(addrs)
+}
+
+// transportOf names the transport of an address.
+func transportOf(a ma.Multiaddr) string {
+	name := ""
+	for _, c := range a {
+		switch c.Protocol().Code {
+		case ma.P_TCP:
+			name = "tcp"
+		case ma.P_QUIC_V1:
+			name = "quic"
+		case ma.P_WS, ma.P_WSS:
+			name = "ws"
+		case ma.P_WEBTRANSPORT:
+			name = "webtransport"
+		case ma.P_WEBRTC_DIRECT:
+			name = "webrtc"
+		case ma.P_CIRCUIT:
+			return "relay"
+		}
+	}
+	return name
+}
+
+// Watch tells who is admitted and who is gone, beginning with those admitted
+// now, until ctx ends, the node closes or the caller breaks off. A slow reader
+// holds nobody up: it misses comings and goings that cancel out, but that an
+// admission ended and came again is always told. Among peers there is no order.
+func (n *Node) Watch(ctx context.Context) iter.Seq[PeerChange] {
+	return func(yield func(PeerChange) bool) {
+		f := n.gate.Follow()
+		defer f.Stop()
+		for {
+			for _, c := range f.Take() {
+				if !yield(PeerChange{ID: c.Peer, Admitted: c.Admitted}) {
+					return
+				}
+			}
+			select {
+			case <-f.Wake():
+			case <-ctx.Done():
+				return
+			case <-n.ctx.Done():
+				return
+			}
+		}
+	}
+}
+
+// mates is what is known of admitted peers beside their connections.
+type mates struct {
+	mu    sync.Mutex
+	peers map[peer.ID]mate
+}
+
+type mate struct {
+	since time.Time
+	role  hello.Role
+	zone  string
+}
+
+func (m *mates) update(p peer.ID, f func(*mate)) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.peers == nil {
+		m.peers = make(map[peer.ID]mate)
+	}
+	v := m.peers[p]
+	f(&v)
+	m.peers[p] = v
+}
+
+// hello notes a handshake; the first counts for since.
+func (m *mates) hello(p peer.ID, a hello.Admitted) {
+	m.update(p, func(v *mate) {
+		v.role = a.Role
+		if v.since.IsZero() {
+			v.since = time.Now()
+		}
+	})
+}
+
+func (m *mates) get(p peer.ID) mate {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.peers[p]
+}
+
+func (m *mates) remove(p peer.ID) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.peers, p)
+}

@@ -1,0 +1,57 @@
+package node
+
+import (
+	"time"
+
+	pubsub "github.com/libp2p/go-libp2p-pubsub"
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/core/protocol"
+)
+
+// gossipTracer counts what GossipSub does. It is called from pubsub's loop and
+// must not block.
+type gossipTracer struct {
+	m     *metrics
+	heard func(peer.ID) // a peer gave a sign of life
+}
+
+func (t *gossipTracer) OnNewOutboundStream(peer.ID, protocol.ID) {}
+func (t *gossipTracer) OnClosedOutboundStream(peer.ID)           {}
+func (t *gossipTracer) Join(string)                              { t.m.topics.Inc() }
+func (t *gossipTracer) Leave(string)                             { t.m.topics.Dec() }
+func (t *gossipTracer) Graft(peer.ID, string)                    {}
+func (t *gossipTracer) Prune(peer.ID, string)                    {}
+func (t *gossipTracer) ValidateMessage(*pubsub.Message)          {}
+func (t *gossipTracer) ThrottlePeer(peer.ID)                     {}
+
+func (t *gossipTracer) DeliverMessage(*pubsub.Message)       { t.result("delivered") }
+func (t *gossipTracer) DuplicateMessage(*pubsub.Message)     { t.result("duplicate") }
+func (t *gossipTracer) UndeliverableMessage(*pubsub.Message) { t.result("reader too slow") }
+
+// RejectMessage counts by pubsub's reason, one of a dozen fixed texts.
+func (t *gossipTracer) RejectMessage(_ *pubsub.Message, reason string) { t.result(reason) }
+
+func (t *gossipTracer) RecvRPC(rpc *pubsub.RPC) {
+	t.heard(rpc.From())
+	t.m.rpcs.WithLabelValues("in").Inc()
+	t.m.bytes.WithLabelValues("in").Add(payload(rpc))
+}
+
+func (t *gossipTracer) SendRPC(rpc *pubsub.RPC, _ peer.ID) {
+	t.m.rpcs.WithLabelValues("out").Inc()
+	t.m.bytes.WithLabelValues("out").Add(payload(rpc))
+}
+
+func (t *gossipTracer) SendRPCCompleted(*pubsub.RPC, peer.ID, time.Duration) {}
+func (t *gossipTracer) DropRPC(*pubsub.RPC, peer.ID)                         { t.m.dropped.Inc() }
+
+func (t *gossipTracer) result(r string) { t.m.gossip.WithLabelValues(r).Inc() }
+
+// payload is the size of the messages in an RPC, topics and framing left out.
+func payload(rpc *pubsub.RPC) float64 {
+	n := 0
+	for _, m := range rpc.GetPublish() {
+		n += len(m.GetData())
+	}
+	return float64(n)
+}

@@ -10,8 +10,8 @@ import (
 	"github.com/dgraph-io/badger/v4"
 )
 
-// schemaVersion is the version of the layout in keys.go and values.go.
-const schemaVersion = 1
+// SchemaVersion is the version of the layout in keys.go and values.go.
+const SchemaVersion = 1
 
 // leaseSize is how many arrival numbers are leased at once. After an unclean
 // end as many may be left out; there are 2^64.
@@ -31,11 +31,11 @@ func (s *Store) checkSchema() error {
 		case val == nil && !isEmpty(txn):
 			return ErrCorrupt.With(errors.New("it has no schema version"))
 		case val == nil:
-			return txn.Set(keySchema, []byte{schemaVersion})
+			return txn.Set(keySchema, []byte{SchemaVersion})
 		case len(val) != 1:
 			return errValue
-		case val[0] != schemaVersion:
-			return ErrSchema.Withf("the store has schema %d, this Parley knows %d", val[0], schemaVersion)
+		case val[0] != SchemaVersion:
+			return ErrSchema.Withf("the store has schema %d, this Parley knows %d", val[0], SchemaVersion)
 		}
 		return nil
 	})

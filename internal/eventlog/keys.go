@@ -39,7 +39,7 @@ const (
 const bucketSeconds = 64
 
 var (
-	keySchema   = []byte("mschema")   // schemaVersion, one byte
+	keySchema   = []byte("mschema")   // SchemaVersion, one byte
 	keyArrivals = []byte("marrivals") // arrivalRec
 )
 

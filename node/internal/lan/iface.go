@@ -54,8 +54,10 @@ func (i iface) onLink(a netip.Addr) bool {
 	return false
 }
 
-// listIfaces returns the interfaces that are up, can multicast and have a
-// usable address; loopback has nobody else on it.
+// listIfaces returns the interfaces that are up with a cable in, can multicast
+// and have a usable address; loopback has nobody else on it. One whose cable
+// is out counts as gone, so that it is announced on anew when it is put back,
+// perhaps into another LAN.
 func listIfaces() ([]iface, error) {
 	all, err := net.Interfaces()
 	if err != nil {
@@ -63,7 +65,7 @@ func listIfaces() ([]iface, error) {
 	}
 	var out []iface
 	for _, n := range all {
-		const need = net.FlagUp | net.FlagMulticast
+		const need = net.FlagUp | net.FlagRunning | net.FlagMulticast
 		if n.Flags&need != need || n.Flags&net.FlagLoopback != 0 {
 			continue
 		}

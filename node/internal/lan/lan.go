@@ -164,7 +164,7 @@ func (l *loop) run(ctx context.Context) {
 // tick polls when it is time to and sends what is due.
 func (l *loop) tick(now time.Time, readers *sync.WaitGroup) {
 	if l.mono.IsZero() || now.Sub(l.mono) >= pollEvery {
-		slept := !l.mono.IsZero() && now.Round(0).Sub(l.wall)-now.Sub(l.mono) > sleepJump
+		slept := !l.mono.IsZero() && jumped(now.Round(0).Sub(l.wall), now.Sub(l.mono))
 		l.mono, l.wall = now, now.Round(0)
 		l.openSockets(readers)
 		l.poll(now, slept)
@@ -173,6 +173,10 @@ func (l *loop) tick(now time.Time, readers *sync.WaitGroup) {
 		l.sendDue(k, now)
 	}
 }
+
+// jumped reports whether the wall clock ran ahead of the monotonic one, which
+// stands still while a machine sleeps: memberships may be lost and others gone.
+func jumped(wall, mono time.Duration) bool { return wall-mono > sleepJump }
 
 // poll compares the interfaces with those announced on. All that changed is
 // joined and announced anew under a new instance name: listeners that keep an

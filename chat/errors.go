@@ -20,6 +20,8 @@ var (
 	ErrNoRoom = fault.New("P4007", fault.User, "this node was never in that room", "join it first (parley join ROOM)")
 	// ErrContent is returned for content that cannot be sent, such as empty text.
 	ErrContent = fault.New("P4008", fault.User, "the message has no content", "give it text or data")
+	// ErrPeer is returned for a peer ID that cannot be one of ours.
+	ErrPeer = fault.New("P4010", fault.User, "that is not a peer of this kind of network", "check the peer ID")
 	// ErrRooms is returned when the bound on joined rooms is reached.
 	ErrRooms = fault.New("P4009", fault.User, "too many rooms are joined", "leave one first (parley leave ROOM)")
 )

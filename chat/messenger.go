@@ -2,82 +2,193 @@ package chat
 
 import (
 	"context"
-	"iter"
+	"errors"
 	"log/slog"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
 
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/parley-chat/parley/internal/delivery"
+	"github.com/parley-chat/parley/internal/event"
+	"github.com/parley-chat/parley/internal/eventlog"
+	"github.com/parley-chat/parley/internal/presence"
+	"github.com/parley-chat/parley/internal/wire"
 	"github.com/parley-chat/parley/node"
 )
 
 // Config says how a Messenger is opened. The zero value is good.
 type Config struct {
 	// Nick is the name to be known by, 1 to 64 characters; it is remembered.
-	// Empty: the one remembered, else none (peers show the end of the peer ID).
+	// Empty: the one remembered, else none (others show the end of the peer ID).
 	Nick string
-	// Light keeps memory small at the price of speed.
-	Light bool
 	// Logger gets the log; nil is the node's.
 	Logger *slog.Logger
 	// Registerer gets the metrics; nil registers none. One per Messenger.
 	Registerer prometheus.Registerer
 }
 
-// Messenger is an open messenger on a running node.
-type Messenger struct{}
+// Messenger is an open messenger on a running node. Make one with Open.
+type Messenger struct {
+	node     *node.Node
+	id       peer.ID
+	self     event.Author
+	log      *slog.Logger
+	store    *eventlog.Store
+	clock    event.Clock // the node's one hybrid clock
+	delivery *delivery.Service
+	presence atomic.Pointer[presence.Service] // nil until Open has started it
+	hub      hub
+
+	changing sync.Mutex // over joining, leaving, naming: one at a time
+
+	mu      sync.Mutex // over the fields below; never held while waiting
+	closed  bool
+	nick    string
+	ignored map[event.Author]struct{}
+	rooms   map[string]*Room // by comparison key, joined now or once
+	byLog   map[event.LogID]*Room
+
+	ctx    context.Context // ends when Close begins
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+	once   sync.Once
+	end    error
+}
 
 // Open opens the store in the node's directory, rejoins the rooms that were
 // joined, and starts replication and presence. ctx bounds the opening only.
 // It fails with the coded errors of the store (in use, wrong key, corrupt,
 // read-only, disk full) and with ErrNick.
-func Open(ctx context.Context, n *node.Node, cfg Config) (*Messenger, error)
+func Open(ctx context.Context, n *node.Node, cfg Config) (*Messenger, error) {
+	m := &Messenger{
+		node: n, id: n.ID(), log: cfg.Logger,
+		ignored: make(map[event.Author]struct{}),
+		rooms:   make(map[string]*Room), byLog: make(map[event.LogID]*Room),
+	}
+	if m.log == nil {
+		m.log = n.Logger()
+	}
+	m.ctx, m.cancel = context.WithCancel(context.Background())
+	if err := m.open(ctx, cfg); err != nil {
+		return nil, errors.Join(err, m.Close())
+	}
+	return m, nil
+}
+
+func (m *Messenger) open(ctx context.Context, cfg Config) (err error) {
+	if m.self, err = wire.Author(m.id); err != nil {
+		return err
+	}
+	if cfg.Nick != "" {
+		if cfg.Nick, err = cleanNick(cfg.Nick); err != nil {
+			return err
+		}
+	}
+	m.store, err = eventlog.Open(ctx, eventlog.Options{
+		Dir: filepath.Join(m.node.Dir(), "store"), Key: m.node.StoreKey(), Light: m.node.Light(),
+		Logger: m.log, Registerer: cfg.Registerer,
+	})
+	if err != nil {
+		return err
+	}
+	if err := m.recall(ctx); err != nil {
+		return err
+	}
+	if err := m.openDelivery(cfg.Registerer); err != nil {
+		return err
+	}
+	if err := m.openPresence(cfg.Registerer); err != nil {
+		return err
+	}
+	m.wg.Go(m.welcome)
+	if cfg.Nick != "" {
+		return m.SetNick(ctx, cfg.Nick)
+	}
+	return nil
+}
+
+// openDelivery starts replication of the rooms that were joined.
+func (m *Messenger) openDelivery(reg prometheus.Registerer) (err error) {
+	m.delivery, err = delivery.New(delivery.Config{
+		Host: m.node.Host(), PubSub: m.node.PubSub(), Store: m.store, Clock: &m.clock,
+		Tag: m.node.Network().Tag, Author: m.self, Sign: m.node.Sign,
+		Stored: m.stored, Logger: m.log, Registerer: reg,
+	})
+	if err != nil {
+		return err
+	}
+	for _, r := range m.rooms {
+		if !r.Joined() {
+			continue
+		}
+		if err := r.start(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (m *Messenger) openPresence(reg prometheus.Registerer) error {
+	first, err := m.leaseSignals()
+	if err != nil {
+		return err
+	}
+	network := m.node.Network()
+	p, err := presence.Start(presence.Config{
+		Host: m.node.Host(), PubSub: m.node.PubSub(), Tag: network.Tag, Network: network.ID,
+		Author: m.self, Sign: m.node.Sign, FirstSeq: first,
+		Local: m.local, Heard: m.heard, Changed: m.peerChanged,
+		Logger: m.log, Registerer: reg,
+	})
+	if err != nil {
+		return err
+	}
+	m.presence.Store(p)
+	return nil
+}
+
+// welcome sends a signal to each peer that is admitted.
+func (m *Messenger) welcome() {
+	for c := range m.node.Watch(m.ctx) {
+		if c.Admitted {
+			m.presence.Load().Greet(c.ID)
+		}
+	}
+}
 
 // Close says goodbye, ends all goroutines, waits for them and closes the store.
 // It may be called more than once. Updates end; other calls fail with
 // ErrClosed.
-func (m *Messenger) Close() error
+func (m *Messenger) Close() error {
+	m.once.Do(func() {
+		m.mu.Lock()
+		m.closed = true
+		m.mu.Unlock()
+		m.cancel()
+		m.wg.Wait()
+		if p := m.presence.Load(); p != nil {
+			p.Close()
+		}
+		if m.delivery != nil {
+			m.delivery.Close()
+		}
+		if m.store != nil {
+			m.end = m.store.Close()
+		}
+	})
+	return m.end
+}
 
-// Join joins the room of that name and remembers it. Joining a joined room
-// changes nothing. Errors: ErrRoomName, ErrRooms, ErrClosed, store errors.
-func (m *Messenger) Join(ctx context.Context, name string) (*Room, error)
+// open reports ErrClosed once Close has begun.
+func (m *Messenger) alive() error {
+	if m.ctx.Err() != nil {
+		return ErrClosed
+	}
+	return nil
+}
 
-// Leave writes that one left, ends the subscription and forgets the room for
-// the next start; its history stays readable. Errors: ErrRoomName,
-// ErrNotJoined, ErrClosed, store errors.
-func (m *Messenger) Leave(ctx context.Context, name string) error
-
-// Room returns a room that is joined or was once. Errors: ErrRoomName,
-// ErrNoRoom, ErrClosed.
-func (m *Messenger) Room(name string) (*Room, error)
-
-// Rooms lists the rooms joined and those that others are heard to be in, by
-// comparison name.
-func (m *Messenger) Rooms(ctx context.Context) ([]RoomInfo, error)
-
-// Updates yields news: first every stored message after cursor, then live ones
-// and changes, until ctx ends or the Messenger is closed. Cursor 0 is the
-// beginning of everything; LastCursor only what is new. See Update.
-func (m *Messenger) Updates(ctx context.Context, cursor uint64) iter.Seq[Update]
-
-// LastCursor returns the cursor of the newest stored event.
-func (m *Messenger) LastCursor() uint64
-
-// Get returns one stored event of any kind, of any room joined now or once.
-// Errors: ErrNoMessage, ErrClosed, store errors.
-func (m *Messenger) Get(ctx context.Context, id ID) (Message, error)
-
-// Nick returns what the network calls p: its latest signal's nick, else its
-// latest profile in any room, else the end of its ID. Never empty.
-func (m *Messenger) Nick(p peer.ID) string
-
-// SetNick changes and remembers the own nick and writes a profile event to
-// each joined room. Errors: ErrNick, ErrClosed, store errors.
-func (m *Messenger) SetNick(ctx context.Context, nick string) error
-
-// Ignore hides what p writes from history and updates, or shows it again; it
-// is remembered. Nothing is deleted and nobody is told.
-func (m *Messenger) Ignore(ctx context.Context, p peer.ID, on bool) error
-
-// Ignored lists the ignored peers, ascending.
-func (m *Messenger) Ignored() []peer.ID
+// ID returns the peer ID that own messages bear as their author.
+func (m *Messenger) ID() peer.ID { return m.id }

@@ -2,41 +2,137 @@ package chat
 
 import (
 	"context"
-	"iter"
+	"sync"
 
+	"github.com/parley-chat/parley/internal/delivery"
 	"github.com/parley-chat/parley/internal/event"
+	"github.com/parley-chat/parley/internal/membership"
 )
 
 // Room is a public room, joined now or once. It stays valid until the
 // Messenger is closed.
-type Room struct{}
+type Room struct {
+	m    *Messenger
+	name string
+	key  string // comparison key
+	log  event.LogID
+
+	mu     sync.Mutex
+	joined bool
+	rep    *delivery.Log // nil until joined; stopped after leaving
+	view   *membership.View
+	heard  map[event.Author]event.HLC // newest event of each member
+	holds  *holds
+}
+
+// newRoom reads who is in the room from what is stored of it.
+func (m *Messenger) newRoom(ctx context.Context, name, key string) (*Room, error) {
+	r := &Room{
+		m: m, name: name, key: key,
+		log:  event.PublicRoomLog(m.node.Network().ID, key),
+		view: membership.New(), heard: make(map[event.Author]event.HLC), holds: newHolds(m.self),
+	}
+	for e, err := range m.store.Control(ctx, r.log) {
+		if err != nil {
+			return nil, err
+		}
+		r.view.Apply(&e.Event)
+		r.heard[e.Event.Author] = max(r.heard[e.Event.Author], e.Event.HLC)
+	}
+	last, err := m.store.Author(r.log, m.self)
+	if err != nil {
+		return nil, err
+	}
+	r.holds.own(last.LastSeq, last.LastID)
+	return r, nil
+}
 
 // Name returns the name as it was joined first.
-func (r *Room) Name() string
+func (r *Room) Name() string { return r.name }
 
 // Log returns the id of the room's log.
-func (r *Room) Log() event.LogID
+func (r *Room) Log() event.LogID { return r.log }
 
 // Joined reports whether the room is joined now.
-func (r *Room) Joined() bool
+func (r *Room) Joined() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.joined
+}
 
-// Send writes a message. When it returns without error the event is safe on
-// disk; whether others hold it is told by Updates. It waits while 2,048
-// messages of the room are under way. Errors: ErrNotJoined, ErrTooLong,
-// ErrContent, ErrClosed, store errors such as a full disk, ctx's.
-func (r *Room) Send(ctx context.Context, c Content) (ID, error)
+func (r *Room) setJoined(joined bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.joined = joined
+}
 
-// SendAll sends contents with many under way (2,048) and yields their ids in
-// the order of contents, each when it is safe on disk. One that cannot be sent
-// yields its error, the others go on. contents is ranged over by a goroutine
-// of SendAll's, which is waited for when the loop is left: it must return when
-// ctx is done.
-func (r *Room) SendAll(ctx context.Context, contents iter.Seq[Content]) iter.Seq2[ID, error]
+// replica returns the replication of the room; it is stopped if the room was
+// left.
+func (r *Room) replica() *delivery.Log {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.rep
+}
 
-// History yields stored messages, oldest first. An error ends it. Unknown
-// q.Before or q.After: ErrNoMessage.
-func (r *Room) History(ctx context.Context, q Query) iter.Seq2[Message, error]
+// start begins replication.
+func (r *Room) start() error {
+	rep, err := r.m.delivery.Join(r.log)
+	if err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.rep = rep
+	return nil
+}
 
-// Members lists who is in the room: those whose membership events say so and
-// those whose presence says so, oneself too, by nick.
-func (r *Room) Members(ctx context.Context) ([]Member, error)
+// introduce writes a profile event unless the last one still holds.
+func (r *Room) introduce(ctx context.Context) error {
+	nick := r.m.ownNick()
+	r.mu.Lock()
+	self, ok := r.view.Member(r.m.self)
+	r.mu.Unlock()
+	if ok && self.In && self.Nick == nick {
+		return nil
+	}
+	payload, err := event.Profile{Nick: nick}.Encode()
+	if err != nil {
+		return err
+	}
+	p, err := r.replica().Submit(ctx, delivery.Draft{Kind: event.KindProfile, Payload: payload})
+	if err == nil {
+		_, err = p.Wait(ctx)
+	}
+	if err != nil {
+		return r.m.stopped(err)
+	}
+	return nil
+}
+
+// stored brings what is known of the room up to date with a stored batch. It
+// is called by replication, by several goroutines.
+func (m *Messenger) stored(b *event.Batch, fresh []bool) {
+	r := m.roomOf(b.Log())
+	if r == nil {
+		return
+	}
+	last := &b.Events[len(b.Events)-1]
+	changed := false
+	r.mu.Lock()
+	r.holds.add(b)
+	if last.HLC > r.heard[last.Author] {
+		r.heard[last.Author] = last.HLC
+	}
+	for i := range b.Events {
+		if fresh[i] && r.view.Apply(&b.Events[i]) {
+			changed = true
+		}
+	}
+	r.mu.Unlock()
+	if changed {
+		m.hub.put(change{kind: memberChanged, room: r, author: last.Author})
+	}
+	if p := m.presence.Load(); p != nil {
+		p.Touch() // the heads are different
+	}
+}

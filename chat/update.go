@@ -6,21 +6,23 @@ import "github.com/libp2p/go-libp2p/core/peer"
 // MemberChanged, PeerChanged, RoomsChanged and Lagged.
 type Update interface{ update() }
 
-// MessageAdded says that a message (of kind message, or of a kind that needs a
-// newer Parley) is in the store. They come in order of arrival, each at least
-// once; after an unclean end of the program one may come twice, with one ID.
+// MessageAdded says that a message, or an event that needs a newer Parley, is
+// in the store. They come in order of arrival, each at least once; after an
+// unclean end of the program one may come twice, with one ID. Messages of
+// ignored peers are left out. Message.Cursor is where to go on after it.
 type MessageAdded struct{ Message Message }
 
-// StateChanged says that the State of an own message changed: every own
-// message of the room up to Seq that is not yet shown as held by Peer now is.
+// StateChanged says that the State of own messages changed: ID, the own event
+// of number Seq in its room, and every own one before it are held by at least
+// as many as State says.
 type StateChanged struct {
 	Room  string
-	ID    ID     // the newest message it is true of
-	Seq   uint64 // its Seq
-	State string // its State now
+	ID    ID
+	Seq   uint64
+	State string
 }
 
-// MemberChanged says that someone joined, left, changed nick, or that a
+// MemberChanged says that someone joined, left or changed nick, or that a
 // member appeared or went.
 type MemberChanged struct {
 	Room   string
@@ -28,14 +30,15 @@ type MemberChanged struct {
 	Left   bool
 }
 
-// PeerChanged says that a peer of the network appeared, went or changed nick.
+// PeerChanged says that a peer of the network appeared, went, or told another
+// nick.
 type PeerChanged struct {
 	Peer   peer.ID
 	Nick   string
 	Online bool
 }
 
-// RoomsChanged says that Rooms would answer differently: call it again.
+// RoomsChanged says that Rooms may answer differently: call it again.
 type RoomsChanged struct{}
 
 // Lagged says that the reader was too slow for changes that are not stored

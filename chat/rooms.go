@@ -1,0 +1,210 @@
+package chat
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/parley-chat/parley/internal/delivery"
+	"github.com/parley-chat/parley/internal/event"
+	"github.com/parley-chat/parley/internal/wire"
+)
+
+// maxRooms bounds the rooms that are remembered, joined or not.
+const maxRooms = 1000
+
+func compare(a, b string) int { return cmp.Compare(a, b) }
+
+// roomKey returns the comparison key of a name, or ErrRoomName that says why
+// there is none.
+func roomKey(name string) (string, error) {
+	key, err := event.RoomKey(name)
+	if err != nil {
+		why := strings.TrimPrefix(err.Error(), event.ErrRoomName.Error()+": ")
+		return "", ErrRoomName.Withf("%.80q cannot name a room: %s", name, why)
+	}
+	return key, nil
+}
+
+// Join joins the room of that name and remembers it. Joining a joined room
+// changes nothing. Errors: ErrRoomName, ErrRooms, ErrClosed, store errors.
+func (m *Messenger) Join(ctx context.Context, name string) (*Room, error) {
+	key, err := roomKey(name)
+	if err != nil {
+		return nil, err
+	}
+	m.changing.Lock()
+	defer m.changing.Unlock()
+	if err := m.alive(); err != nil {
+		return nil, err
+	}
+	r, err := m.roomFor(ctx, name, key)
+	if err != nil || r.Joined() {
+		return r, err
+	}
+	if err := r.start(); err != nil {
+		return nil, m.stopped(err)
+	}
+	r.setJoined(true)
+	if err := m.saveRooms(); err != nil {
+		return nil, errors.Join(err, m.forget(r))
+	}
+	if err := r.introduce(ctx); err != nil {
+		return nil, errors.Join(err, m.forget(r))
+	}
+	m.joined(r)
+	return r, nil
+}
+
+// joined tells the network, and asks some who are in the room for what was
+// said there.
+func (m *Messenger) joined(r *Room) {
+	p := m.presence.Load()
+	p.Touch()
+	asked := 0
+	for _, member := range p.InRoom(r.key) {
+		if member.Online && asked < 3 {
+			r.replica().Ask(wire.PeerID(member.Author))
+			asked++
+		}
+	}
+	m.hub.put(change{kind: roomsChanged})
+}
+
+// forget undoes a join that failed half way.
+func (m *Messenger) forget(r *Room) error {
+	r.setJoined(false)
+	m.delivery.Leave(r.log)
+	return m.saveRooms()
+}
+
+// roomFor returns the room of a key and makes it if it is new here. m.changing
+// is held.
+func (m *Messenger) roomFor(ctx context.Context, name, key string) (*Room, error) {
+	m.mu.Lock()
+	r, n := m.rooms[key], len(m.rooms)
+	m.mu.Unlock()
+	if r != nil {
+		return r, nil
+	}
+	if n >= maxRooms {
+		return nil, ErrRooms
+	}
+	r, err := m.newRoom(ctx, name, key)
+	if err != nil {
+		return nil, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.rooms[key], m.byLog[r.log] = r, r
+	return r, nil
+}
+
+// Leave writes that one left, ends the subscription and forgets the room for
+// the next start; its history stays readable. Errors: ErrRoomName,
+// ErrNotJoined, ErrClosed, store errors.
+func (m *Messenger) Leave(ctx context.Context, name string) error {
+	m.changing.Lock()
+	defer m.changing.Unlock()
+	r, err := m.Room(name)
+	if errors.Is(err, ErrNoRoom) || err == nil && !r.Joined() {
+		return ErrNotJoined.Withf("you are not in the room %q", name)
+	}
+	if err != nil {
+		return err
+	}
+	p, err := r.replica().Submit(ctx, delivery.Draft{Kind: event.KindLeave})
+	if err == nil {
+		_, err = p.Wait(ctx)
+	}
+	if err != nil {
+		return m.stopped(err)
+	}
+	r.setJoined(false)
+	m.delivery.Leave(r.log)
+	m.presence.Load().Touch()
+	m.hub.put(change{kind: roomsChanged})
+	return m.saveRooms()
+}
+
+// Room returns a room that is joined or was once. Errors: ErrRoomName,
+// ErrNoRoom, ErrClosed.
+func (m *Messenger) Room(name string) (*Room, error) {
+	key, err := roomKey(name)
+	if err != nil {
+		return nil, err
+	}
+	if err := m.alive(); err != nil {
+		return nil, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	r := m.rooms[key]
+	if r == nil {
+		return nil, ErrNoRoom.Withf("this node was never in the room %q", name)
+	}
+	return r, nil
+}
+
+// Rooms lists the rooms joined and those that others are heard to be in, by
+// comparison name.
+func (m *Messenger) Rooms(context.Context) ([]RoomInfo, error) {
+	if err := m.alive(); err != nil {
+		return nil, err
+	}
+	p := m.presence.Load()
+	infos := make(map[string]RoomInfo)
+	for key, name := range p.Rooms() {
+		infos[key] = RoomInfo{Name: name, Members: len(p.InRoom(key))}
+	}
+	for _, r := range m.joinedRooms() {
+		infos[r.key] = RoomInfo{Name: r.name, Members: len(r.members()), Joined: true}
+	}
+	keys := make([]string, 0, len(infos))
+	for key := range infos {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	out := make([]RoomInfo, 0, len(keys))
+	for _, key := range keys {
+		out = append(out, infos[key])
+	}
+	return out, nil
+}
+
+// joinedRooms returns the rooms joined now, by comparison key.
+func (m *Messenger) joinedRooms() []*Room {
+	m.mu.Lock()
+	rooms := make([]*Room, 0, len(m.rooms))
+	for _, r := range m.rooms {
+		if r.Joined() {
+			rooms = append(rooms, r)
+		}
+	}
+	m.mu.Unlock()
+	slices.SortFunc(rooms, func(a, b *Room) int { return compare(a.key, b.key) })
+	return rooms
+}
+
+// roomOf returns the room of a log, nil if it is none.
+func (m *Messenger) roomOf(log event.LogID) *Room {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.byLog[log]
+}
+
+// stopped gives the errors of replication their code.
+func (m *Messenger) stopped(err error) error {
+	switch {
+	case m.ctx.Err() != nil && errors.Is(err, delivery.ErrStopped):
+		return ErrClosed
+	case errors.Is(err, delivery.ErrStopped):
+		return ErrNotJoined
+	case errors.Is(err, event.ErrTooLarge):
+		return ErrTooLong
+	default:
+		return err
+	}
+}

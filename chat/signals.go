@@ -1,0 +1,98 @@
+package chat
+
+import (
+	"github.com/libp2p/go-libp2p/core/peer"
+
+	"github.com/parley-chat/parley/internal/event"
+	"github.com/parley-chat/parley/internal/presence"
+	"github.com/parley-chat/parley/internal/wire"
+)
+
+// local is what own signals tell. It is called by presence.
+func (m *Messenger) local() presence.Local {
+	l := presence.Local{Nick: m.ownNick()}
+	for _, r := range m.joinedRooms() {
+		room, err := m.standing(r)
+		if err != nil {
+			m.log.Warn("room left out of signal", "log", r.log, "err", err)
+			continue
+		}
+		l.Rooms = append(l.Rooms, room)
+	}
+	return l
+}
+
+// standing tells where this node stands in a room.
+func (m *Messenger) standing(r *Room) (room presence.Room, err error) {
+	room.Name = r.name
+	own, err := m.store.Author(r.log, m.self)
+	if err != nil {
+		return room, err
+	}
+	missing, err := m.store.Missing(r.log)
+	if err != nil {
+		return room, err
+	}
+	heads, err := m.store.Heads(r.log)
+	if err != nil {
+		return room, err
+	}
+	room.Seq, room.Complete = own.LastSeq, len(missing) == 0
+	for _, id := range heads[:min(len(heads), presence.MaxHeads)] {
+		room.Heads = append(room.Heads, id)
+	}
+	return room, nil
+}
+
+// heard takes a peer's signal in: heads that are not here are fetched, own
+// events that it holds are noted. It is called by presence.
+func (m *Messenger) heard(_ peer.ID, s *presence.Signal) {
+	for i := range s.Rooms {
+		key, err := event.RoomKey(s.Rooms[i].Name)
+		if err != nil {
+			continue
+		}
+		m.mu.Lock()
+		r := m.rooms[key]
+		m.mu.Unlock()
+		if r != nil {
+			m.heardIn(r, s.Author, &s.Rooms[i])
+		}
+	}
+}
+
+func (m *Messenger) heardIn(r *Room, author event.Author, told *presence.Room) {
+	if rep := m.delivery.Log(r.log); rep != nil && len(told.Heads) > 0 {
+		heads := make([]event.ID, len(told.Heads))
+		for i := range told.Heads {
+			heads[i] = told.Heads[i]
+		}
+		rep.Told(wire.PeerID(author), heads)
+	}
+	r.mu.Lock()
+	now, changed := r.holds.told(author, told.Heads, told.Complete)
+	r.mu.Unlock()
+	if changed {
+		m.hub.put(change{kind: stateChanged, room: r, reach: now})
+	}
+}
+
+// peerChanged is called by presence when what it knows of a peer is different.
+func (m *Messenger) peerChanged(author event.Author) {
+	m.hub.put(change{kind: peerChanged, author: author})
+	m.hub.put(change{kind: roomsChanged})
+	m.mu.Lock()
+	rooms := make([]*Room, 0, 4)
+	for _, r := range m.rooms {
+		rooms = append(rooms, r)
+	}
+	m.mu.Unlock()
+	for _, r := range rooms {
+		r.mu.Lock()
+		member, ok := r.view.Member(author)
+		r.mu.Unlock()
+		if ok && member.In {
+			m.hub.put(change{kind: memberChanged, room: r, author: author})
+		}
+	}
+}

@@ -24,8 +24,6 @@ const (
 	maxFlags      = 0xff
 )
 
-const domainBatch = "parley/batch/1"
-
 // Batch is 1 to MaxBatchEvents events of one author and log under one signature, or a
 // single event of such a batch with its Merkle path.
 type Batch struct {
@@ -73,19 +71,24 @@ func (b *Batch) takeEvents(r *reader) error {
 	b.Events = make([]Event, 0, n)
 	slab := make([]ID, 0, n)
 	hash := newHasher()
-	for r.has(fieldEvents<<3 | wireBytes) {
+	for i := range n {
+		item := r.bytes(fieldEvents)
+		if r.err != nil {
+			return r.err
+		}
 		b.Events = append(b.Events, Event{})
-		if err := b.Events[len(b.Events)-1].take(r.bytes(fieldEvents), &slab, hash); err != nil {
-			return fmt.Errorf("event %d: %w", len(b.Events)-1, err)
+		if err := b.Events[i].take(item, &slab, hash); err != nil {
+			return fmt.Errorf("event %d: %w", i, err)
 		}
 	}
-	if len(b.Events) == 0 {
+	if n == 0 {
 		r.fail("no event")
 	}
 	return r.err
 }
 
-// countItems counts the leading item fields, at most one more than is allowed.
+// countItems counts the leading item fields, a broken last one too; at most one more
+// than is allowed.
 func countItems(b []byte) int {
 	r := reader{b: b}
 	n := 0

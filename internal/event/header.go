@@ -20,12 +20,6 @@ const (
 	fieldContentHash = 11
 )
 
-// Domains that keep one hash from standing in for another. spec: 03-events §1.1
-const (
-	domainEvent   = "parley/event/1"
-	domainContent = "parley/content/1"
-)
-
 // decodeHeader fills h from its bytes. Parents go into *slab, which all headers of a
 // batch share: slices taken from it stay valid when it grows.
 func decodeHeader(raw []byte, h *Header, slab *[]ID) error {
@@ -43,9 +37,7 @@ func decodeHeader(raw []byte, h *Header, slab *[]ID) error {
 	h.HLC = HLC(r.need(fieldHLC, math.MaxUint64))
 	parents := r.bytes(fieldParents)
 	h.Kind = Kind(r.need(fieldKind, math.MaxUint32))
-	if v := r.number(fieldKeyEpoch, math.MaxUint64); v != 0 {
-		h.KeyEpoch = &v
-	}
+	h.setKeyEpoch(r.number(fieldKeyEpoch, math.MaxUint64))
 	h.Expiry = r.number(fieldExpiry, maxMillis)
 	size := r.need(fieldContentSize, math.MaxUint32)
 	h.ContentSize = uint32(size)
@@ -63,6 +55,13 @@ func decodeHeader(raw []byte, h *Header, slab *[]ID) error {
 		return fmt.Errorf("%w: content of %d bytes", ErrForm, size)
 	}
 	return h.takeParents(parents, slab)
+}
+
+func (h *Header) setKeyEpoch(epoch uint64) {
+	if epoch != 0 {
+		own := epoch // only a present epoch costs an allocation
+		h.KeyEpoch = &own
+	}
 }
 
 // takeParents splits and checks the parents. spec: 03-events §3.4

@@ -56,7 +56,7 @@ func RegistryLog(network [32]byte) LogID { return logID(network, LogRegistry) }
 // spec: 03-events §2.1
 func logID(network [32]byte, kind LogKind, seed ...[]byte) (id LogID) {
 	h := sha256.New()
-	h.Write([]byte("parley/log/1"))
+	h.Write([]byte(domainLog))
 	h.Write(network[:])
 	h.Write([]byte{byte(kind)})
 	for _, s := range seed {

@@ -40,7 +40,7 @@ func Fit(drafts []Draft) int {
 
 // maxItem bounds the bytes that a draft takes in a payload.
 func maxItem(d *Draft) int {
-	const numbers = 8 * 11 // each number field with its tag
+	const numbers = 3 + 11 + 11 + 6 + 8 + 4 // version, seq, hlc, kind, expiry, content size, tags included
 	header := 3*sizeBytes(32) + numbers + sizeBytes((1+len(d.Parents))*len(ID{}))
 	return 4 + sizeBytes(header) + sizeBytes(SaltSize+len(d.Payload))
 }
@@ -132,12 +132,14 @@ func (s *sealer) parents(seq uint64, prev ID, heads []ID) []ID {
 	if seq > 1 {
 		s.slab = append(s.slab, prev)
 	}
-	sorted := slices.Compact(slices.SortedFunc(slices.Values(heads), ID.Compare))
-	for _, h := range sorted {
+	others := len(s.slab)
+	for _, h := range heads {
 		if seq == 1 || h != prev {
 			s.slab = append(s.slab, h)
 		}
 	}
+	slices.SortFunc(s.slab[others:], ID.Compare)
+	s.slab = s.slab[:others+len(slices.Compact(s.slab[others:]))]
 	return s.slab[start:len(s.slab):len(s.slab)]
 }
 

@@ -24,6 +24,9 @@ type Config struct {
 	// Nick is the name to be known by, 1 to 64 characters; it is remembered.
 	// Empty: the one remembered, else none (others show the end of the peer ID).
 	Nick string
+	// DefaultNick is the name to begin with: it is taken, and remembered, when
+	// Nick is empty and none is remembered. One that cannot be a nick is not.
+	DefaultNick string
 	// Logger gets the log; nil is the node's.
 	Logger *slog.Logger
 	// Registerer gets the metrics; nil registers none. One per Messenger.
@@ -83,7 +86,7 @@ func (m *Messenger) open(ctx context.Context, cfg Config) (err error) {
 		return err
 	}
 	if cfg.Nick != "" {
-		if cfg.Nick, err = cleanNick(cfg.Nick); err != nil {
+		if _, err := cleanNick(cfg.Nick); err != nil {
 			return err
 		}
 	}
@@ -104,10 +107,18 @@ func (m *Messenger) open(ctx context.Context, cfg Config) (err error) {
 		return err
 	}
 	m.wg.Go(m.welcome)
-	if cfg.Nick != "" {
-		return m.SetNick(ctx, cfg.Nick)
+	return m.openNick(ctx, cfg)
+}
+
+func (m *Messenger) openNick(ctx context.Context, cfg Config) error {
+	nick := cfg.Nick
+	if _, err := cleanNick(cfg.DefaultNick); nick == "" && m.ownNick() == "" && err == nil {
+		nick = cfg.DefaultNick
 	}
-	return nil
+	if nick == "" {
+		return nil
+	}
+	return m.SetNick(ctx, nick)
 }
 
 // openDelivery starts replication of the rooms that were joined.

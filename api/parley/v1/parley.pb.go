@@ -167,11 +167,15 @@ type StatusResponse struct {
 	StartedMs int64 `protobuf:"varint,10,opt,name=started_ms,json=startedMs,proto3" json:"started_ms,omitempty"`
 	// The newest cursor.
 	Cursor uint64 `protobuf:"varint,11,opt,name=cursor,proto3" json:"cursor,omitempty"`
-	// How peers are looked for, and why none was found.
-	Discovery []*Discovery `protobuf:"bytes,12,rep,name=discovery,proto3" json:"discovery,omitempty"`
-	// Things the person should know: a clock that differs, a key that lies unsealed.
-	Notes         []string `protobuf:"bytes,13,rep,name=notes,proto3" json:"notes,omitempty"`
-	Version       *Version `protobuf:"bytes,14,opt,name=version,proto3" json:"version,omitempty"`
+	// How peers are looked for and what came of it.
+	Discovery *Discovery `protobuf:"bytes,12,opt,name=discovery,proto3" json:"discovery,omitempty"`
+	Version   *Version   `protobuf:"bytes,13,opt,name=version,proto3" json:"version,omitempty"`
+	// By how much this machine's clock is ahead of its peers' median, in
+	// milliseconds, and whether that is more than a minute.
+	ClockAheadMs int64 `protobuf:"varint,14,opt,name=clock_ahead_ms,json=clockAheadMs,proto3" json:"clock_ahead_ms,omitempty"`
+	ClockWrong   bool  `protobuf:"varint,15,opt,name=clock_wrong,json=clockWrong,proto3" json:"clock_wrong,omitempty"`
+	// Whether the key of the store is sealed under a passphrase.
+	KeySealed     bool `protobuf:"varint,16,opt,name=key_sealed,json=keySealed,proto3" json:"key_sealed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -283,16 +287,9 @@ func (x *StatusResponse) GetCursor() uint64 {
 	return 0
 }
 
-func (x *StatusResponse) GetDiscovery() []*Discovery {
+func (x *StatusResponse) GetDiscovery() *Discovery {
 	if x != nil {
 		return x.Discovery
-	}
-	return nil
-}
-
-func (x *StatusResponse) GetNotes() []string {
-	if x != nil {
-		return x.Notes
 	}
 	return nil
 }
@@ -304,12 +301,44 @@ func (x *StatusResponse) GetVersion() *Version {
 	return nil
 }
 
+func (x *StatusResponse) GetClockAheadMs() int64 {
+	if x != nil {
+		return x.ClockAheadMs
+	}
+	return 0
+}
+
+func (x *StatusResponse) GetClockWrong() bool {
+	if x != nil {
+		return x.ClockWrong
+	}
+	return false
+}
+
+func (x *StatusResponse) GetKeySealed() bool {
+	if x != nil {
+		return x.KeySealed
+	}
+	return false
+}
+
 type Discovery struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// "mdns", "peers", "remembered".
-	Source string `protobuf:"bytes,1,opt,name=source,proto3" json:"source,omitempty"`
-	// What it is doing or why it cannot.
-	State         string `protobuf:"bytes,2,opt,name=state,proto3" json:"state,omitempty"`
+	// Whether peers are looked for by multicast, on which interfaces, what last
+	// hindered it, and how many announcements of this network were heard.
+	Multicast      bool     `protobuf:"varint,1,opt,name=multicast,proto3" json:"multicast,omitempty"`
+	Interfaces     []string `protobuf:"bytes,2,rep,name=interfaces,proto3" json:"interfaces,omitempty"`
+	MulticastError string   `protobuf:"bytes,3,opt,name=multicast_error,json=multicastError,proto3" json:"multicast_error,omitempty"`
+	Heard          uint64   `protobuf:"varint,4,opt,name=heard,proto3" json:"heard,omitempty"`
+	// Tags of other networks heard on this LAN.
+	OtherNetworks []string `protobuf:"bytes,5,rep,name=other_networks,json=otherNetworks,proto3" json:"other_networks,omitempty"`
+	// Peers known of, dials that failed since the start, and how the last dial
+	// failed; empty after a success.
+	Known        uint32 `protobuf:"varint,6,opt,name=known,proto3" json:"known,omitempty"`
+	DialFailures uint64 `protobuf:"varint,7,opt,name=dial_failures,json=dialFailures,proto3" json:"dial_failures,omitempty"`
+	DialError    string `protobuf:"bytes,8,opt,name=dial_error,json=dialError,proto3" json:"dial_error,omitempty"`
+	// Handshakes since the start by result: "admitted" and reasons of refusal.
+	Hello         map[string]uint64 `protobuf:"bytes,9,rep,name=hello,proto3" json:"hello,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -344,18 +373,67 @@ func (*Discovery) Descriptor() ([]byte, []int) {
 	return file_parley_v1_parley_proto_rawDescGZIP(), []int{3}
 }
 
-func (x *Discovery) GetSource() string {
+func (x *Discovery) GetMulticast() bool {
 	if x != nil {
-		return x.Source
+		return x.Multicast
+	}
+	return false
+}
+
+func (x *Discovery) GetInterfaces() []string {
+	if x != nil {
+		return x.Interfaces
+	}
+	return nil
+}
+
+func (x *Discovery) GetMulticastError() string {
+	if x != nil {
+		return x.MulticastError
 	}
 	return ""
 }
 
-func (x *Discovery) GetState() string {
+func (x *Discovery) GetHeard() uint64 {
 	if x != nil {
-		return x.State
+		return x.Heard
+	}
+	return 0
+}
+
+func (x *Discovery) GetOtherNetworks() []string {
+	if x != nil {
+		return x.OtherNetworks
+	}
+	return nil
+}
+
+func (x *Discovery) GetKnown() uint32 {
+	if x != nil {
+		return x.Known
+	}
+	return 0
+}
+
+func (x *Discovery) GetDialFailures() uint64 {
+	if x != nil {
+		return x.DialFailures
+	}
+	return 0
+}
+
+func (x *Discovery) GetDialError() string {
+	if x != nil {
+		return x.DialError
 	}
 	return ""
+}
+
+func (x *Discovery) GetHello() map[string]uint64 {
+	if x != nil {
+		return x.Hello
+	}
+	return nil
 }
 
 type Version struct {
@@ -2138,7 +2216,7 @@ const file_parley_v1_parley_proto_rawDesc = "" +
 	"\x04what\x18\x03 \x01(\tR\x04what\x12\x0e\n" +
 	"\x02do\x18\x04 \x01(\tR\x02do\x12\x14\n" +
 	"\x05cause\x18\x05 \x01(\tR\x05cause\"\x0f\n" +
-	"\rStatusRequest\"\x8d\x03\n" +
+	"\rStatusRequest\"\xdd\x03\n" +
 	"\x0eStatusResponse\x12\x17\n" +
 	"\apeer_id\x18\x01 \x01(\tR\x06peerId\x12\x12\n" +
 	"\x04nick\x18\x02 \x01(\tR\x04nick\x12\x18\n" +
@@ -2154,12 +2232,30 @@ const file_parley_v1_parley_proto_rawDesc = "" +
 	"started_ms\x18\n" +
 	" \x01(\x03R\tstartedMs\x12\x16\n" +
 	"\x06cursor\x18\v \x01(\x04R\x06cursor\x122\n" +
-	"\tdiscovery\x18\f \x03(\v2\x14.parley.v1.DiscoveryR\tdiscovery\x12\x14\n" +
-	"\x05notes\x18\r \x03(\tR\x05notes\x12,\n" +
-	"\aversion\x18\x0e \x01(\v2\x12.parley.v1.VersionR\aversion\"9\n" +
-	"\tDiscovery\x12\x16\n" +
-	"\x06source\x18\x01 \x01(\tR\x06source\x12\x14\n" +
-	"\x05state\x18\x02 \x01(\tR\x05state\"O\n" +
+	"\tdiscovery\x18\f \x01(\v2\x14.parley.v1.DiscoveryR\tdiscovery\x12,\n" +
+	"\aversion\x18\r \x01(\v2\x12.parley.v1.VersionR\aversion\x12$\n" +
+	"\x0eclock_ahead_ms\x18\x0e \x01(\x03R\fclockAheadMs\x12\x1f\n" +
+	"\vclock_wrong\x18\x0f \x01(\bR\n" +
+	"clockWrong\x12\x1d\n" +
+	"\n" +
+	"key_sealed\x18\x10 \x01(\bR\tkeySealed\"\xfa\x02\n" +
+	"\tDiscovery\x12\x1c\n" +
+	"\tmulticast\x18\x01 \x01(\bR\tmulticast\x12\x1e\n" +
+	"\n" +
+	"interfaces\x18\x02 \x03(\tR\n" +
+	"interfaces\x12'\n" +
+	"\x0fmulticast_error\x18\x03 \x01(\tR\x0emulticastError\x12\x14\n" +
+	"\x05heard\x18\x04 \x01(\x04R\x05heard\x12%\n" +
+	"\x0eother_networks\x18\x05 \x03(\tR\rotherNetworks\x12\x14\n" +
+	"\x05known\x18\x06 \x01(\rR\x05known\x12#\n" +
+	"\rdial_failures\x18\a \x01(\x04R\fdialFailures\x12\x1d\n" +
+	"\n" +
+	"dial_error\x18\b \x01(\tR\tdialError\x125\n" +
+	"\x05hello\x18\t \x03(\v2\x1f.parley.v1.Discovery.HelloEntryR\x05hello\x1a8\n" +
+	"\n" +
+	"HelloEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\"O\n" +
 	"\aVersion\x12\x18\n" +
 	"\arelease\x18\x01 \x01(\tR\arelease\x12\x12\n" +
 	"\x04wire\x18\x02 \x01(\tR\x04wire\x12\x16\n" +
@@ -2294,7 +2390,7 @@ func file_parley_v1_parley_proto_rawDescGZIP() []byte {
 	return file_parley_v1_parley_proto_rawDescData
 }
 
-var file_parley_v1_parley_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
+var file_parley_v1_parley_proto_msgTypes = make([]protoimpl.MessageInfo, 34)
 var file_parley_v1_parley_proto_goTypes = []any{
 	(*Fault)(nil),                // 0: parley.v1.Fault
 	(*StatusRequest)(nil),        // 1: parley.v1.StatusRequest
@@ -2329,48 +2425,50 @@ var file_parley_v1_parley_proto_goTypes = []any{
 	(*PeerChanged)(nil),          // 30: parley.v1.PeerChanged
 	(*RoomsChanged)(nil),         // 31: parley.v1.RoomsChanged
 	(*Lagged)(nil),               // 32: parley.v1.Lagged
+	nil,                          // 33: parley.v1.Discovery.HelloEntry
 }
 var file_parley_v1_parley_proto_depIdxs = []int32{
 	3,  // 0: parley.v1.StatusResponse.discovery:type_name -> parley.v1.Discovery
 	4,  // 1: parley.v1.StatusResponse.version:type_name -> parley.v1.Version
-	7,  // 2: parley.v1.ListPeersResponse.peers:type_name -> parley.v1.Peer
-	10, // 3: parley.v1.ListRoomsResponse.rooms:type_name -> parley.v1.Room
-	13, // 4: parley.v1.ListMembersResponse.members:type_name -> parley.v1.Member
-	0,  // 5: parley.v1.SendMessagesResponse.fault:type_name -> parley.v1.Fault
-	24, // 6: parley.v1.HistoryResponse.message:type_name -> parley.v1.Message
-	27, // 7: parley.v1.WatchResponse.started:type_name -> parley.v1.Started
-	24, // 8: parley.v1.WatchResponse.message:type_name -> parley.v1.Message
-	28, // 9: parley.v1.WatchResponse.state:type_name -> parley.v1.StateChanged
-	29, // 10: parley.v1.WatchResponse.member:type_name -> parley.v1.MemberChanged
-	30, // 11: parley.v1.WatchResponse.peer:type_name -> parley.v1.PeerChanged
-	31, // 12: parley.v1.WatchResponse.rooms:type_name -> parley.v1.RoomsChanged
-	32, // 13: parley.v1.WatchResponse.lagged:type_name -> parley.v1.Lagged
-	13, // 14: parley.v1.MemberChanged.member:type_name -> parley.v1.Member
-	1,  // 15: parley.v1.ParleyService.Status:input_type -> parley.v1.StatusRequest
-	5,  // 16: parley.v1.ParleyService.ListPeers:input_type -> parley.v1.ListPeersRequest
-	8,  // 17: parley.v1.ParleyService.ListRooms:input_type -> parley.v1.ListRoomsRequest
-	11, // 18: parley.v1.ParleyService.ListMembers:input_type -> parley.v1.ListMembersRequest
-	14, // 19: parley.v1.ParleyService.JoinRoom:input_type -> parley.v1.JoinRoomRequest
-	16, // 20: parley.v1.ParleyService.LeaveRoom:input_type -> parley.v1.LeaveRoomRequest
-	18, // 21: parley.v1.ParleyService.SendMessage:input_type -> parley.v1.SendMessageRequest
-	20, // 22: parley.v1.ParleyService.SendMessages:input_type -> parley.v1.SendMessagesRequest
-	22, // 23: parley.v1.ParleyService.History:input_type -> parley.v1.HistoryRequest
-	25, // 24: parley.v1.ParleyService.Watch:input_type -> parley.v1.WatchRequest
-	2,  // 25: parley.v1.ParleyService.Status:output_type -> parley.v1.StatusResponse
-	6,  // 26: parley.v1.ParleyService.ListPeers:output_type -> parley.v1.ListPeersResponse
-	9,  // 27: parley.v1.ParleyService.ListRooms:output_type -> parley.v1.ListRoomsResponse
-	12, // 28: parley.v1.ParleyService.ListMembers:output_type -> parley.v1.ListMembersResponse
-	15, // 29: parley.v1.ParleyService.JoinRoom:output_type -> parley.v1.JoinRoomResponse
-	17, // 30: parley.v1.ParleyService.LeaveRoom:output_type -> parley.v1.LeaveRoomResponse
-	19, // 31: parley.v1.ParleyService.SendMessage:output_type -> parley.v1.SendMessageResponse
-	21, // 32: parley.v1.ParleyService.SendMessages:output_type -> parley.v1.SendMessagesResponse
-	23, // 33: parley.v1.ParleyService.History:output_type -> parley.v1.HistoryResponse
-	26, // 34: parley.v1.ParleyService.Watch:output_type -> parley.v1.WatchResponse
-	25, // [25:35] is the sub-list for method output_type
-	15, // [15:25] is the sub-list for method input_type
-	15, // [15:15] is the sub-list for extension type_name
-	15, // [15:15] is the sub-list for extension extendee
-	0,  // [0:15] is the sub-list for field type_name
+	33, // 2: parley.v1.Discovery.hello:type_name -> parley.v1.Discovery.HelloEntry
+	7,  // 3: parley.v1.ListPeersResponse.peers:type_name -> parley.v1.Peer
+	10, // 4: parley.v1.ListRoomsResponse.rooms:type_name -> parley.v1.Room
+	13, // 5: parley.v1.ListMembersResponse.members:type_name -> parley.v1.Member
+	0,  // 6: parley.v1.SendMessagesResponse.fault:type_name -> parley.v1.Fault
+	24, // 7: parley.v1.HistoryResponse.message:type_name -> parley.v1.Message
+	27, // 8: parley.v1.WatchResponse.started:type_name -> parley.v1.Started
+	24, // 9: parley.v1.WatchResponse.message:type_name -> parley.v1.Message
+	28, // 10: parley.v1.WatchResponse.state:type_name -> parley.v1.StateChanged
+	29, // 11: parley.v1.WatchResponse.member:type_name -> parley.v1.MemberChanged
+	30, // 12: parley.v1.WatchResponse.peer:type_name -> parley.v1.PeerChanged
+	31, // 13: parley.v1.WatchResponse.rooms:type_name -> parley.v1.RoomsChanged
+	32, // 14: parley.v1.WatchResponse.lagged:type_name -> parley.v1.Lagged
+	13, // 15: parley.v1.MemberChanged.member:type_name -> parley.v1.Member
+	1,  // 16: parley.v1.ParleyService.Status:input_type -> parley.v1.StatusRequest
+	5,  // 17: parley.v1.ParleyService.ListPeers:input_type -> parley.v1.ListPeersRequest
+	8,  // 18: parley.v1.ParleyService.ListRooms:input_type -> parley.v1.ListRoomsRequest
+	11, // 19: parley.v1.ParleyService.ListMembers:input_type -> parley.v1.ListMembersRequest
+	14, // 20: parley.v1.ParleyService.JoinRoom:input_type -> parley.v1.JoinRoomRequest
+	16, // 21: parley.v1.ParleyService.LeaveRoom:input_type -> parley.v1.LeaveRoomRequest
+	18, // 22: parley.v1.ParleyService.SendMessage:input_type -> parley.v1.SendMessageRequest
+	20, // 23: parley.v1.ParleyService.SendMessages:input_type -> parley.v1.SendMessagesRequest
+	22, // 24: parley.v1.ParleyService.History:input_type -> parley.v1.HistoryRequest
+	25, // 25: parley.v1.ParleyService.Watch:input_type -> parley.v1.WatchRequest
+	2,  // 26: parley.v1.ParleyService.Status:output_type -> parley.v1.StatusResponse
+	6,  // 27: parley.v1.ParleyService.ListPeers:output_type -> parley.v1.ListPeersResponse
+	9,  // 28: parley.v1.ParleyService.ListRooms:output_type -> parley.v1.ListRoomsResponse
+	12, // 29: parley.v1.ParleyService.ListMembers:output_type -> parley.v1.ListMembersResponse
+	15, // 30: parley.v1.ParleyService.JoinRoom:output_type -> parley.v1.JoinRoomResponse
+	17, // 31: parley.v1.ParleyService.LeaveRoom:output_type -> parley.v1.LeaveRoomResponse
+	19, // 32: parley.v1.ParleyService.SendMessage:output_type -> parley.v1.SendMessageResponse
+	21, // 33: parley.v1.ParleyService.SendMessages:output_type -> parley.v1.SendMessagesResponse
+	23, // 34: parley.v1.ParleyService.History:output_type -> parley.v1.HistoryResponse
+	26, // 35: parley.v1.ParleyService.Watch:output_type -> parley.v1.WatchResponse
+	26, // [26:36] is the sub-list for method output_type
+	16, // [16:26] is the sub-list for method input_type
+	16, // [16:16] is the sub-list for extension type_name
+	16, // [16:16] is the sub-list for extension extendee
+	0,  // [0:16] is the sub-list for field type_name
 }
 
 func init() { file_parley_v1_parley_proto_init() }
@@ -2394,7 +2492,7 @@ func file_parley_v1_parley_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_parley_v1_parley_proto_rawDesc), len(file_parley_v1_parley_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   33,
+			NumMessages:   34,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -43,10 +43,9 @@ func (a *adding) findNew() error {
 	return nil
 }
 
+// isStored reports whether an event is stored in this log.
 func (a *adding) isStored(id *event.ID) (bool, error) {
-	var key [33]byte
-	val, err := get(a.txn, appendIndexKey(key[:0], id))
-	return val != nil, err
+	return storedIn(a.txn, id, a.log.no)
 }
 
 // fits keeps one author from growing records without end: it refuses a batch
@@ -131,7 +130,7 @@ func (a *adding) storePayload(arrival uint64) error {
 
 func (a *adding) storeEvent(arrival uint64, i int) error {
 	e := &a.batch.Events[i]
-	if err := a.setIndex(&e.ID, indexRec{arrival + uint64(i), i}); err != nil {
+	if err := a.setIndex(&e.ID, indexRec{arrival + uint64(i), i, a.log.no}); err != nil {
 		return err
 	}
 	if e.Kind != event.KindMessage {

@@ -45,3 +45,15 @@ func parseHead(key, val []byte) (event.HLC, error) {
 	}
 	return event.HLC(binary.BigEndian.Uint64(val)), nil
 }
+
+// storedIn reports whether an event is stored in a log. A parent that lies in
+// another log is as good as missing.
+func storedIn(txn *badger.Txn, id *event.ID, no uint32) (bool, error) {
+	var key [33]byte
+	val, err := get(txn, appendIndexKey(key[:0], id))
+	if err != nil || val == nil {
+		return false, err
+	}
+	rec, err := decodeIndexRec(val)
+	return rec.log == no, err
+}

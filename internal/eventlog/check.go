@@ -1,6 +1,218 @@
 package eventlog
 
-import "context"
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
 
-// Check compares every record with every other and with the payloads.
-func (s *Store) Check(ctx context.Context) error { return ctx.Err() }
+	"github.com/dgraph-io/badger/v4"
+
+	"github.com/parley-chat/parley/internal/event"
+)
+
+// maxFindings is how many faults Check tells.
+const maxFindings = 20
+
+// Check compares everything in the store with everything else and tells what
+// does not fit as ErrCorrupt. Nothing is written meanwhile: a million events
+// take some seconds. These are the invariants:
+//
+//   - every payload decodes, has one time record that matches it, and their
+//     arrival numbers do not overlap and lie below the lease;
+//   - every event that counts has one index record, with its place, and every
+//     index record belongs to one; an event that does not count is not indexed there;
+//   - log, author, fingerprint, head, missing and control records are what the
+//     events that count add up to, none too many: heads have no stored child,
+//     missing parents are not stored, runs and forks are the seqs there are;
+//   - what memory holds of the logs is what the disk has.
+func (s *Store) Check(ctx context.Context) error {
+	out := make(chan error, 1)
+	select {
+	case s.asks <- func() { out <- s.check(ctx) }:
+		return <-out
+	case <-s.closing:
+		return ErrClosed
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// checker gathers what does not fit.
+type checker struct {
+	s        *Store
+	txn      *badger.Txn
+	no       uint32 // log that is being checked
+	findings []error
+	payloads int
+	events   uint64
+}
+
+func (s *Store) check(ctx context.Context) error {
+	c := &checker{s: s}
+	err := s.db.View(func(txn *badger.Txn) error {
+		c.txn = txn
+		for no := uint32(1); int(no) <= s.logs.len(); no++ {
+			if err := c.checkLog(ctx, no); err != nil {
+				return err
+			}
+		}
+		if err := c.checkPayloads(); err != nil {
+			return err
+		}
+		return c.checkIndex()
+	})
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err != nil {
+		c.findings = append(c.findings, err)
+	}
+	if len(c.findings) == 0 {
+		return nil
+	}
+	return ErrCorrupt.With(errors.Join(c.findings[:min(len(c.findings), maxFindings)]...))
+}
+
+func (c *checker) found(format string, args ...any) {
+	c.findings = append(c.findings, fmt.Errorf(format, args...))
+}
+
+func (c *checker) checkLog(ctx context.Context, no uint32) error {
+	c.no = no
+	t, err := c.s.tallyLog(ctx, c.txn, no, c.checkEvent)
+	if err != nil {
+		return err
+	}
+	c.payloads += t.payloads
+	c.events += t.rec.count
+	err = t.diff(c.txn, func(key, _ []byte, have, wanted bool) error {
+		switch {
+		case !have:
+			c.found("record %c %x is not there", key[0], key[1:])
+		case !wanted:
+			c.found("record %c %x is too many", key[0], key[1:])
+		default:
+			c.found("record %c %x is wrong", key[0], key[1:])
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	c.checkMemory(t)
+	return nil
+}
+
+// checkEvent checks the index record of an event that counts.
+func (c *checker) checkEvent(p *stored, place int) error {
+	id := p.batch.Events[place].ID
+	val, err := get(c.txn, appendIndexKey(nil, &id))
+	if err != nil {
+		return err
+	}
+	want := indexRec{p.arrival + uint64(place), place, c.no}
+	if rec, err := decodeIndexRec(val); val == nil || err != nil || rec != want {
+		c.found("event %v counts at %d and is not indexed there", id, want.arrival)
+	}
+	return nil
+}
+
+// checkPayloads checks the arrival numbers, and the events that do not count.
+func (c *checker) checkPayloads() error {
+	n, next := 0, uint64(1)
+	err := scan(c.txn, []byte{spacePayload}, func(key, _ []byte) error {
+		n++
+		if len(key) != 9 {
+			return errValue
+		}
+		p, err := c.s.payload(c.txn, binary.BigEndian.Uint64(key[1:]))
+		if err != nil {
+			return err
+		}
+		if p.arrival < next {
+			c.found("payload %d overlaps the one before", p.arrival)
+		}
+		next = p.last() + 1
+		return c.checkOthers(p)
+	})
+	if n != c.payloads {
+		c.found("%d payloads have %d time records", n, c.payloads)
+	}
+	if next > c.s.writer.next || c.s.writer.next > c.s.writer.leased {
+		c.found("arrival %d is the last, %d the next, and the lease ends at %d", next-1, c.s.writer.next, c.s.writer.leased)
+	}
+	return err
+}
+
+func (c *checker) checkOthers(p stored) error {
+	p, err := c.s.counting(c.txn, p)
+	if err != nil {
+		return err
+	}
+	for i := range p.batch.Events {
+		if p.counts.has(i) {
+			continue
+		}
+		id := p.batch.Events[i].ID
+		val, err := get(c.txn, appendIndexKey(nil, &id))
+		if err != nil {
+			return err
+		}
+		if rec, err := decodeIndexRec(val); val != nil && (err != nil || rec.arrival == p.arrival+uint64(i)) {
+			c.found("event %v is indexed where it does not count", id)
+		}
+	}
+	return nil
+}
+
+// checkIndex checks that there is no index record but those of events that count.
+func (c *checker) checkIndex() error {
+	n := uint64(0)
+	err := scan(c.txn, []byte{spaceIndex}, func(_, _ []byte) error {
+		n++
+		return nil
+	})
+	if n != c.events {
+		c.found("%d events have %d index records", c.events, n)
+	}
+	return err
+}
+
+// checkMemory checks what is held of a log. The writer does not run meanwhile.
+func (c *checker) checkMemory(t *tally) {
+	c.s.logs.mu.Lock()
+	defer c.s.logs.mu.Unlock()
+	l := c.s.logs.byNo[t.no-1]
+	if l == nil {
+		return
+	}
+	if l.rec != t.rec {
+		c.found("log %d is held as %+v, not %+v", t.no, l.rec, t.rec)
+	}
+	if !l.loaded {
+		return
+	}
+	heads := make(map[event.ID]event.HLC)
+	for id, h := range l.heads {
+		heads[id] = h.hlc
+	}
+	missing := make(map[event.ID]bool)
+	for id := range l.missing {
+		missing[id] = true
+	}
+	if !maps.Equal(heads, t.heads) || !maps.Equal(missing, t.missing) {
+		c.found("log %d: heads or missing parents held are not those stored", t.no)
+	}
+	for id, a := range l.authors {
+		x := t.authors[id]
+		if x == nil {
+			x = new(authorTally)
+		}
+		if a.last != x.last || !slices.Equal(a.seqs, x.seqs) || !slices.Equal(a.forks, x.forks) {
+			c.found("log %d: the record held of author %v is not the one stored", t.no, id)
+		}
+	}
+}

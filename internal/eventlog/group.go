@@ -110,6 +110,9 @@ func (g *group) addBatch(r *request) error {
 	if err != nil {
 		return err
 	}
+	if len(log.authors) >= maxAuthors && !slices.Contains(g.logs, log) {
+		clear(log.authors) // untouched in this commit: all on disk
+	}
 	author, err := log.author(g.txn, b.Author())
 	if err != nil {
 		return err

@@ -84,7 +84,7 @@ func texts(n, size int) []event.Draft {
 	d := make([]event.Draft, n)
 	for i := range d {
 		d[i].Payload = make([]byte, size)
-		binary.BigEndian.PutUint32(d[i].Payload[:min(size, 4)], uint32(i))
+		copy(d[i].Payload, binary.BigEndian.AppendUint32(nil, uint32(i)))
 	}
 	return d
 }

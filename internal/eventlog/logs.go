@@ -1,6 +1,7 @@
 package eventlog
 
 import (
+	"encoding/binary"
 	"sync"
 
 	"github.com/dgraph-io/badger/v4"
@@ -37,28 +38,40 @@ type head struct {
 type logs struct {
 	mu   sync.RWMutex
 	byID map[event.LogID]*logState
-	byNo []*logState // number n at n-1
+	byNo []*logState // number n at n-1; nil = not used
 	held int         // logs that are loaded
 }
 
-// load reads the log records. Numbers are given from 1 without holes.
+// load reads the log records. Numbers are given from 1; one that a loss of
+// power took away stays unused while there are higher ones.
 func (l *logs) load(db *badger.DB) error {
 	l.byID = make(map[event.LogID]*logState)
+	l.byNo = nil
 	return db.View(func(txn *badger.Txn) error {
 		return scan(txn, []byte{spaceLog}, func(key, val []byte) error {
 			rec, err := decodeLogRec(val)
-			if err != nil {
-				return err
-			}
-			s := &logState{no: uint32(len(l.byNo) + 1), rec: rec}
-			if string(key) != string(logKey(s.no)) {
+			if err != nil || len(key) != 5 {
 				return errValue
+			}
+			s := &logState{no: binary.BigEndian.Uint32(key[1:]), rec: rec}
+			if s.no <= uint32(len(l.byNo)) {
+				return errValue
+			}
+			for uint32(len(l.byNo)) < s.no-1 {
+				l.byNo = append(l.byNo, nil)
 			}
 			l.byNo = append(l.byNo, s)
 			l.byID[rec.id] = s
 			return nil
 		})
 	})
+}
+
+// len returns the highest number.
+func (l *logs) len() int {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return len(l.byNo)
 }
 
 // stateLocked returns the state of a log, loaded, making a new one if create
@@ -83,20 +96,16 @@ func (l *logs) stateLocked(txn *badger.Txn, id event.LogID, create bool) (*logSt
 	return s, nil
 }
 
-// trimLocked forgets what is held over the bounds. Only the writer calls it,
-// and only between commits, when everything is on disk.
+// trimLocked forgets what is held of logs if there are too many. Only the
+// writer calls it, and only between commits, when everything is on disk.
 func (l *logs) trimLocked() {
-	if l.held > maxLoaded {
-		for _, s := range l.byNo {
-			s.loaded, s.heads, s.missing, s.authors = false, nil, nil, nil
-		}
-		l.held = 0
+	if l.held <= maxLoaded {
+		return
 	}
-	for _, s := range l.byNo {
-		if len(s.authors) > maxAuthors {
-			clear(s.authors)
-		}
+	for _, s := range l.byID {
+		s.loaded, s.heads, s.missing, s.authors = false, nil, nil, nil
 	}
+	l.held = 0
 }
 
 func (s *logState) load(txn *badger.Txn) error {
@@ -149,7 +158,9 @@ func (l *logs) all() []event.LogID {
 	defer l.mu.RUnlock()
 	out := make([]event.LogID, 0, len(l.byNo))
 	for _, s := range l.byNo {
-		out = append(out, s.rec.id)
+		if s != nil {
+			out = append(out, s.rec.id)
+		}
 	}
 	return out
 }
@@ -166,10 +177,10 @@ func (l *logs) count(id event.LogID) int {
 func (l *logs) totals() (events uint64, n int) {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
-	for _, s := range l.byNo {
+	for _, s := range l.byID {
 		events += s.rec.count
 	}
-	return events, len(l.byNo)
+	return events, len(l.byID)
 }
 
 // number returns the number of a log and whether it has forks; 0 if there is

@@ -35,6 +35,7 @@ type Store struct {
 	free    func(dir string) (uint64, error)
 
 	queue   chan *request
+	asks    chan func()   // run by the writer between commits
 	closing chan struct{} // closed when Close begins: nothing is queued any more
 	done    chan struct{} // closed when the writer has ended
 	sending sync.RWMutex  // held for reading while a request is queued
@@ -62,6 +63,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		profile: profileFor(o.Light),
 		log:     o.Logger,
 		free:    freeBytes,
+		asks:    make(chan func()),
 		closing: make(chan struct{}),
 		done:    make(chan struct{}),
 	}

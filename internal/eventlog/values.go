@@ -93,21 +93,24 @@ func decodeTimeRec(b []byte) (r timeRec, err error) {
 	return r, nil
 }
 
-// indexRec says where an event is: its own arrival number and its place in the
-// payload, which is stored under arrival − place.
+// indexRec says where an event is: its log, its own arrival number and its
+// place in the payload, which is stored under arrival − place.
 type indexRec struct {
 	arrival uint64
 	place   int
+	log     uint32
 }
 
 func (r indexRec) appendTo(b []byte) []byte {
-	return append(binary.AppendUvarint(b, r.arrival), byte(r.place))
+	b = append(binary.AppendUvarint(b, r.arrival), byte(r.place))
+	return binary.AppendUvarint(b, uint64(r.log))
 }
 
 func decodeIndexRec(b []byte) (indexRec, error) {
 	d := decoder{b: b}
 	r := indexRec{arrival: d.uvarint()}
 	r.place = int(d.bytes(1)[0])
+	r.log = uint32(d.uvarint())
 	if uint64(r.place) >= r.arrival {
 		return r, errValue
 	}

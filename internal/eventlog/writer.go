@@ -123,6 +123,8 @@ func (s *Store) run() {
 				return
 			}
 			s.commit(s.gather(r))
+		case ask := <-s.asks:
+			ask()
 		case <-timer.C:
 			armed = false
 			s.syncLate()

@@ -1,0 +1,152 @@
+package eventlog
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/parley-chat/parley/internal/event"
+)
+
+// model is the obvious slow store: a list.
+type model struct{ entries []Entry }
+
+func (m *model) has(id event.ID) bool {
+	return slices.ContainsFunc(m.entries, func(e Entry) bool { return e.Event.ID == id })
+}
+
+func (m *model) hasIn(log event.LogID, id event.ID) bool {
+	return slices.ContainsFunc(m.entries, func(e Entry) bool { return e.Event.ID == id && e.Event.Log == log })
+}
+
+func (m *model) append(b *event.Batch, arrival uint64) (res Appended) {
+	for i := range b.Events {
+		e := b.Events[i]
+		res.New = append(res.New, !m.has(e.ID))
+		if !res.New[i] {
+			continue
+		}
+		if slices.ContainsFunc(m.entries, func(o Entry) bool {
+			return o.Event.Log == e.Log && o.Event.Author == e.Author && o.Event.Seq == e.Seq
+		}) {
+			res.Forks = append(res.Forks, i)
+		}
+	}
+	for i := range b.Events {
+		if res.New[i] {
+			m.entries = append(m.entries, Entry{Arrival: arrival + uint64(i), Event: b.Events[i]})
+			res.Arrival = arrival
+		}
+	}
+	for i := range b.Events {
+		for _, p := range b.Events[i].Parents {
+			if res.New[i] && !m.hasIn(b.Log(), p) && !slices.Contains(res.Missing, p) {
+				res.Missing = append(res.Missing, p)
+			}
+		}
+	}
+	return res
+}
+
+func (m *model) in(log event.LogID) (out []Entry) {
+	for _, e := range m.entries {
+		if e.Event.Log == log {
+			e.Fork = slices.ContainsFunc(m.entries, func(o Entry) bool {
+				return o.Event.ID != e.Event.ID && o.Event.Log == log && o.Event.Author == e.Event.Author && o.Event.Seq == e.Event.Seq
+			})
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+func (m *model) history(q Query) (out []Entry) {
+	all := m.in(q.Log)
+	slices.SortFunc(all, func(a, b Entry) int { return a.Position().Compare(b.Position()) })
+	if q.Reverse {
+		slices.Reverse(all)
+	}
+	for _, e := range all {
+		p := e.Position()
+		if q.Before != nil && p.Compare(*q.Before) >= 0 || q.After != nil && p.Compare(*q.After) <= 0 {
+			continue
+		}
+		if out = append(out, e); len(out) == q.Limit {
+			break
+		}
+	}
+	return out
+}
+
+func (m *model) since(cursor uint64) (out []event.ID) {
+	for _, e := range m.entries {
+		if e.Arrival > cursor {
+			out = append(out, e.Event.ID)
+		}
+	}
+	return out
+}
+
+func (m *model) heads(log event.LogID) []event.ID {
+	all := m.history(Query{Log: log, Reverse: true})
+	all = slices.DeleteFunc(all, func(e Entry) bool {
+		return slices.ContainsFunc(m.entries, func(c Entry) bool {
+			return c.Event.Log == log && slices.Contains(c.Event.Parents, e.Event.ID)
+		})
+	})
+	return ids(all[:min(len(all), event.MaxParents)])
+}
+
+func (m *model) missing(log event.LogID) (out []event.ID) {
+	for _, e := range m.in(log) {
+		for _, p := range e.Event.Parents {
+			if !m.hasIn(log, p) && !slices.Contains(out, p) {
+				out = append(out, p)
+			}
+		}
+	}
+	slices.SortFunc(out, event.ID.Compare)
+	return out
+}
+
+func (m *model) author(log event.LogID, a event.Author) (st AuthorState) {
+	seqs := map[uint64][]event.ID{}
+	for _, e := range m.in(log) {
+		if e.Event.Author == a {
+			seqs[e.Event.Seq] = append(seqs[e.Event.Seq], e.Event.ID)
+			st.LastSeq = max(st.LastSeq, e.Event.Seq)
+		}
+	}
+	if st.LastSeq == 0 {
+		return st
+	}
+	st.LastID = seqs[st.LastSeq][0]
+	for seq := uint64(1); seq <= st.LastSeq; seq++ {
+		if len(seqs[seq]) == 0 {
+			st.Gaps = extend(st.Gaps, seq)
+		}
+		if len(seqs[seq]) > 1 {
+			st.Forks = extend(st.Forks, seq)
+		}
+	}
+	return st
+}
+
+func extend(g []Gap, seq uint64) []Gap {
+	if n := len(g); n > 0 && g[n-1].Last+1 == seq {
+		g[n-1].Last = seq
+		return g
+	}
+	return append(g, Gap{seq, seq})
+}
+
+func (m *model) control(log event.LogID) []event.ID {
+	return ids(slices.DeleteFunc(m.history(Query{Log: log}), func(e Entry) bool { return e.Event.Kind == event.KindMessage }))
+}
+
+// sameEntries compares what an entry is, not the memory it points into.
+func sameEntries(a, b []Entry) bool {
+	return slices.EqualFunc(a, b, func(x, y Entry) bool {
+		return cmp.Compare(x.Arrival, y.Arrival) == 0 && x.Event.ID == y.Event.ID && x.Fork == y.Fork &&
+			slices.Equal(x.Event.Raw, y.Event.Raw) && slices.Equal(x.Event.Content, y.Event.Content)
+	})
+}

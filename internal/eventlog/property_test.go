@@ -1,0 +1,171 @@
+package eventlog
+
+import (
+	"os"
+	"reflect"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/parley-chat/parley/internal/event"
+)
+
+// world draws batches as unlucky authors and networks would produce them.
+type world struct {
+	t       *rapid.T
+	tb      testing.TB
+	authors []*author
+	logs    []event.LogID
+	sealed  []*event.Batch
+	known   []event.ID
+}
+
+func newWorld(t *rapid.T, tb testing.TB) *world {
+	return &world{
+		t: t, tb: tb, authors: []*author{newAuthor(1), newAuthor(2), newAuthor(3)},
+		logs: []event.LogID{{1}, {2}},
+	}
+}
+
+// seal makes a batch: several events at times, late ones, other heads as
+// parents, control events; and sometimes the author forgets his last event.
+func (w *world) seal() *event.Batch {
+	a := rapid.SampledFrom(w.authors).Draw(w.t, "author")
+	log := rapid.SampledFrom(w.logs).Draw(w.t, "log")
+	if back := rapid.Uint64Range(0, 5).Draw(w.t, "fork"); back == 1 && a.seq[log] > 1 {
+		w.rewind(a, log)
+	}
+	start := event.HLC(rapid.Uint64Range(1_700_000_000_000, 1_700_000_100_000).Draw(w.t, "ms")) << 16
+	n := rapid.SampledFrom([]int{1, 1, 1, 2, 5, 40}).Draw(w.t, "events")
+	step := event.HLC(rapid.SampledFrom([]uint64{1, 1 << 16, 200 << 16}).Draw(w.t, "step"))
+	drafts := texts(n, rapid.SampledFrom([]int{0, 10, 2000}).Draw(w.t, "size"))
+	for i := range drafts {
+		drafts[i].HLC = start + event.HLC(i)*step
+		drafts[i].Kind = rapid.SampledFrom([]event.Kind{1, 1, 1, 2, 3, 77}).Draw(w.t, "kind")
+	}
+	if len(w.known) > 0 && a.seq[log] > 0 {
+		heads := rapid.SliceOfNDistinct(rapid.SampledFrom(w.known), 0, 3, rapid.ID[event.ID]).Draw(w.t, "parents")
+		drafts[0].Parents = slices.DeleteFunc(heads, func(id event.ID) bool { return id == a.last[log] })
+	}
+	b := a.seal(w.tb, log, drafts...)
+	w.sealed = append(w.sealed, b)
+	w.known = append(w.known, batchIDs(b)...)
+	return b
+}
+
+// rewind makes an author go on from an earlier event of his own.
+func (w *world) rewind(a *author, log event.LogID) {
+	b := rapid.SampledFrom(w.sealed).Draw(w.t, "back to")
+	if e := &b.Events[0]; e.Log == log && e.Author == a.id {
+		a.seq[log], a.last[log] = e.Seq, e.ID
+	}
+}
+
+// delivery draws what arrives next: something sealed, new or not, whole or a
+// single event of it.
+func (w *world) delivery() *event.Batch {
+	b := rapid.SampledFrom(w.sealed).Draw(w.t, "batch")
+	if len(b.Events) == 1 || !rapid.Bool().Draw(w.t, "single") {
+		return b
+	}
+	p, err := b.Single(rapid.IntRange(0, len(b.Events)-1).Draw(w.t, "place"))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	one, err := event.Decode(p)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return one
+}
+
+func TestStoreAgreesWithAList(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		w := newWorld(rt, t)
+		dir, err := os.MkdirTemp(t.TempDir(), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer os.RemoveAll(dir)
+		s := open(t, dir)
+		m := &model{}
+		for range rapid.IntRange(1, 8).Draw(rt, "sealed") {
+			w.seal()
+		}
+		for range rapid.IntRange(1, 20).Draw(rt, "delivered") {
+			if rapid.IntRange(0, 9).Draw(rt, "more") == 0 {
+				w.seal()
+			}
+			if rapid.IntRange(0, 15).Draw(rt, "reopen") == 0 {
+				checkedClose(t, s)
+				s = open(t, dir)
+			}
+			b := w.delivery()
+			got := mustAppend(t, s, b)
+			want := m.append(b, got.Arrival)
+			if !reflect.DeepEqual(got, want) {
+				rt.Fatalf("append gave %+v, want %+v", got, want)
+			}
+		}
+		for _, log := range w.logs {
+			compare(t, rt, s, m, w, log)
+		}
+		checkedClose(t, s)
+	})
+}
+
+func compare(t *testing.T, rt *rapid.T, s *Store, m *model, w *world, log event.LogID) {
+	t.Helper()
+	for range 6 {
+		q := w.query(m, log)
+		if got, want := collect(t, s.History(t.Context(), q)), m.history(q); !sameEntries(got, want) {
+			rt.Fatalf("history %+v: %d events, want %d", q, len(got), len(want))
+		}
+	}
+	cursor := rapid.Uint64Range(0, s.LastArrival()+1).Draw(rt, "cursor")
+	if got := ids(collect(t, s.Since(t.Context(), cursor))); !slices.Equal(got, m.since(cursor)) {
+		rt.Fatalf("since %d: %d events, want %d", cursor, len(got), len(m.since(cursor)))
+	}
+	if got := ids(collect(t, s.Control(t.Context(), log))); !slices.Equal(got, m.control(log)) {
+		rt.Fatalf("control: %v, want %v", got, m.control(log))
+	}
+	if got, err := s.Heads(log); err != nil || !slices.Equal(got, m.heads(log)) {
+		rt.Fatalf("heads: %v, want %v (%v)", got, m.heads(log), err)
+	}
+	if got, err := s.Missing(log); err != nil || !slices.Equal(got, m.missing(log)) {
+		rt.Fatalf("missing: %v, want %v (%v)", got, m.missing(log), err)
+	}
+	for _, a := range w.authors {
+		if got, err := s.Author(log, a.id); err != nil || !reflect.DeepEqual(got, m.author(log, a.id)) {
+			rt.Fatalf("author: %+v, want %+v (%v)", got, m.author(log, a.id), err)
+		}
+	}
+	if got := s.Count(log); got != len(m.in(log)) {
+		rt.Fatalf("count %d, want %d", got, len(m.in(log)))
+	}
+	for _, id := range w.known {
+		if got, err := s.Has(id); err != nil || got != m.has(id) {
+			rt.Fatalf("has %v: %v, %v", id, got, err)
+		}
+	}
+}
+
+// query draws bounds that often are positions of stored events.
+func (w *world) query(m *model, log event.LogID) Query {
+	q := Query{Log: log, Limit: rapid.SampledFrom([]int{0, 0, 1, 7, 70}).Draw(w.t, "limit"), Reverse: rapid.Bool().Draw(w.t, "reverse")}
+	all := m.in(log)
+	if len(all) == 0 {
+		return q
+	}
+	bound := func(name string) *Position {
+		if rapid.Bool().Draw(w.t, name+" open") {
+			return nil
+		}
+		e := rapid.SampledFrom(all).Draw(w.t, name)
+		p := e.Position()
+		return &p
+	}
+	q.Before, q.After = bound("before"), bound("after")
+	return q
+}

@@ -3,7 +3,6 @@ package node
 import (
 	"context"
 	"log/slog"
-	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -13,46 +12,14 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/p2p/host/eventbus"
 	"github.com/libp2p/go-libp2p/p2p/net/swarm"
-	ma "github.com/multiformats/go-multiaddr"
 )
 
-// Tuning of the dialer.
+// Tuning of the dialing itself.
 const (
-	maxDials       = 8                // at once
-	maxCandidates  = 1024             // besides the static ones
-	dialTimeout    = 10 * time.Second // of one try, all addresses
-	admitTimeout   = 15 * time.Second // from connected to admitted, then it is a failure
-	minBackoff     = time.Second
-	maxBackoff     = time.Minute
-	slowBackoff    = 5 * time.Minute // of peers not heard of lately, and of refused ones
-	yieldDelay     = time.Second     // of the side with the higher peer ID
-	heardRetry     = 10 * time.Second
-	forgetUnheard  = 10 * time.Minute
-	nudgeEvery     = 5 * time.Second
-	refusedFailure = 5 // failures that a refused hello counts for
+	maxDials     = 8                // at once
+	dialTimeout  = 10 * time.Second // of one try, all addresses
+	admitTimeout = 15 * time.Second // from connected to admitted, then it is a failure
 )
-
-// source says where an address comes from, which decides how long a peer is
-// dialled for.
-type source int
-
-const (
-	fromConfig    source = iota // for ever, at once
-	fromMemory                  // remembered: for ever
-	fromDiscovery               // while it is heard, ten minutes on
-	numSources
-)
-
-// candidate is a peer worth dialling.
-type candidate struct {
-	id      peer.ID
-	addrs   [numSources][]ma.Multiaddr
-	heard   time.Time // last told by discovery
-	tried   time.Time // when the last try began
-	next    time.Time // when to try again
-	fails   int
-	dialing bool
-}
 
 // dialer connects to the peers it is told of until they are admitted, and
 // again once they are lost: with backoff and jitter for each, and a bounded
@@ -91,108 +58,6 @@ func newDialer(h host.Host, admitted func(peer.ID) bool, log *slog.Logger) *dial
 	}
 }
 
-// add tells of a peer, or of new addresses of it, which take the place of
-// those the same source told before.
-func (d *dialer) add(info peer.AddrInfo, from source) {
-	if info.ID == d.host.ID() || len(info.Addrs) == 0 {
-		return
-	}
-	now := time.Now()
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	c := d.peers[info.ID]
-	if c == nil {
-		if c = d.newCandidateLocked(info.ID, from, now); c == nil {
-			return
-		}
-	}
-	changed := !sameAddrs(c.addrs[from], info.Addrs)
-	c.addrs[from] = info.Addrs
-	if from == fromDiscovery {
-		c.heard = now
-	}
-	switch {
-	case changed && c.fails > 0: // it moved: what failed before says nothing
-		c.fails, c.next = 0, now
-	case from == fromDiscovery && now.Sub(c.tried) > heardRetry && c.next.After(now):
-		c.next = now // it lives: no need to wait out a long backoff
-	}
-	d.wakeUp()
-}
-
-// newCandidateLocked returns nil when there are too many. The higher peer ID of two
-// waits a little, so that both do not dial at once; a peer from the
-// configuration may not know of us and is dialled at once.
-func (d *dialer) newCandidateLocked(id peer.ID, from source, now time.Time) *candidate {
-	if from != fromConfig && len(d.peers) >= maxCandidates {
-		d.forgetLocked(now)
-		if len(d.peers) >= maxCandidates {
-			d.status.Dropped++
-			return nil
-		}
-	}
-	c := &candidate{id: id, next: now}
-	if from != fromConfig && d.host.ID() > id {
-		c.next = now.Add(yieldDelay)
-	}
-	d.peers[id] = c
-	return c
-}
-
-// forgetLocked drops peers that only discovery told of, and not lately.
-func (d *dialer) forgetLocked(now time.Time) {
-	for id, c := range d.peers {
-		if c.addrs[fromConfig] == nil && c.addrs[fromMemory] == nil && !c.dialing &&
-			now.Sub(c.heard) > forgetUnheard && !d.admitted(id) {
-			delete(d.peers, id)
-		}
-	}
-}
-
-// lost tells that an admitted peer is gone: it is dialled again soon, a little
-// spread, so that a room that loses its switch does not dial as one.
-func (d *dialer) lost(id peer.ID) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if c := d.peers[id]; c != nil {
-		c.fails = 0
-		c.next = time.Now().Add(rand.N(minBackoff / 2))
-		if d.host.ID() > id {
-			c.next = c.next.Add(yieldDelay)
-		}
-	}
-	d.wakeUp()
-}
-
-// refused tells that hello with a peer failed: another network, another
-// secret. It is tried again, rarely.
-func (d *dialer) refused(id peer.ID) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if c := d.peers[id]; c != nil {
-		c.fails = max(c.fails+1, refusedFailure)
-		c.next = time.Now().Add(backoff(c.fails, slowBackoff))
-	}
-}
-
-// nudge ends all waiting, at most every 5 s: the machine's own addresses
-// changed, so what failed may work now.
-func (d *dialer) nudge() {
-	now := time.Now()
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if now.Sub(d.nudged) < nudgeEvery {
-		return
-	}
-	d.nudged = now
-	for _, c := range d.peers {
-		if c.fails > 0 && c.fails < refusedFailure {
-			c.fails, c.next = 0, now.Add(rand.N(minBackoff/2))
-		}
-	}
-	d.wakeUp()
-}
-
 // Status returns the present state.
 func (d *dialer) Status() dialStatus {
 	d.mu.Lock()
@@ -228,9 +93,9 @@ func (d *dialer) run(ctx context.Context) {
 		case <-d.wake:
 		case <-timer.C:
 		}
-		due, wait := d.take(time.Now())
-		for _, info := range due {
-			dials.Go(func() { d.dial(ctx, info) })
+		due, wait := d.take(ctx, time.Now())
+		for _, try := range due {
+			dials.Go(func() { d.dial(try) })
 		}
 		timer.Reset(wait)
 	}
@@ -252,13 +117,19 @@ func (silence) Out() <-chan any { return nil }
 func (silence) Close() error    { return nil }
 func (silence) Name() string    { return "silence" }
 
+// try is one dial of a peer.
+type try struct {
+	ctx  context.Context
+	info peer.AddrInfo
+}
+
 // take marks the peers to dial now and says how long to wait for the next.
-func (d *dialer) take(now time.Time) (due []peer.AddrInfo, wait time.Duration) {
+func (d *dialer) take(ctx context.Context, now time.Time) (due []try, wait time.Duration) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	wait = maxBackoff
 	for _, c := range d.peers {
-		if c.dialing || d.admitted(c.id) {
+		if c.dialing != nil || d.admitted(c.id) {
 			continue
 		}
 		if left := c.next.Sub(now); left > 0 {
@@ -269,28 +140,17 @@ func (d *dialer) take(now time.Time) (due []peer.AddrInfo, wait time.Duration) {
 			continue
 		}
 		d.active++
-		c.dialing, c.tried = true, now
-		due = append(due, peer.AddrInfo{ID: c.id, Addrs: c.all()})
+		dialCtx, cancel := context.WithTimeout(ctx, dialTimeout)
+		c.dialing, c.tried, c.moved = cancel, now, false
+		due = append(due, try{dialCtx, peer.AddrInfo{ID: c.id, Addrs: c.all()}})
 	}
 	return due, wait
 }
 
-func (c *candidate) all() []ma.Multiaddr {
-	var addrs []ma.Multiaddr
-	for _, from := range c.addrs {
-		addrs = append(addrs, from...)
-	}
-	return ma.Unique(addrs)
-}
-
-func (d *dialer) dial(ctx context.Context, info peer.AddrInfo) {
-	d.clearSwarmBackoff(info.ID)
-	dialCtx, cancel := context.WithTimeout(ctx, dialTimeout)
-	err := d.host.Connect(network.WithDialPeerTimeout(dialCtx, dialTimeout), info)
-	cancel()
-	if ctx.Err() == nil {
-		d.done(info.ID, err)
-	}
+func (d *dialer) dial(t try) {
+	d.clearSwarmBackoff(t.info.ID)
+	err := d.host.Connect(network.WithDialPeerTimeout(t.ctx, dialTimeout), t.info)
+	d.done(t.info.ID, err)
 }
 
 // clearSwarmBackoff makes this dialer's backoff the only one: libp2p keeps its
@@ -302,32 +162,34 @@ func (d *dialer) clearSwarmBackoff(id peer.ID) {
 	}
 }
 
-// done takes note of a try. A connection gets time to become admitted; if it
-// has not by then, the next look counts it as a failure by way of fails.
+// done takes note of a try. A connection gets time to become admitted, and
+// counts as a failure until it is.
 func (d *dialer) done(id peer.ID, err error) {
+	now := time.Now()
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.active--
 	d.wakeUp()
 	c := d.peers[id]
-	if c == nil {
-		return
-	}
-	c.dialing = false
-	if d.admitted(id) {
+	c.dialing()
+	c.dialing = nil
+	c.fails++
+	switch {
+	case d.admitted(id):
 		c.fails, d.status.LastError = 0, ""
-		return
-	}
-	now := time.Now()
-	if err == nil {
-		c.fails++
+	case err == nil:
+		d.status.LastError = ""
 		if again := now.Add(admitTimeout); c.next.Before(again) { // refused may have set a later one
 			c.next = again
 		}
-		d.status.LastError = ""
-		return
+	case c.moved:
+		c.fails, c.next = 0, now
+	default:
+		d.failedLocked(c, now, err)
 	}
-	c.fails++
+}
+
+func (d *dialer) failedLocked(c *candidate, now time.Time, err error) {
 	d.status.Failures++
 	d.status.LastError = err.Error()
 	limit := maxBackoff
@@ -335,31 +197,5 @@ func (d *dialer) done(id peer.ID, err error) {
 		limit = slowBackoff
 	}
 	c.next = now.Add(backoff(c.fails, limit))
-	d.log.Debug("a dial failed", "peer", id, "err", err, "fails", c.fails)
-}
-
-// backoff doubles from one second to the limit, with a jitter of a quarter to
-// either side.
-func backoff(fails int, limit time.Duration) time.Duration {
-	wait := limit
-	if shift := max(fails-1, 0); shift < 10 {
-		wait = min(limit, minBackoff<<shift)
-	}
-	return wait*3/4 + rand.N(wait/2)
-}
-
-func sameAddrs(a, b []ma.Multiaddr) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	seen := map[string]bool{}
-	for _, x := range a {
-		seen[string(x.Bytes())] = true
-	}
-	for _, x := range b {
-		if !seen[string(x.Bytes())] {
-			return false
-		}
-	}
-	return true
+	d.log.Debug("a dial failed", "peer", c.id, "err", err, "fails", c.fails)
 }

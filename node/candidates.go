@@ -1,0 +1,188 @@
+package node
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+	ma "github.com/multiformats/go-multiaddr"
+)
+
+// Tuning of what is dialled when.
+const (
+	maxCandidates  = 1024 // besides the static ones
+	minBackoff     = time.Second
+	maxBackoff     = time.Minute
+	slowBackoff    = 5 * time.Minute // of peers not heard of lately, and of refused ones
+	yieldDelay     = time.Second     // of the side with the higher peer ID
+	heardRetry     = 10 * time.Second
+	forgetUnheard  = 10 * time.Minute
+	nudgeEvery     = 5 * time.Second
+	staleDial      = time.Second // a try that lasts longer is given up for new addresses
+	refusedFailure = 5           // failures that a refused hello counts for
+)
+
+// source says where an address comes from, which decides how long a peer is
+// dialled for.
+type source int
+
+const (
+	fromConfig    source = iota // for ever, at once
+	fromMemory                  // remembered: for ever
+	fromDiscovery               // while it is heard, ten minutes on
+	numSources
+)
+
+// candidate is a peer worth dialling.
+type candidate struct {
+	id      peer.ID
+	addrs   [numSources][]ma.Multiaddr
+	heard   time.Time // last told by discovery
+	tried   time.Time // when the last try began
+	next    time.Time // when to try again
+	fails   int
+	dialing context.CancelFunc // of the try under way; nil when there is none
+	moved   bool               // new addresses came during that try
+}
+
+func (c *candidate) all() []ma.Multiaddr {
+	var addrs []ma.Multiaddr
+	for _, from := range c.addrs {
+		addrs = append(addrs, from...)
+	}
+	return ma.Unique(addrs)
+}
+
+// add tells of a peer, or of new addresses of it, which take the place of
+// those the same source told before.
+func (d *dialer) add(info peer.AddrInfo, from source) {
+	if info.ID == d.host.ID() || len(info.Addrs) == 0 {
+		return
+	}
+	now := time.Now()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	c := d.peers[info.ID]
+	if c == nil {
+		if c = d.newCandidateLocked(info.ID, from, now); c == nil {
+			return
+		}
+	}
+	changed := !sameAddrs(c.addrs[from], info.Addrs)
+	c.addrs[from] = info.Addrs
+	if from == fromDiscovery {
+		c.heard = now
+	}
+	switch {
+	case changed && c.dialing != nil:
+		c.moved = true
+		if now.Sub(c.tried) > staleDial { // an old address may take its whole time to fail
+			c.dialing()
+		}
+	case changed && c.fails > 0: // it moved: what failed before says nothing
+		c.fails, c.next = 0, now
+	case from == fromDiscovery && now.Sub(c.tried) > heardRetry && c.next.After(now):
+		c.next = now // it lives: no need to wait out a long backoff
+	}
+	d.wakeUp()
+}
+
+// newCandidateLocked returns nil when there are too many. The higher peer ID of two
+// waits a little, so that both do not dial at once; a peer from the
+// configuration may not know of us and is dialled at once.
+func (d *dialer) newCandidateLocked(id peer.ID, from source, now time.Time) *candidate {
+	if from != fromConfig && len(d.peers) >= maxCandidates {
+		d.forgetLocked(now)
+		if len(d.peers) >= maxCandidates {
+			d.status.Dropped++
+			return nil
+		}
+	}
+	c := &candidate{id: id, next: now}
+	if from != fromConfig && d.host.ID() > id {
+		c.next = now.Add(yieldDelay)
+	}
+	d.peers[id] = c
+	return c
+}
+
+// forgetLocked drops peers that only discovery told of, and not lately.
+func (d *dialer) forgetLocked(now time.Time) {
+	for id, c := range d.peers {
+		if c.addrs[fromConfig] == nil && c.addrs[fromMemory] == nil && c.dialing == nil &&
+			now.Sub(c.heard) > forgetUnheard && !d.admitted(id) {
+			delete(d.peers, id)
+		}
+	}
+}
+
+// lost tells that an admitted peer is gone: it is dialled again soon, a little
+// spread, so that a room that loses its switch does not dial as one.
+func (d *dialer) lost(id peer.ID) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if c := d.peers[id]; c != nil {
+		c.fails = 0
+		c.next = time.Now().Add(rand.N(minBackoff / 2))
+		if d.host.ID() > id {
+			c.next = c.next.Add(yieldDelay)
+		}
+	}
+	d.wakeUp()
+}
+
+// refused tells that hello with a peer failed: another network, another
+// secret. It is tried again, rarely.
+func (d *dialer) refused(id peer.ID) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if c := d.peers[id]; c != nil {
+		c.fails = max(c.fails+1, refusedFailure)
+		c.next = time.Now().Add(backoff(c.fails, slowBackoff))
+	}
+}
+
+// nudge ends all waiting, at most every 5 s: the machine's own addresses
+// changed, so what failed may work now.
+func (d *dialer) nudge() {
+	now := time.Now()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if now.Sub(d.nudged) < nudgeEvery {
+		return
+	}
+	d.nudged = now
+	for _, c := range d.peers {
+		if c.fails > 0 && c.fails < refusedFailure {
+			c.fails, c.next = 0, now.Add(rand.N(minBackoff/2))
+		}
+	}
+	d.wakeUp()
+}
+
+// backoff doubles from one second to the limit, with a jitter of a quarter to
+// either side.
+func backoff(fails int, limit time.Duration) time.Duration {
+	wait := limit
+	if shift := max(fails-1, 0); shift < 10 {
+		wait = min(limit, minBackoff<<shift)
+	}
+	return wait*3/4 + rand.N(wait/2)
+}
+
+func sameAddrs(a, b []ma.Multiaddr) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	seen := map[string]bool{}
+	for _, x := range a {
+		seen[string(x.Bytes())] = true
+	}
+	for _, x := range b {
+		if !seen[string(x.Bytes())] {
+			return false
+		}
+	}
+	return true
+}

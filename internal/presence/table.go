@@ -115,16 +115,17 @@ func (t *table) setRooms(now time.Time, s *Signal, keys []string, e *entry) (cha
 			changed = true
 		}
 	}
-	keep := now
-	if int(s.Total) > len(s.Rooms) && len(s.Rooms) > 0 {
-		rounds := 1 + int(s.Total)/len(s.Rooms)
-		keep = now.Add(-time.Duration(missed*min(rounds, 1000)) * s.Interval)
+	rounds := time.Duration(1)
+	if told := len(s.Rooms); told > 0 {
+		rounds += time.Duration(min(int(s.Total)/told, 1000))
 	}
+	whole := int(s.Total) <= len(s.Rooms)
 	for key, told := range e.rooms {
-		if told.Before(keep) {
-			t.exit(s.Author, e, key)
-			changed = true
+		if slices.Contains(keys, key) || !whole && now.Sub(told) <= missed*rounds*s.Interval {
+			continue
 		}
+		t.exit(s.Author, e, key)
+		changed = true
 	}
 	return changed
 }

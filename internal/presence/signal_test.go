@@ -1,0 +1,121 @@
+package presence
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"errors"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+var testNetwork = [32]byte{1, 2, 3}
+
+// signer returns a key pair made of one byte.
+func signer(seed byte) (author [32]byte, sign func([]byte) []byte) {
+	key := ed25519.NewKeyFromSeed(bytes.Repeat([]byte{seed}, ed25519.SeedSize))
+	return [32]byte(key.Public().(ed25519.PublicKey)), func(m []byte) []byte { return ed25519.Sign(key, m) }
+}
+
+func sample(author [32]byte) *Signal {
+	return &Signal{
+		Author: author, Time: 1_700_000_000_123, Seq: 7, Interval: 5 * time.Second,
+		Nick: "Ada 你好", Total: 3,
+		Rooms: []Room{
+			{Name: "lobby", Seq: 4, Complete: true, Heads: [][32]byte{{9}, {8}}},
+			{Name: "empty"},
+		},
+	}
+}
+
+func TestSignalsRoundTrip(t *testing.T) {
+	author, sign := signer(1)
+	want := sample(author)
+	got, err := Decode(testNetwork, want.Encode(testNetwork, sign))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v\nwant %+v", got, want)
+	}
+}
+
+func TestUnknownFieldsOfASignalAreSkipped(t *testing.T) {
+	author, sign := signer(1)
+	body := sample(author).body()
+	body = appendUint(body, 90, 5)
+	body = appendBytes(body, 91, []byte("later"))
+	data := appendBytes(nil, 1, body)
+	data = appendBytes(data, 2, sign(signed(testNetwork, body)))
+	if _, err := Decode(testNetwork, appendBytes(data, 17, []byte("x"))); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestForgedSignalsAreRefused(t *testing.T) {
+	author, sign := signer(1)
+	good := sample(author).Encode(testNetwork, sign)
+	if _, err := Decode([32]byte{4}, good); !errors.Is(err, ErrSignature) {
+		t.Errorf("of another network: %v", err)
+	}
+	_, other := signer(2)
+	if _, err := Decode(testNetwork, sample(author).Encode(testNetwork, other)); !errors.Is(err, ErrSignature) {
+		t.Errorf("signed by another: %v", err)
+	}
+	for i := range good {
+		bad := bytes.Clone(good)
+		bad[i] ^= 1
+		if s, err := Decode(testNetwork, bad); err == nil {
+			t.Errorf("byte %d changed, and it passed as %+v", i, s)
+		}
+	}
+}
+
+func TestSignalsOverALimitAreRefused(t *testing.T) {
+	author, sign := signer(1)
+	for name, change := range map[string]func(*Signal){
+		"nick":     func(s *Signal) { s.Nick = strings.Repeat("x", MaxName+1) },
+		"control":  func(s *Signal) { s.Nick = "a\x1b[2J" },
+		"bidi":     func(s *Signal) { s.Nick = "a\u202eb" },
+		"utf8":     func(s *Signal) { s.Nick = "\xff" },
+		"room":     func(s *Signal) { s.Rooms[0].Name = "" },
+		"rooms":    func(s *Signal) { s.Rooms = slices.Repeat([]Room{{Name: "a"}}, MaxRooms+1) },
+		"heads":    func(s *Signal) { s.Rooms[0].Heads = make([][32]byte, MaxHeads+1) },
+		"interval": func(s *Signal) { s.Interval = 2 * MaxPace },
+		"never":    func(s *Signal) { s.Interval = 0 },
+	} {
+		s := sample(author)
+		change(s)
+		if _, err := Decode(testNetwork, s.Encode(testNetwork, sign)); !errors.Is(err, ErrForm) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := Decode(testNetwork, make([]byte, MaxSignal+1)); !errors.Is(err, ErrForm) {
+		t.Errorf("size: %v", err)
+	}
+}
+
+func FuzzDecodeSignal(f *testing.F) {
+	author, sign := signer(1)
+	f.Add(sample(author).Encode(testNetwork, sign))
+	f.Add(sample(author).body())
+	f.Add([]byte{})
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if s, err := Decode(testNetwork, data); err == nil && len(s.Rooms) > MaxRooms {
+			t.Fatal("too many rooms")
+		}
+		var s Signal // and without the signature in the way
+		if err := s.decode(data); err != nil {
+			return
+		}
+		again := new(Signal)
+		if err := again.decode(s.body()); err != nil {
+			t.Fatalf("what was read is not read again: %v", err)
+		}
+		if !bytes.Equal(again.body(), s.body()) {
+			t.Fatal("read differently the second time")
+		}
+	})
+}

@@ -55,6 +55,9 @@ func helloRate() *rate.Limiter {
 
 // admitted notes what a handshake told of an admitted peer.
 func (n *Node) admitted(p peer.ID, a hello.Admitted) {
-	n.mates.hello(p, a)
+	n.mates.update(p, func(m *mate) { m.role = a.Role })
 	n.noteSkew(p, a.Skew)
+	if !n.gate.Admitted(p) { // gone meanwhile, and gone may not come again
+		n.forget(p)
+	}
 }

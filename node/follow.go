@@ -40,6 +40,8 @@ func (n *Node) keepBooks(sub event.Subscription) {
 			case event.EvtPeerConnectednessChanged:
 				if ev.Connectedness == network.NotConnected {
 					n.gone(ev.Peer)
+				} else {
+					n.mates.begin(ev.Peer)
 				}
 			case event.EvtPeerIdentificationCompleted:
 				n.met(ev)
@@ -54,12 +56,17 @@ func (n *Node) keepBooks(sub event.Subscription) {
 	}
 }
 
-// met notes where an admitted peer is and asks it about itself and the network.
+// met notes where an admitted peer is and asks it about itself and the
+// network, once an admission.
 func (n *Node) met(ev event.EvtPeerIdentificationCompleted) {
 	info := peer.AddrInfo{ID: ev.Peer, Addrs: usefulAddrs(ev.Conn, ev.ListenAddrs)}
 	n.book.remember(info)
 	n.dialer.add(info, fromMemory)
-	n.wg.Go(func() { n.askAbout(ev.Peer) })
+	first := false
+	n.mates.update(ev.Peer, func(m *mate) { first, m.asked = !m.asked, true })
+	if first {
+		n.wg.Go(func() { n.askAbout(ev.Peer) })
+	}
 }
 
 // gone forgets what was known of a peer while it was admitted.
@@ -68,9 +75,13 @@ func (n *Node) gone(p peer.ID) {
 		return // and back already
 	}
 	n.door.Gone(p)
+	n.forget(p)
+	n.dialer.lost(p)
+}
+
+func (n *Node) forget(p peer.ID) {
 	n.skew.remove(p)
 	n.mates.remove(p)
-	n.dialer.lost(p)
 }
 
 // usefulAddrs are the addresses to dial a peer at later, the one that led to

@@ -122,6 +122,7 @@ type mate struct {
 	since time.Time
 	role  hello.Role
 	zone  string
+	asked bool // it was asked about itself and the network
 }
 
 func (m *mates) update(p peer.ID, f func(*mate)) {
@@ -135,14 +136,9 @@ func (m *mates) update(p peer.ID, f func(*mate)) {
 	m.peers[p] = v
 }
 
-// hello notes a handshake; the first counts for since.
-func (m *mates) hello(p peer.ID, a hello.Admitted) {
-	m.update(p, func(v *mate) {
-		v.role = a.Role
-		if v.since.IsZero() {
-			v.since = time.Now()
-		}
-	})
+// begin notes that an admission begins.
+func (m *mates) begin(p peer.ID) {
+	m.update(p, func(v *mate) { v.since, v.asked = time.Now(), false })
 }
 
 func (m *mates) get(p peer.ID) mate {

@@ -201,8 +201,7 @@ const protectTag = "parley-admitted"
 // Gone says that p is no longer admitted.
 func (s *Service) Gone(p peer.ID) { s.host.ConnManager().Unprotect(p, protectTag) }
 
-// refuse closes a peer for good reason, unless it is admitted, and waits until
-// its addresses are forgotten.
+// refuse closes a peer for good reason, unless it is admitted.
 func (s *Service) refuse(p peer.ID, reason string) {
 	if s.gate.Admitted(p) {
 		return
@@ -214,7 +213,13 @@ func (s *Service) refuse(p peer.ID, reason string) {
 	s.cfg.OnRefused(p, reason)
 	s.gate.Refuse(p)
 	_ = s.host.Network().ClosePeer(p)
-	if !s.sleep(forgetDelay) {
+}
+
+// forget drops the addresses of a peer that went without being admitted, once
+// identify has stored its last word: what is in the peerstore, Kademlia hands
+// on to members.
+func (s *Service) forget(p peer.ID) {
+	if s.gate.Known(p) || !s.sleep(forgetDelay) {
 		return
 	}
 	if s.host.Network().Connectedness(p) == network.NotConnected {

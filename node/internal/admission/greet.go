@@ -16,14 +16,15 @@ import (
 	"github.com/parley-chat/parley/internal/wire"
 )
 
-// greet is one peer's goroutine: it starts handshakes until p is admitted,
-// gone or refused. One runs a peer, from Connected to its end.
+// greet is one peer's goroutine: it starts handshakes until p is admitted or
+// gone, which a refusal makes it.
 func (s *Service) greet(p peer.ID) {
 	begin := time.Now()
 	patience := s.patience(p)
 	s.sleepFirst(p)
 	for retry := firstRetry; ; retry = min(2*retry, lastRetry) {
 		if s.endGreeting(p) {
+			s.forget(p)
 			return
 		}
 		reason, pointless := s.attempt(p)

@@ -129,7 +129,8 @@ func (g *Gate) tell(known map[peer.ID]*told, p peer.ID) {
 
 // tellProtocols replays the last identify event, with the protocols re-read:
 // the peer may have told of changes since. Without it neither GossipSub nor
-// Kademlia ever starts with the peer.
+// Kademlia ever starts with the peer. Later ones are told as the real host
+// tells them: what changed, then the event.
 func (g *Gate) tellProtocols(was *told, now snapshot) {
 	if now.identified == 0 {
 		return
@@ -138,18 +139,16 @@ func (g *Gate) tellProtocols(was *told, now snapshot) {
 	if err != nil {
 		ps = now.identify.Protocols
 	}
-	before := was.protocols
+	added, removed := missing(ps, was.protocols), missing(was.protocols, ps)
 	was.protocols = ps
+	if was.identified != 0 && len(added)+len(removed) > 0 {
+		_ = g.emit.protocols.Emit(event.EvtPeerProtocolsUpdated{Peer: now.identify.Peer, Added: added, Removed: removed})
+	}
 	if was.identified != now.identified {
 		was.identified = now.identified
 		ev := now.identify
 		ev.Protocols = ps
 		_ = g.emit.identified.Emit(ev)
-		return
-	}
-	added, removed := missing(ps, before), missing(before, ps)
-	if len(added)+len(removed) > 0 {
-		_ = g.emit.protocols.Emit(event.EvtPeerProtocolsUpdated{Peer: now.identify.Peer, Added: added, Removed: removed})
 	}
 }
 

@@ -1,0 +1,455 @@
+package admission
+
+import (
+	"bytes"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/libp2p/go-libp2p"
+	"github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/x/rate"
+
+	"github.com/parley-chat/parley/internal/hello"
+	"github.com/parley-chat/parley/internal/testnet"
+	"github.com/parley-chat/parley/node/internal/gate"
+)
+
+const tag = "0badcafe"
+
+var (
+	ourNetwork = [32]byte{1}
+	ourSecret  = hello.Secret{Epoch: 1, Key: [32]byte{2}}
+)
+
+// side is a host with gate and admission.
+type side struct {
+	host host.Host
+	gate *gate.Gate
+	door *Service
+
+	mu      sync.Mutex
+	results map[string]int
+	skew    time.Duration
+}
+
+func (s *side) count(result string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.results[result]
+}
+
+func (s *side) lastSkew() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.skew
+}
+
+func inBubble(t *testing.T, f func(t *testing.T, net *testnet.Net)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		net := testnet.New(testnet.Config{})
+		t.Cleanup(net.Close)
+		t.Cleanup(func() { time.Sleep(time.Second) })
+		f(t, net)
+	})
+}
+
+func newHost(t *testing.T, net *testnet.Net, i int) host.Host {
+	t.Helper()
+	opts := append(net.Options(i), libp2p.DisableRelay(), libp2p.DisableMetrics(), libp2p.ResourceManager(&network.NullResourceManager{}))
+	h, err := libp2p.New(opts...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { h.Close() })
+	return h
+}
+
+// newSide makes a member of our network on host i; change alters it.
+func newSide(t *testing.T, net *testnet.Net, i int, change ...func(*Config)) *side {
+	t.Helper()
+	s := &side{host: newHost(t, net, i), results: map[string]int{}}
+	var err error
+	s.gate, err = gate.New(s.host, gate.Options{
+		Connected: func(p peer.ID) { s.door.Connected(p) },
+		MayDial:   func(p peer.ID) error { return s.door.MayDial(p) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.gate.Close() })
+	cfg := Config{
+		Tag: tag, Network: ourNetwork,
+		Secrets: func() []hello.Secret { return []hello.Secret{ourSecret} },
+		OnResult: func(_, result string) {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.results[result]++
+		},
+		OnAdmitted: func(_ peer.ID, a hello.Admitted) {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.skew = a.Skew
+		},
+	}
+	for _, f := range change {
+		f(&cfg)
+	}
+	s.door = New(s.host, s.gate, cfg)
+	t.Cleanup(func() { s.door.Close() })
+	return s
+}
+
+func withSecret(key byte) func(*Config) {
+	return func(c *Config) {
+		c.Secrets = func() []hello.Secret { return []hello.Secret{{Epoch: 1, Key: [32]byte{key}}} }
+	}
+}
+
+func connect(t *testing.T, from host.Host, to host.Host) {
+	t.Helper()
+	if err := from.Connect(t.Context(), peer.AddrInfo{ID: to.ID(), Addrs: to.Addrs()}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func admitted(a, b *side) bool { return a.gate.Admitted(b.host.ID()) && b.gate.Admitted(a.host.ID()) }
+
+func TestMembersAdmitEachOther(t *testing.T) {
+	inBubble(t, func(t *testing.T, net *testnet.Net) {
+		a, b := newSide(t, net, 0), newSide(t, net, 1)
+		connect(t, a.host, b.host)
+		time.Sleep(200 * time.Millisecond)
+		if !admitted(a, b) {
+			t.Fatal("not admitted")
+		}
+		if a.count("admitted") != 1 || b.count("admitted") != 1 {
+			t.Errorf("%v, %v: one handshake is enough when one side dials", a.results, b.results)
+		}
+	})
+}
+
+func TestBothDialAtOnce(t *testing.T) {
+	inBubble(t, func(t *testing.T, net *testnet.Net) {
+		a, b := newSide(t, net, 0), newSide(t, net, 1)
+		go func() { _ = a.host.Connect(t.Context(), peer.AddrInfo{ID: b.host.ID(), Addrs: b.host.Addrs()}) }()
+		connect(t, b.host, a.host)
+		time.Sleep(time.Second)
+		if !admitted(a, b) {
+			t.Fatal("not admitted")
+		}
+		if n := len(a.host.Network().ConnsToPeer(b.host.ID())); n != 2 {
+			t.Skipf("%d connections: they did not dial at once", n)
+		}
+		_ = a.host.Network().ConnsToPeer(b.host.ID())[0].Close()
+		time.Sleep(time.Second)
+		if !admitted(a, b) {
+			t.Error("the admission ended with the first of two connections")
+		}
+	})
+}
+
+// With the same tag by chance or by intent, only hello tells networks apart.
+func TestOthersAreRefused(t *testing.T) {
+	for name, c := range map[string]struct {
+		other  func(*Config)
+		reason string
+	}{
+		"another network":      {func(c *Config) { c.Network[0]++ }, "network"},
+		"a wrong secret":       {withSecret(9), "proof"},
+		"an unknown epoch":     {func(c *Config) { c.Secrets = func() []hello.Secret { return []hello.Secret{{Epoch: 7}} } }, "epoch"},
+		"another tag":          {func(c *Config) { c.Tag = "deadbeef" }, "unspoken"},
+		"an open network's ID": {func(c *Config) { c.Secrets = func() []hello.Secret { return []hello.Secret{hello.Open(ourNetwork)} } }, "epoch"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, net *testnet.Net) {
+				a, b := newSide(t, net, 0), newSide(t, net, 1, c.other)
+				connect(t, b.host, a.host)
+				time.Sleep(5 * time.Second)
+				if a.gate.Admitted(b.host.ID()) || b.gate.Admitted(a.host.ID()) {
+					t.Fatal("admitted")
+				}
+				if a.gate.Connected(b.host.ID()) {
+					t.Error("still connected")
+				}
+				// Who finds out first closes, so the other may see half a handshake.
+				if a.count(c.reason)+b.count(c.reason) == 0 {
+					t.Errorf("counted %v and %v, want %s", a.results, b.results, c.reason)
+				}
+				if got := a.host.Peerstore().Addrs(b.host.ID()); len(got) > 0 {
+					t.Errorf("a refused peer's addresses are kept: %v", got)
+				}
+				if errA, errB := a.door.MayDial(b.host.ID()), b.door.MayDial(a.host.ID()); errA == nil && errB == nil {
+					t.Error("both would dial again at once")
+				}
+			})
+		})
+	}
+}
+
+// A stock libp2p node that speaks no hello, and one that speaks it but never
+// gets on with it, do not stay.
+func TestStrangersDoNotStay(t *testing.T) {
+	for name, handler := range map[string]network.StreamHandler{
+		"without hello": nil,
+		"silent":        func(network.Stream) {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, net *testnet.Net) {
+				a, stranger := newSide(t, net, 0), newHost(t, net, 1)
+				if handler != nil {
+					stranger.SetStreamHandler(ProtocolID(tag), handler)
+				}
+				connect(t, stranger, a.host)
+				time.Sleep(strangerTime + exchangeTime + lastRetry)
+				if a.gate.Connected(stranger.ID()) {
+					t.Error("still connected")
+				}
+			})
+		})
+	}
+}
+
+// dialHello opens a hello stream to a.
+func dialHello(t *testing.T, from host.Host, a *side) network.Stream {
+	t.Helper()
+	connect(t, from, a.host)
+	s, err := from.NewStream(t.Context(), a.host.ID(), ProtocolID(tag))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestAttacksOnTheHandshake(t *testing.T) {
+	for name, c := range map[string]struct {
+		attack func(network.Stream)
+		reason string
+	}{
+		"garbage":      {func(s network.Stream) { _, _ = s.Write(append([]byte{64}, bytes.Repeat([]byte{0xa5}, 64)...)) }, "form"},
+		"oversized":    {func(s network.Stream) { _, _ = s.Write(append([]byte{0xff, 0xff, 0xff, 0x7f}, make([]byte, 9000)...)) }, "too_large"},
+		"empty":        {func(s network.Stream) { _, _ = s.Write([]byte{0}) }, "form"},
+		"half-open":    {func(s network.Stream) { _, _ = s.Write([]byte{64, 1, 2}); _ = s.CloseWrite() }, "half_open"},
+		"reset":        {func(s network.Stream) { _, _ = s.Write([]byte{64}); time.Sleep(100 * time.Millisecond); _ = s.Reset() }, "half_open"},
+		"slow":         {func(s network.Stream) { _, _ = s.Write([]byte{64}) }, "half_open"},
+		"endless size": {func(s network.Stream) { _, _ = s.Write(bytes.Repeat([]byte{0xff}, 20)) }, "half_open"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, net *testnet.Net) {
+				a, attacker := newSide(t, net, 0), newHost(t, net, 1)
+				c.attack(dialHello(t, attacker, a))
+				time.Sleep(exchangeTime + time.Second)
+				if a.gate.Admitted(attacker.ID()) {
+					t.Fatal("admitted")
+				}
+				if a.count(c.reason) == 0 {
+					t.Errorf("counted %v, want %s", a.results, c.reason)
+				}
+				b := newSide(t, net, 2)
+				connect(t, b.host, a.host)
+				time.Sleep(time.Second)
+				if !admitted(a, b) {
+					t.Error("a member is not admitted afterwards")
+				}
+			})
+		})
+	}
+}
+
+// An attacker who repeats a member's words, or ours, proves nothing: nonces are
+// fresh and proofs name both peers and their roles.
+func TestReplayedAndReflectedWordsAreRefused(t *testing.T) {
+	inBubble(t, func(t *testing.T, net *testnet.Net) {
+		a, b := newSide(t, net, 0), newSide(t, net, 1)
+		attacker := newHost(t, net, 2)
+
+		// The attacker relays between two members, each of which he tells that
+		// he is the other.
+		attacker.SetStreamHandler(ProtocolID(tag), func(in network.Stream) {
+			target := b
+			if in.Conn().RemotePeer() == b.host.ID() {
+				target = a
+			}
+			out := dialHello(t, attacker, target)
+			go pipe(in, out)
+			pipe(out, in)
+		})
+		connect(t, attacker, a.host)
+		connect(t, attacker, b.host)
+		time.Sleep(30 * time.Second)
+		if a.gate.Admitted(attacker.ID()) || b.gate.Admitted(attacker.ID()) {
+			t.Fatal("the relaying attacker is admitted")
+		}
+		if a.count("proof")+b.count("proof") == 0 {
+			t.Errorf("counted %v and %v", a.results, b.results)
+		}
+
+		// The attacker sends a's own words back to it.
+		mirror := newHost(t, net, 3)
+		mirror.SetStreamHandler(ProtocolID(tag), func(in network.Stream) { pipe(in, in) })
+		connect(t, mirror, a.host)
+		time.Sleep(5 * time.Second)
+		if a.gate.Admitted(mirror.ID()) || a.count("reflected") == 0 {
+			t.Errorf("reflected: counted %v", a.results)
+		}
+	})
+}
+
+func pipe(from, to network.Stream) {
+	buf := make([]byte, 2048)
+	for {
+		n, err := from.Read(buf)
+		if n > 0 {
+			_, _ = to.Write(buf[:n])
+		}
+		if err != nil {
+			_ = to.CloseWrite()
+			return
+		}
+	}
+}
+
+// An admitted peer that sends broken words keeps its place: its admission
+// stands, and the words admit nobody else.
+func TestAnAdmittedPeerIsNotTouchedByAFailure(t *testing.T) {
+	inBubble(t, func(t *testing.T, net *testnet.Net) {
+		a, b := newSide(t, net, 0), newSide(t, net, 1)
+		connect(t, b.host, a.host)
+		time.Sleep(time.Second)
+		s, err := b.host.NewStream(t.Context(), a.host.ID(), ProtocolID(tag))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = s.Write([]byte{3, 1, 2, 3})
+		time.Sleep(5 * time.Second)
+		if a.count("form") != 1 {
+			t.Errorf("counted %v", a.results)
+		}
+		if !admitted(a, b) {
+			t.Error("the admission ended")
+		}
+	})
+}
+
+// One address may be a whole classroom, and one of them a nuisance.
+func TestStrangersCannotLockOutWhoWasAdmitted(t *testing.T) {
+	inBubble(t, func(t *testing.T, net *testnet.Net) {
+		// All addresses together may make three handshakes.
+		few := func(c *Config) { c.Rate = &rate.Limiter{GlobalLimit: rate.Limit{RPS: 1e-9, Burst: 3}} }
+		a, b := newSide(t, net, 0, few), newSide(t, net, 1)
+		connect(t, b.host, a.host)
+		time.Sleep(time.Second)
+		attacker := newHost(t, net, 2)
+		for range 10 {
+			s := dialHello(t, attacker, a)
+			_, _ = s.Write([]byte{0xff, 0xff, 0x7f})
+			time.Sleep(time.Second)
+		}
+		if a.count("limited") == 0 {
+			t.Fatalf("counted %v: the attack did not use the limit up", a.results)
+		}
+		_ = b.host.Network().ClosePeer(a.host.ID())
+		time.Sleep(time.Second)
+		connect(t, b.host, a.host)
+		time.Sleep(5 * time.Second)
+		if !admitted(a, b) {
+			t.Error("locked out")
+		}
+	})
+}
+
+func TestHandshakesAtOnceAreBounded(t *testing.T) {
+	inBubble(t, func(t *testing.T, net *testnet.Net) {
+		a, attacker := newSide(t, net, 0), newHost(t, net, 1)
+		for range 3 * maxAtOnceEach {
+			_, _ = dialHello(t, attacker, a).Write([]byte{64})
+		}
+		time.Sleep(time.Second)
+		if got := a.count("limited"); got != 2*maxAtOnceEach {
+			t.Errorf("%d refused, want %d", got, 2*maxAtOnceEach)
+		}
+	})
+}
+
+// Who had a wrong secret and mends it is admitted at once when it comes: the
+// backoff is for our own dials.
+func TestAMendedSecretIsAdmittedAtOnce(t *testing.T) {
+	inBubble(t, func(t *testing.T, net *testnet.Net) {
+		var mu sync.Mutex
+		secret := hello.Secret{Epoch: 1, Key: [32]byte{9}}
+		a := newSide(t, net, 0)
+		b := newSide(t, net, 1, func(c *Config) {
+			c.Secrets = func() []hello.Secret {
+				mu.Lock()
+				defer mu.Unlock()
+				return []hello.Secret{secret}
+			}
+		})
+		connect(t, b.host, a.host)
+		time.Sleep(3 * time.Second)
+		mu.Lock()
+		secret = ourSecret
+		mu.Unlock()
+		b.door.Forgive(a.host.ID())
+		connect(t, b.host, a.host)
+		time.Sleep(time.Second)
+		if !admitted(a, b) {
+			t.Fatal("not admitted")
+		}
+		if err := a.door.MayDial(b.host.ID()); err != nil {
+			t.Errorf("MayDial after admission: %v", err)
+		}
+	})
+}
+
+func TestClocksAreCompared(t *testing.T) {
+	inBubble(t, func(t *testing.T, net *testnet.Net) {
+		a := newSide(t, net, 0)
+		b := newSide(t, net, 1, func(c *Config) { c.Now = func() time.Time { return time.Now().Add(time.Hour) } })
+		connect(t, a.host, b.host)
+		time.Sleep(time.Second)
+		if d := a.lastSkew() - time.Hour; d.Abs() > time.Second {
+			t.Errorf("a sees %v, want about an hour ahead", a.lastSkew())
+		}
+		if d := b.lastSkew() + time.Hour; d.Abs() > time.Second {
+			t.Errorf("b sees %v, want about an hour behind", b.lastSkew())
+		}
+	})
+}
+
+func TestReconnectAdmitsAgain(t *testing.T) {
+	inBubble(t, func(t *testing.T, net *testnet.Net) {
+		a, b := newSide(t, net, 0), newSide(t, net, 1)
+		for i := range 20 {
+			connect(t, a.host, b.host)
+			if i%2 == 0 { // every other time without a pause
+				time.Sleep(time.Duration(i) * 10 * time.Millisecond)
+			}
+			_ = a.host.Network().ClosePeer(b.host.ID())
+		}
+		connect(t, a.host, b.host)
+		time.Sleep(10 * time.Second)
+		if !admitted(a, b) {
+			t.Error("not admitted after flapping")
+		}
+	})
+}
+
+func TestCloseEndsHandshakes(t *testing.T) {
+	inBubble(t, func(t *testing.T, net *testnet.Net) {
+		a, stranger := newSide(t, net, 0), newHost(t, net, 1)
+		stranger.SetStreamHandler(ProtocolID(tag), func(network.Stream) {})
+		connect(t, a.host, stranger)
+		_, _ = dialHello(t, stranger, a).Write([]byte{64})
+		time.Sleep(time.Second)
+		begin := time.Now()
+		_ = a.door.Close()
+		if took := time.Since(begin); took > time.Second {
+			t.Errorf("took %v", took)
+		}
+	})
+}

@@ -216,6 +216,20 @@ func TestDecodeRefusesOneTooMany(t *testing.T) {
 	}
 }
 
+// What follows the version of a header that we cannot read is not ours to judge: a peer
+// that forwards it must not be punished for it.
+func TestLaterMajorVersionIsNotJudged(t *testing.T) {
+	for name, rest := range map[string][]byte{
+		"garbage": {0xff, 0xff, 0xff}, "a large header": make([]byte, MaxHeader+1), "nothing": nil,
+	} {
+		header := append(enc(field{1, uint64(0x0200)}), rest...)
+		_, err := Decode(enc(payload(text(1, ID{}))[0], field{3, enc(field{1, header})}))
+		if !errors.Is(err, ErrVersion) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // Fit says how much Seal can take: nothing is left over that would still have fitted by
 // much, and what it says always seals.
 func TestFitSeals(t *testing.T) {

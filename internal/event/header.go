@@ -23,13 +23,13 @@ const (
 // decodeHeader fills h from its bytes. Parents go into *slab, which all headers of a
 // batch share: slices taken from it stay valid when it grows.
 func decodeHeader(raw []byte, h *Header, slab *[]ID) error {
-	if len(raw) > MaxHeader {
-		return fmt.Errorf("%w: header of %d bytes", ErrTooLarge, len(raw))
-	}
 	r := reader{b: raw}
 	h.Version = uint32(r.need(fieldVersion, math.MaxUint16))
 	if r.err == nil && h.Version>>8 != Version>>8 {
 		return fmt.Errorf("%w: %d.%d", ErrVersion, h.Version>>8, h.Version&0xff)
+	}
+	if len(raw) > MaxHeader {
+		return fmt.Errorf("%w: header of %d bytes", ErrTooLarge, len(raw))
 	}
 	h.Log = r.fixed(fieldLog)
 	h.Author = r.fixed(fieldAuthor)

@@ -58,6 +58,7 @@ type body struct {
 	min, max       uint64
 	features, role uint64
 	clock          uint64 // Unix milliseconds
+	packed         []byte // epochs as they came
 	epochs         []uint64
 	methods        uint64
 	version, epoch uint64
@@ -70,28 +71,35 @@ func (m *message) encode() []byte {
 	return appendBytes(b, fieldProof, m.proof)
 }
 
+// parseMessage reads the frame of a message that has to be of this step.
 func parseMessage(b []byte, step uint64) (m message, err error) {
 	if len(b) > MaxMessage {
 		return m, fmt.Errorf("%w: %d bytes", ErrTooLarge, len(b))
 	}
-	err = fields(b, func(num protowire.Number, v uint64, data []byte) error {
-		switch num {
-		case fieldStep:
-			m.step = v
-		case fieldBody:
-			m.body = data
-		case fieldProof:
-			m.proof = data
-		}
-		return nil
-	}, 1<<fieldStep, 1<<fieldBody|1<<fieldProof)
-	if err != nil {
+	if err := parse(b, &m); err != nil {
 		return m, err
 	}
 	if m.step != step {
 		return m, fmt.Errorf("%w: step %d instead of %d", ErrForm, m.step, step)
 	}
 	return m, nil
+}
+
+func (m *message) number(num protowire.Number) *uint64 {
+	if num == fieldStep {
+		return &m.step
+	}
+	return nil
+}
+
+func (m *message) chunk(num protowire.Number) *[]byte {
+	switch num {
+	case fieldBody:
+		return &m.body
+	case fieldProof:
+		return &m.proof
+	}
+	return nil
 }
 
 func (b *body) encode() []byte {
@@ -115,29 +123,10 @@ func (b *body) encode() []byte {
 
 // parseBody reads a body and checks what holds for every one of them.
 func parseBody(raw []byte) (b body, err error) {
-	numbers := map[protowire.Number]*uint64{
-		fieldMin: &b.min, fieldMax: &b.max, fieldFeatures: &b.features, fieldRole: &b.role,
-		fieldClock: &b.clock, fieldMethods: &b.methods, fieldVersion: &b.version,
-		fieldEpoch: &b.epoch, fieldMethod: &b.method,
+	if err := parse(raw, &b); err != nil {
+		return b, err
 	}
-	var numeric uint64
-	for num := range numbers {
-		numeric |= 1 << num
-	}
-	err = fields(raw, func(num protowire.Number, v uint64, data []byte) (err error) {
-		switch num {
-		case fieldNonce:
-			b.nonce = data
-		case fieldNetwork:
-			b.network = data
-		case fieldEpochs:
-			b.epochs, err = parseEpochs(data)
-		default:
-			*numbers[num] = v
-		}
-		return err
-	}, numeric, 1<<fieldNonce|1<<fieldNetwork|1<<fieldEpochs)
-	if err != nil {
+	if b.epochs, err = parseEpochs(b.packed); err != nil {
 		return b, err
 	}
 	if len(b.nonce) != NonceSize {
@@ -146,10 +135,46 @@ func parseBody(raw []byte) (b body, err error) {
 	if b.clock == 0 || b.clock > maxClock {
 		return b, fmt.Errorf("%w: clock", ErrForm)
 	}
-	if max(b.min, b.max, b.role, b.version, b.method) > math.MaxUint32 || b.role == 0 {
+	if max(b.min, b.max, b.role, b.methods, b.version, b.method) > math.MaxUint32 || b.role == 0 {
 		return b, fmt.Errorf("%w: number out of range", ErrForm)
 	}
 	return b, nil
+}
+
+func (b *body) number(num protowire.Number) *uint64 {
+	switch num {
+	case fieldMin:
+		return &b.min
+	case fieldMax:
+		return &b.max
+	case fieldFeatures:
+		return &b.features
+	case fieldRole:
+		return &b.role
+	case fieldClock:
+		return &b.clock
+	case fieldMethods:
+		return &b.methods
+	case fieldVersion:
+		return &b.version
+	case fieldEpoch:
+		return &b.epoch
+	case fieldMethod:
+		return &b.method
+	}
+	return nil
+}
+
+func (b *body) chunk(num protowire.Number) *[]byte {
+	switch num {
+	case fieldNonce:
+		return &b.nonce
+	case fieldNetwork:
+		return &b.network
+	case fieldEpochs:
+		return &b.packed
+	}
+	return nil
 }
 
 func parseEpochs(b []byte) ([]uint64, error) {
@@ -163,58 +188,4 @@ func parseEpochs(b []byte) ([]uint64, error) {
 		b = b[n:]
 	}
 	return epochs, nil
-}
-
-// fields calls use for each known field: those in the bit set numbers as varints, those
-// in chunks as bytes. Others are skipped. A known field of another type, or there twice,
-// is refused, so that no two readers can take it differently.
-func fields(b []byte, use func(num protowire.Number, v uint64, data []byte) error, numbers, chunks uint64) error {
-	var seen uint64
-	for len(b) > 0 {
-		num, typ, n := protowire.ConsumeTag(b)
-		if n < 0 {
-			return fmt.Errorf("%w: %w", ErrForm, protowire.ParseError(n))
-		}
-		size := protowire.ConsumeFieldValue(num, typ, b[n:])
-		if size < 0 {
-			return fmt.Errorf("%w: %w", ErrForm, protowire.ParseError(size))
-		}
-		value := b[n : n+size]
-		b = b[n+size:]
-		if num >= 64 || (numbers|chunks)>>num&1 == 0 {
-			continue
-		}
-		want := protowire.VarintType
-		if chunks>>num&1 == 1 {
-			want = protowire.BytesType
-		}
-		if typ != want || seen>>num&1 == 1 {
-			return fmt.Errorf("%w: field %d twice or of another type", ErrForm, num)
-		}
-		seen |= 1 << num
-		v, _ := protowire.ConsumeVarint(value)
-		data := value
-		if typ == protowire.BytesType {
-			data, _ = protowire.ConsumeBytes(value)
-		}
-		if err := use(num, v, data); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// appendNumber and appendBytes write a field unless it is zero or empty.
-func appendNumber(b []byte, num protowire.Number, v uint64) []byte {
-	if v == 0 {
-		return b
-	}
-	return protowire.AppendVarint(protowire.AppendTag(b, num, protowire.VarintType), v)
-}
-
-func appendBytes(b []byte, num protowire.Number, v []byte) []byte {
-	if len(v) == 0 {
-		return b
-	}
-	return protowire.AppendBytes(protowire.AppendTag(b, num, protowire.BytesType), v)
 }

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"os"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/parley-chat/parley/api"
+	"github.com/parley-chat/parley/api/client"
+)
+
+func (a *app) chatCommand() *cobra.Command {
+	var flags *runFlags
+	c := a.command(&cobra.Command{
+		Use:   "parley",
+		Short: a.text.T("Parley is a messenger without servers: nodes find each other on the LAN and talk in rooms."),
+		Long: a.text.T("Parley is a messenger without servers: nodes find each other on the LAN and talk in rooms.") + "\n\n" +
+			a.text.T("Without a command, on a terminal: a chat. It uses the node that runs on the directory, or runs one."),
+		Example: `  parley
+  parley run --name ada --join lobby
+  parley send lobby "hello, everybody"`,
+		Args: a.noCommand,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if !isTerminal(a.in) || !isTerminal(a.out) {
+				return errTerminal
+			}
+			return a.chat(cmd, flags)
+		},
+	})
+	flags = a.runFlags(c)
+	return c
+}
+
+// noCommand refuses what is neither a command nor a flag.
+func (a *app) noCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		return a.usage(cmd.CommandPath(), "there is no command %q; did you mean %s?", args[0], near[0])
+	}
+	return a.usage(cmd.CommandPath(), "there is no command %q", args[0])
+}
+
+func isTerminal(stream any) bool {
+	f, ok := stream.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// chat attaches to the node on the directory, or runs one for as long as the
+// chat lasts; that one answers other commands too.
+func (a *app) chat(cmd *cobra.Command, flags *runFlags) error {
+	ctx := cmd.Context()
+	if _, err := client.Dial(ctx, a.dir); errors.Is(err, api.ErrNoNode) {
+		log, err := a.chatLogger(cmd, flags)
+		if err != nil {
+			return err
+		}
+		d, err := startDaemon(ctx, a, flags, log)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = closeInTime(d, log) }() // said in the log; the chat is over
+	} else if names := flags.given(cmd.Flags()); len(names) > 0 {
+		if err := a.note("a node runs on this directory already: it is used as it is, and %s has no effect", names[0]); err != nil {
+			return err
+		}
+	}
+	c, err := a.dial(ctx)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	return a.talk(ctx, c, flags.join)
+}
+
+// chatLogger keeps the log out of the chat unless it was asked for.
+func (a *app) chatLogger(cmd *cobra.Command, flags *runFlags) (*slog.Logger, error) {
+	log, err := flags.logger(a)
+	if err != nil || cmd.Flags().Changed("log-level") {
+		return log, err
+	}
+	return slog.New(slog.DiscardHandler), nil
+}
+
+// talk opens the line editor and holds the session in it.
+func (a *app) talk(ctx context.Context, c *client.Client, join []string) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	s := newSession(a, c)
+	ed, err := newEditor(s)
+	if err != nil {
+		return err
+	}
+	defer ed.Close()
+	s.screen = ed
+	// What other code of the command prints goes through the editor now, which
+	// keeps the line being typed whole.
+	chat := *a
+	chat.out, chat.err, chat.json = ed, ed, false
+	s.app = &chat
+	return s.hold(ctx, join)
+}
+
+// screen is where a session shows lines and gets them from.
+type screen interface {
+	io.Writer
+	// ReadLine returns io.EOF when the person is done.
+	ReadLine() (string, error)
+	SetPrompt(prompt string)
+}

@@ -1,0 +1,58 @@
+package main
+
+import (
+	"errors"
+	"io"
+	"strings"
+
+	"github.com/ergochat/readline"
+)
+
+// editor is the terminal's line editor: what is written while a line is being
+// typed goes above it, wide characters included.
+type editor struct {
+	*readline.Instance
+}
+
+func newEditor(s *session) (editor, error) {
+	rl, err := readline.NewFromConfig(&readline.Config{
+		Prompt:          "> ",
+		InterruptPrompt: "\n", // nothing
+		EOFPrompt:       "\n",
+		AutoComplete:    completer(s),
+	})
+	if err != nil {
+		return editor{}, errTerminal.With(err)
+	}
+	return editor{rl}, nil
+}
+
+// ReadLine returns the next line. Control-C on a line with text drops the
+// text, on an empty one it ends the chat like control-D.
+func (e editor) ReadLine() (string, error) {
+	for {
+		line, err := e.Instance.ReadLine()
+		if errors.Is(err, readline.ErrInterrupt) {
+			if strings.TrimSpace(line) != "" {
+				continue
+			}
+			return "", io.EOF
+		}
+		return line, err
+	}
+}
+
+// completer completes commands, and rooms after those that take one.
+func completer(s *session) readline.AutoCompleter {
+	rooms := &readline.PrefixCompleter{Callback: func(string) []string { return s.joinedNames() }}
+	takesRoom := map[string]bool{"/join": true, "/leave": true, "/msg": true, "/members": true}
+	root := &readline.PrefixCompleter{}
+	for _, c := range commands {
+		item := &readline.PrefixCompleter{Name: c.name + " "}
+		if takesRoom[c.name] {
+			item.Children = []*readline.PrefixCompleter{rooms}
+		}
+		root.Children = append(root.Children, item)
+	}
+	return root
+}

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/parley-chat/parley/api"
+	"github.com/parley-chat/parley/chat"
+	"github.com/parley-chat/parley/cmd/parley/internal/show"
+	"github.com/parley-chat/parley/cmd/parley/internal/text"
+	"github.com/parley-chat/parley/internal/fault"
+	"github.com/parley-chat/parley/node"
+)
+
+// The faults of the command line itself.
+var (
+	errUsage      = fault.New("P1001", fault.User, "that is not how the command is used", "see parley --help")
+	errConfigFile = fault.New("P1002", fault.User, "the configuration file cannot be used", "correct or remove it")
+	errValue      = fault.New("P1003", fault.User, "a setting has a value it cannot have", "correct it")
+	errTerminal   = fault.New("P1004", fault.User, "the chat needs a terminal", "use parley run to run a node, and commands such as parley send")
+	errCertified  = fault.New("P1005", fault.User, "certified networks are not available yet", "leave out --certified: the network is then closed by a secret")
+	errDirect     = fault.New("P1006", fault.User, "direct chats are not available yet", "use a room; a closed network of two is private")
+	errFile       = fault.New("P1007", fault.Environment, "a file cannot be read or written", "check its path and permissions")
+	errMetrics    = fault.New("P1008", fault.Environment, "metrics cannot be served on that address", "choose another --metrics address")
+	errUnforeseen = fault.New("P1009", fault.Bug, "something went wrong in an unforeseen way", "report it")
+	errInput      = fault.New("P1010", fault.Environment, "standard input cannot be read", "check what is piped in")
+)
+
+// errReported ends a command whose failures have been printed.
+var errReported = errors.New("reported")
+
+// Exit statuses.
+const (
+	statusFailed = 1
+	statusUsage  = 2
+	statusNoNode = 3
+)
+
+// usageFaults are those that say that the command was typed, or set up,
+// wrongly: nothing was tried.
+var usageFaults = []error{
+	errUsage, errConfigFile, errValue, errTerminal,
+	chat.ErrRoomName, chat.ErrNick, api.ErrArgument,
+	node.ErrConfig, node.ErrNetworkName, node.ErrInvite, node.ErrSecret,
+}
+
+// report prints err on one line, in the person's language, and returns the
+// exit status.
+func (a *app) report(err error) int {
+	if err == nil {
+		return 0
+	}
+	if errors.Is(err, context.Canceled) || errors.Is(err, errReported) {
+		return statusFailed // interrupted, or said already
+	}
+	fmt.Fprintln(a.err, "parley: "+a.say(err))
+	switch {
+	case errors.Is(err, api.ErrNoNode):
+		return statusNoNode
+	case slices.ContainsFunc(usageFaults, func(f error) bool { return errors.Is(err, f) }):
+		return statusUsage
+	default:
+		return statusFailed
+	}
+}
+
+// say puts an error into words for people.
+func (a *app) say(err error) string {
+	var said text.Said
+	if errors.As(err, &said) {
+		return show.Clean(said.Error())
+	}
+	f, ok := fault.As(err)
+	if !ok {
+		f = errUnforeseen.With(err)
+	}
+	return show.Clean(a.text.Fault(f))
+}
+
+// usage is errUsage in particular words, with the place to read more.
+func (a *app) usage(help, format string, args ...any) error {
+	return a.said(errUsage, a.text.T(format, args...), a.text.T("see %s", help+" --help"))
+}
+
+// said is a fault whose words are already in the person's language.
+func (a *app) said(f *fault.Error, what, do string) error {
+	return text.Said{Fault: f.Withf("%s", what).WithDo(do)}
+}
+
+// noNode says how to start a node on this very directory.
+func (a *app) noNode(err error) error {
+	if !errors.Is(err, api.ErrNoNode) {
+		return err
+	}
+	return a.said(api.ErrNoNode,
+		a.text.T("no node is running on %s", a.dir),
+		a.text.T("start one with: %s", "parley run"+a.dirFlag()))
+}
+
+// badValue is errValue for one flag, variable or argument; why may be empty.
+func (a *app) badValue(name, value, why string) error {
+	what := a.text.T("%s cannot be %q", name, value)
+	if why != "" {
+		what += ": " + why
+	}
+	return a.said(errValue, what, a.text.T("correct it"))
+}

@@ -1,0 +1,110 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/parley-chat/parley/api/client"
+	v1 "github.com/parley-chat/parley/api/parley/v1"
+	"github.com/parley-chat/parley/chat"
+	"github.com/parley-chat/parley/cmd/parley/internal/show"
+)
+
+const defaultLimit = 50
+
+func (a *app) historyCommand() *cobra.Command {
+	req := &v1.HistoryRequest{}
+	var canonical bool
+	c := a.command(&cobra.Command{
+		Use:               "history ROOM",
+		Short:             a.text.T("print the messages of a room"),
+		Args:              a.args(1, 1),
+		ValidArgsFunction: a.completeRooms(joinedRooms),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var err error
+			if req.Room, err = a.room(args[0]); err != nil {
+				return err
+			}
+			for name, id := range map[string]string{"--before": req.GetBefore(), "--after": req.GetAfter()} {
+				if _, err := chat.ParseID(id); id != "" && err != nil {
+					return a.badValue(name, id, a.text.T("it is not a message id"))
+				}
+			}
+			return a.withNode(cmd, func(ctx context.Context, c *client.Client) error {
+				return a.history(ctx, c, req, a.historyPrinter(canonical))
+			})
+		},
+	})
+	flags := c.Flags()
+	flags.StringVar(&req.Before, "before", "", a.text.T("only what sorts before the message `ID`"))
+	flags.StringVar(&req.After, "after", "", a.text.T("only what sorts after the message `ID`: the first --limit of it"))
+	flags.Uint32Var(&req.Limit, "limit", defaultLimit, a.text.T("at most `N` messages; 0 is all"))
+	flags.BoolVar(&req.All, "all", false, a.text.T("every kind of event, not messages alone"))
+	flags.BoolVar(&canonical, "canonical", false, a.text.T("JSON that is the same on every node in sync"))
+	return c
+}
+
+// messagePrinter writes one message.
+type messagePrinter func(w io.Writer, m *v1.Message) error
+
+// history prints what the node answers.
+func (a *app) history(ctx context.Context, c *client.Client, req *v1.HistoryRequest, print messagePrinter) error {
+	stream, err := c.History(ctx, req)
+	if err != nil {
+		return err
+	}
+	defer stream.Close()
+	out := bufio.NewWriter(a.out)
+	for stream.Receive() {
+		if err := print(out, stream.Msg().GetMessage()); err != nil {
+			return err
+		}
+	}
+	if err := out.Flush(); err != nil {
+		return err
+	}
+	return stream.Err()
+}
+
+func (a *app) historyPrinter(canonical bool) messagePrinter {
+	switch {
+	case canonical:
+		return func(w io.Writer, m *v1.Message) error { return show.JSON(w, show.CanonicalOf(m)) }
+	case a.json:
+		return func(w io.Writer, m *v1.Message) error { return show.JSON(w, show.MessageOf(m)) }
+	default:
+		return a.printForPeople
+	}
+}
+
+// printForPeople writes one message as a line with the local time.
+func (a *app) printForPeople(w io.Writer, m *v1.Message) error {
+	_, err := fmt.Fprintf(w, "%s  %s\n", show.WhenOf(m, time.Now()), a.line(m))
+	return err
+}
+
+// line is a message in words: who, and what was said or done.
+func (a *app) line(m *v1.Message) string {
+	nick := show.Clean(m.GetNick())
+	mark := ""
+	if m.GetFork() {
+		mark = " " + a.text.T("(one of two with the same number: a restored backup)")
+	}
+	switch {
+	case m.GetKind() == chat.KindProfile:
+		return a.text.T("* %s is here", nick) + mark
+	case m.GetKind() == chat.KindLeave:
+		return a.text.T("* %s left", nick) + mark
+	case m.GetErased():
+		return nick + ": " + a.text.T("(erased)") + mark
+	case m.GetKind() != chat.KindMessage:
+		return nick + ": " + a.text.T("(needs a newer Parley)") + mark
+	default:
+		return nick + ": " + show.Text(m.GetText()) + mark
+	}
+}

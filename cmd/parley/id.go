@@ -1,0 +1,27 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/parley-chat/parley/node"
+)
+
+type identity struct {
+	PeerID string `json:"peer_id"`
+	Dir    string `json:"dir"`
+}
+
+func (a *app) idCommand() *cobra.Command {
+	return a.command(&cobra.Command{
+		Use:   "id",
+		Short: a.text.T("print the peer ID of the data directory, making one if there is none"),
+		Args:  a.args(0, 0),
+		RunE: func(*cobra.Command, []string) error {
+			id, err := node.OpenIdentity(a.dir)
+			if err != nil {
+				return err
+			}
+			return a.print(identity{id.ID().String(), a.dir}, "%s", id.ID().String())
+		},
+	})
+}

@@ -1,0 +1,223 @@
+package text
+
+// chineseFaults are the faults in English, as docs/errors.md lists them, and in
+// Simplified Chinese. The English tells whether a fault speaks of something in
+// particular.
+var chineseFaults = map[string]said{
+	"P1001": {
+		"that is not how the command is used", "see parley --help",
+		"命令的用法不对", "参见 parley --help",
+	},
+	"P1002": {
+		"the configuration file cannot be used", "correct or remove it",
+		"配置文件不可用", "请改正或删除它",
+	},
+	"P1003": {
+		"a setting has a value it cannot have", "correct it",
+		"某项设置的值不可用", "请改正",
+	},
+	"P1004": {
+		"the chat needs a terminal", "use parley run to run a node, and commands such as parley send",
+		"聊天需要终端", "用 parley run 运行节点，并使用 parley send 等命令",
+	},
+	"P1005": {
+		"certified networks are not available yet", "leave out --certified: the network is then closed by a secret",
+		"认证网络尚不可用", "去掉 --certified：网络将以密钥封闭",
+	},
+	"P1006": {
+		"direct chats are not available yet", "use a room; a closed network of two is private",
+		"私聊尚不可用", "请使用房间；只有两个人的封闭网络就是私密的",
+	},
+	"P1007": {
+		"a file cannot be read or written", "check its path and permissions",
+		"文件无法读写", "检查路径和权限",
+	},
+	"P1008": {
+		"metrics cannot be served on that address", "choose another --metrics address",
+		"无法在该地址提供指标", "换一个 --metrics 地址",
+	},
+	"P1009": {
+		"something went wrong in an unforeseen way", "report it",
+		"发生了意料之外的错误", "请报告",
+	},
+	"P1010": {
+		"standard input cannot be read", "check what is piped in",
+		"无法读取标准输入", "检查传入的内容",
+	},
+	"P2001": {
+		"the configuration is wrong", "correct it and start again",
+		"配置有误", "请改正后重新启动",
+	},
+	"P2002": {
+		"the data directory cannot be used", "make it yours and writable, or choose another --dir",
+		"数据目录不可用", "使它归您所有并可写，或换一个 --dir",
+	},
+	"P2003": {
+		"another Parley runs on this directory", "stop it or choose another --dir",
+		"该目录上已有另一个 Parley 在运行", "停止它或换一个 --dir",
+	},
+	"P2004": {
+		"others have access to the keys", "take it from them with chmod; if they may have read the keys, start anew with a fresh --dir",
+		"其他人可以接触到密钥", "用 chmod 收回权限；若密钥可能已被读取，请换新的 --dir 重新开始",
+	},
+	"P2005": {
+		"there is no identity in this directory", "start parley on it once, or choose another --dir",
+		"该目录中没有身份", "先在其上启动一次 parley，或换一个 --dir",
+	},
+	"P2006": {
+		"identity.key is damaged", "restore it from a backup, or start anew with a fresh --dir",
+		"identity.key 已损坏", "从备份恢复，或换新的 --dir 重新开始",
+	},
+	"P2007": {
+		"this directory belongs to no network yet", "start parley on it once, or choose another --dir",
+		"该目录还不属于任何网络", "先在其上启动一次 parley，或换一个 --dir",
+	},
+	"P2008": {
+		"network.json is damaged", "restore it from a backup, or start anew with a fresh --dir and an invite",
+		"network.json 已损坏", "从备份恢复，或用新的 --dir 和邀请重新开始",
+	},
+	"P2009": {
+		"this directory belongs to another network", "one directory is one network: choose a fresh --dir",
+		"该目录属于另一个网络", "一个目录只属于一个网络：请选用新的 --dir",
+	},
+	"P2010": {
+		"this cannot be a network's name", "take 1 to 64 characters that can be seen",
+		"这不能作为网络名称", "请用 1 到 64 个可见字符",
+	},
+	"P2011": {
+		"this is not a whole invite", "copy it again, from PARLEY: to its last character",
+		"这不是完整的邀请", "请重新复制，从 PARLEY: 到最后一个字符",
+	},
+	"P2012": {
+		"this invite was made by a newer Parley", "install the newer one",
+		"此邀请由更新的 Parley 生成", "请安装更新的版本",
+	},
+	"P2013": {
+		"the secret file does not hold a secret", "put 32 random bytes in it as base64 or hex, for example with: openssl rand -hex 32",
+		"密钥文件中没有密钥", "写入 32 个随机字节的 base64 或十六进制，例如用：openssl rand -hex 32",
+	},
+	"P2014": {
+		"the network's root key is not usable here", "do this in the directory where the network was made, or restore root.key from a backup",
+		"此处没有可用的网络根密钥", "请在创建网络的目录中操作，或从备份恢复 root.key",
+	},
+	"P2015": {
+		"the network record is not valid", "",
+		"网络记录无效", "",
+	},
+	"P2040": {
+		"cannot listen", "choose another --listen address, or leave it out",
+		"无法监听", "换一个 --listen 地址，或不给出",
+	},
+	"P2041": {
+		"the network host cannot be built", "check Config.Libp2p, or report it",
+		"无法建立网络主机", "检查 Config.Libp2p，或报告此问题",
+	},
+	"P2042": {
+		"the node is closed", "start it again",
+		"节点已关闭", "请重新启动",
+	},
+	"P3001": {
+		"another Parley has this store open", "stop it or choose another --dir",
+		"另一个 Parley 打开了此存储", "停止它或换一个 --dir",
+	},
+	"P3002": {
+		"the store was written with another key", "put back the identity.key that belongs to this directory, or choose another --dir",
+		"存储是用另一个密钥写的", "放回属于此目录的 identity.key，或换一个 --dir",
+	},
+	"P3003": {
+		"the store is damaged", "restore the directory from a copy, or move its store folder away: what others still have comes back from them",
+		"存储已损坏", "从副本恢复目录，或移走其中的 store 文件夹：其他人仍有的内容会从他们那里回来",
+	},
+	"P3004": {
+		"the store cannot be written", "give this user write permission to the directory or choose another --dir",
+		"存储不可写", "给此用户目录的写权限，或换一个 --dir",
+	},
+	"P3005": {
+		"the disk is full", "free some space: nothing stored is lost, and sending works again at once",
+		"磁盘已满", "请腾出空间：已存的没有丢失，之后可立即继续发送",
+	},
+	"P3006": {
+		"the store was written by a newer Parley", "update Parley or choose another --dir",
+		"存储由更新的 Parley 写成", "请更新 Parley 或换一个 --dir",
+	},
+	"P3007": {
+		"the store is closed", "",
+		"存储已关闭", "",
+	},
+	"P3008": {
+		"writing to the store failed", "look at the disk and start Parley again: what was acknowledged is safe",
+		"写入存储失败", "检查磁盘并重新启动 Parley：已确认的都是安全的",
+	},
+	"P3009": {
+		"an author's events are too scattered to be stored", "",
+		"某作者的事件过于分散，无法保存", "",
+	},
+	"P4001": {
+		"you are not in that room", "join it first (parley join ROOM)",
+		"您不在该房间", "请先加入（parley join 房间）",
+	},
+	"P4002": {
+		"that is not a room name", "use 1 to 64 characters, none of @ # - / first",
+		"这不是房间名称", "请用 1 到 64 个字符，且不以 @ # - / 开头",
+	},
+	"P4003": {
+		"the message is too long", "keep its content under 64 KiB",
+		"消息过长", "内容请不超过 64 KiB",
+	},
+	"P4004": {
+		"the messenger is closed", "open it again",
+		"聊天服务已关闭", "请重新打开",
+	},
+	"P4005": {
+		"there is no message with that id here", "check the id",
+		"这里没有该 ID 的消息", "请检查 ID",
+	},
+	"P4006": {
+		"that is not a usable nick", "use 1 to 64 printable characters",
+		"这不能作为昵称", "请用 1 到 64 个可打印字符",
+	},
+	"P4007": {
+		"this node was never in that room", "join it first (parley join ROOM)",
+		"本节点从未进入过该房间", "请先加入（parley join 房间）",
+	},
+	"P4008": {
+		"the message has no content", "give it text or data",
+		"消息没有内容", "请给出文本或数据",
+	},
+	"P4009": {
+		"too many rooms are joined", "leave one first (parley leave ROOM)",
+		"加入的房间太多", "请先离开一个（parley leave 房间）",
+	},
+	"P4010": {
+		"that is not a peer of this kind of network", "check the peer ID",
+		"这不是此类网络的节点", "请检查节点 ID",
+	},
+	"P5001": {
+		"no node is running on that directory", "start one with: parley run",
+		"该目录上没有正在运行的节点", "用以下命令启动：parley run",
+	},
+	"P5002": {
+		"the control socket cannot be opened", "check the directory's permissions and free space",
+		"无法打开控制套接字", "检查目录的权限和可用空间",
+	},
+	"P5003": {
+		"another node answers on the control socket", "stop it or choose another --dir",
+		"控制套接字上有另一个节点在应答", "停止它或换一个 --dir",
+	},
+	"P5004": {
+		"the node went away", "start it again and repeat the command",
+		"节点已退出", "请重新启动它再执行命令",
+	},
+	"P5005": {
+		"the running node does not know this request", "restart the node with the same release as this command",
+		"正在运行的节点不认识此请求", "请用与此命令相同的版本重新启动节点",
+	},
+	"P5006": {
+		"the request is malformed", "correct it and repeat",
+		"请求格式不对", "请改正后重试",
+	},
+	"P5007": {
+		"the node failed in an unforeseen way", "look into the node's log and report it",
+		"节点发生了意料之外的错误", "请查看节点日志并报告",
+	},
+}

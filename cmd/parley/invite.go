@@ -1,0 +1,111 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/mdp/qrterminal/v3"
+	ma "github.com/multiformats/go-multiaddr"
+	manet "github.com/multiformats/go-multiaddr/net"
+	"github.com/spf13/cobra"
+
+	"github.com/parley-chat/parley/api/client"
+	v1 "github.com/parley-chat/parley/api/parley/v1"
+	"github.com/parley-chat/parley/cmd/parley/internal/show"
+	"github.com/parley-chat/parley/node"
+)
+
+type invitation struct {
+	Invite    string `json:"invite"`
+	NetworkID string `json:"network_id"`
+	Network   string `json:"network"`
+}
+
+func (a *app) inviteCommand() *cobra.Command {
+	var file string
+	c := a.command(&cobra.Command{
+		Use:   "invite",
+		Short: a.text.T("print the invite to the network, as text and as a QR code"),
+		Args:  a.args(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			f, err := node.LoadNetwork(a.dir)
+			if err != nil {
+				return err
+			}
+			v := f.Invite(a.ownAddr(cmd.Context()))
+			if file != "" {
+				if err := writeSecret(file, v.String()+"\n"); err != nil {
+					return err
+				}
+				return a.note("wrote the invite to %s", file)
+			}
+			if a.json {
+				n := a.networkOf(f)
+				return show.JSON(a.out, invitation{v.String(), n.NetworkID, n.Network})
+			}
+			return a.printInvite(f, v)
+		},
+	})
+	c.Flags().StringVar(&file, "out", "", a.text.T("write the invite to `FILE`, readable by you alone, and print nothing"))
+	return c
+}
+
+func (a *app) printInvite(f *node.NetworkFile, v node.Invite) error {
+	qrterminal.GenerateWithConfig(v.QRText(), qrterminal.Config{
+		Level: qrterminal.L, Writer: a.out, HalfBlocks: true, QuietZone: 2,
+		BlackChar: qrterminal.BLACK_BLACK, WhiteChar: qrterminal.WHITE_WHITE,
+		WhiteBlackChar: qrterminal.WHITE_BLACK, BlackWhiteChar: qrterminal.BLACK_WHITE,
+	})
+	if _, err := fmt.Fprintln(a.out, v.String()); err != nil {
+		return err
+	}
+	if f.Mode == node.ModeOpen {
+		return a.note("this network is open: the invite only saves typing its name")
+	}
+	return a.note("whoever sees this invite can join: hand it over like a key")
+}
+
+// ownAddr is where a newcomer can reach this node, if it runs and listens on
+// an address that others reach.
+func (a *app) ownAddr(ctx context.Context) *peer.AddrInfo {
+	c, err := client.Dial(ctx, a.dir)
+	if err != nil {
+		return nil
+	}
+	defer c.Close()
+	st, err := c.Status(ctx, &v1.StatusRequest{})
+	if err != nil {
+		return nil
+	}
+	for _, text := range st.GetAddrs() {
+		addr, err := ma.NewMultiaddr(text)
+		if err != nil || manet.IsIPLoopback(addr) || manet.IsIP6LinkLocal(addr) {
+			continue
+		}
+		if info, err := peer.AddrInfoFromP2pAddr(addr); err == nil {
+			return info
+		}
+	}
+	return nil
+}
+
+// writeSecret puts a file that its owner alone can read in place, whole.
+func writeSecret(path, content string) error {
+	f, err := os.CreateTemp(filepath.Dir(path), ".parley-") // 0600
+	if err != nil {
+		return errFile.With(err)
+	}
+	defer os.Remove(f.Name()) // nothing is there any more after the rename
+	_, err = f.WriteString(content)
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return errFile.With(err)
+	}
+	if err := os.Rename(f.Name(), path); err != nil {
+		return errFile.With(err)
+	}
+	return nil
+}

@@ -1,0 +1,71 @@
+package main
+
+import (
+	"context"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/parley-chat/parley/api/client"
+	v1 "github.com/parley-chat/parley/api/parley/v1"
+	"github.com/parley-chat/parley/cmd/parley/internal/show"
+)
+
+type peerRow struct {
+	PeerID    string   `json:"peer_id"`
+	Nick      string   `json:"nick"`
+	Addrs     []string `json:"addrs"`
+	Transport string   `json:"transport"`
+	RTT       float64  `json:"rtt_ms"`
+	Zone      string   `json:"zone"`
+}
+
+func (a *app) peersCommand() *cobra.Command {
+	return a.command(&cobra.Command{
+		Use:   "peers",
+		Short: a.text.T("list the peers this node is connected with"),
+		Args:  a.args(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.withNode(cmd, func(ctx context.Context, c *client.Client) error {
+				res, err := c.ListPeers(ctx, &v1.ListPeersRequest{})
+				if err != nil {
+					return err
+				}
+				return a.printPeers(res.GetPeers())
+			})
+		},
+	})
+}
+
+func (a *app) printPeers(peers []*v1.Peer) error {
+	if a.json {
+		for _, p := range peers {
+			row := peerRow{p.GetPeerId(), p.GetNick(), orEmpty(p.GetAddrs()), p.GetTransport(), p.GetRttMs(), p.GetZone()}
+			if err := show.JSON(a.out, row); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if len(peers) == 0 {
+		return a.note("no peers yet; %s says why", "parley status"+a.dirFlag())
+	}
+	return show.Table(a.out, a.peerHead(), peerRows(peers))
+}
+
+func (a *app) peerHead() []string {
+	t := a.text.T
+	return []string{t("NICK"), t("PEER"), t("TRANSPORT"), t("RTT"), t("ZONE"), t("ADDRESSES")}
+}
+
+func peerRows(peers []*v1.Peer) [][]string {
+	var rows [][]string
+	for _, p := range peers {
+		rtt := strconv.FormatFloat(p.GetRttMs(), 'f', 1, 64) + " ms"
+		rows = append(rows, []string{
+			p.GetNick(), show.ShortID(p.GetPeerId()), p.GetTransport(), rtt, p.GetZone(), strings.Join(p.GetAddrs(), " "),
+		})
+	}
+	return rows
+}

@@ -1,0 +1,65 @@
+package main
+
+import (
+	"context"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"github.com/parley-chat/parley/api/client"
+	v1 "github.com/parley-chat/parley/api/parley/v1"
+	"github.com/parley-chat/parley/cmd/parley/internal/show"
+)
+
+type roomRow struct {
+	Room    string `json:"room"`
+	Members uint32 `json:"members"`
+	Joined  bool   `json:"joined"`
+}
+
+func (a *app) roomsCommand() *cobra.Command {
+	var all bool
+	c := a.command(&cobra.Command{
+		Use:   "rooms [--all]",
+		Short: a.text.T("list the joined rooms"),
+		Args:  a.args(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.withNode(cmd, func(ctx context.Context, c *client.Client) error {
+				res, err := c.ListRooms(ctx, &v1.ListRoomsRequest{All: all})
+				if err != nil {
+					return err
+				}
+				return a.printRooms(res.GetRooms())
+			})
+		},
+	})
+	c.Flags().BoolVar(&all, "all", false, a.text.T("also rooms that others are in"))
+	return c
+}
+
+func (a *app) printRooms(rooms []*v1.Room) error {
+	if a.json {
+		for _, r := range rooms {
+			if err := show.JSON(a.out, roomRow{r.GetRoom(), r.GetMembers(), r.GetJoined()}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if len(rooms) == 0 {
+		return a.note("no rooms; join one with: %s", "parley join lobby"+a.dirFlag())
+	}
+	return show.Table(a.out, a.roomHead(), a.roomRows(rooms))
+}
+
+func (a *app) roomHead() []string {
+	return []string{a.text.T("ROOM"), a.text.T("MEMBERS"), a.text.T("JOINED")}
+}
+
+func (a *app) roomRows(rooms []*v1.Room) [][]string {
+	var rows [][]string
+	for _, r := range rooms {
+		rows = append(rows, []string{r.GetRoom(), strconv.Itoa(int(r.GetMembers())), a.yesNo(r.GetJoined())})
+	}
+	return rows
+}

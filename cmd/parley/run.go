@@ -1,0 +1,118 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/parley-chat/parley/cmd/parley/internal/show"
+)
+
+// closeTime is what closing may take: with the rest it stays below the three
+// seconds in which a signal ends the program.
+const closeTime = 2500 * time.Millisecond
+
+// ready is what run prints, after the word, once everything answers.
+type ready struct {
+	PeerID    string   `json:"peer_id"`
+	Addrs     []string `json:"addrs"`
+	Network   string   `json:"network"`
+	NetworkID string   `json:"network_id"`
+	Dir       string   `json:"dir"`
+}
+
+func (a *app) runCommand() *cobra.Command {
+	var flags *runFlags
+	c := a.command(&cobra.Command{
+		Use:     "run",
+		Short:   a.text.T("run a node until it is interrupted"),
+		Example: "  parley run --name ada --join lobby",
+		Args:    a.args(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			log, err := flags.logger(a)
+			if err != nil {
+				return err
+			}
+			return a.run(cmd.Context(), flags, log)
+		},
+	})
+	flags = a.runFlags(c)
+	return c
+}
+
+func (a *app) run(ctx context.Context, flags *runFlags, log *slog.Logger) error {
+	d, err := startDaemon(ctx, a, flags, log)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil // interrupted while starting
+		}
+		return err
+	}
+	if err := a.printReady(d); err != nil {
+		return errFile.With(err)
+	}
+	select {
+	case <-ctx.Done():
+		return closeInTime(d, log)
+	case <-d.node.Done():
+		err := d.node.Err()
+		log.Error("the node ended by itself", "err", err)
+		_ = closeInTime(d, log)
+		return err
+	}
+}
+
+func (a *app) printReady(d *daemon) error {
+	n := d.node.Network()
+	line := bytes.NewBufferString("ready ")
+	err := show.JSON(line, ready{
+		PeerID: d.node.ID().String(), Addrs: orEmpty(d.addrs()),
+		Network: n.Name, NetworkID: hex.EncodeToString(n.ID[:]), Dir: a.dir,
+	})
+	if err != nil {
+		return err
+	}
+	_, err = a.out.Write(line.Bytes())
+	return err
+}
+
+// addrs are the addresses as others are told them: with the peer ID.
+func (d *daemon) addrs() []string {
+	var addrs []string
+	for _, addr := range d.node.Addrs() {
+		addrs = append(addrs, fmt.Sprintf("%s/p2p/%s", addr, d.node.ID()))
+	}
+	return addrs
+}
+
+// closeInTime closes, but waits no longer than a person or a service manager
+// would: what is acknowledged is on disk already.
+func closeInTime(d *daemon, log *slog.Logger) error {
+	done := make(chan error, 1)
+	go func() { done <- d.close() }() // ends with closing, at the latest with the process
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(closeTime):
+		log.Warn("closing took too long and was cut short")
+		return nil
+	}
+}
+
+// readAtMost reads all of r, which may not be longer than most bytes.
+func readAtMost(r io.Reader, most int64) (string, error) {
+	data, err := io.ReadAll(io.LimitReader(r, most+1))
+	if err != nil {
+		return "", errFile.With(err)
+	}
+	if int64(len(data)) > most {
+		return "", errFile.Withf("a file is larger than %d bytes", most)
+	}
+	return string(data), nil
+}

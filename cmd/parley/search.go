@@ -1,0 +1,84 @@
+package main
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	v1 "github.com/parley-chat/parley/api/parley/v1"
+)
+
+// search says how peers are looked for and what came of it, a line each.
+func (a *app) search(d *v1.Discovery) []string {
+	lines := []string{a.multicast(d)}
+	if tags := d.GetOtherNetworks(); len(tags) > 0 {
+		lines = append(lines, a.text.T("other Parley networks are on this LAN (%s): is the network the same on both machines?", strings.Join(tags, ", ")))
+	}
+	lines = append(lines, a.dials(d))
+	if refused := refusals(d); refused != "" {
+		lines = append(lines, a.text.T("handshakes that failed: %s", refused))
+	}
+	return lines
+}
+
+func (a *app) multicast(d *v1.Discovery) string {
+	t := a.text.T
+	switch {
+	case !d.GetMulticast():
+		return t("multicast on the LAN is switched off (--no-mdns)")
+	case len(d.GetInterfaces()) == 0 && d.GetMulticastError() != "":
+		return t("multicast on the LAN does not work: %s", d.GetMulticastError())
+	case len(d.GetInterfaces()) == 0:
+		return t("multicast on the LAN waits: no network interface is up")
+	case d.GetHeard() == 0:
+		return t("multicast on %s: nobody of this network was heard", strings.Join(d.GetInterfaces(), ", "))
+	default:
+		return t("multicast on %s: %s announcements of this network were heard",
+			strings.Join(d.GetInterfaces(), ", "), strconv.FormatUint(d.GetHeard(), 10))
+	}
+}
+
+func (a *app) dials(d *v1.Discovery) string {
+	t, known := a.text.T, strconv.Itoa(int(d.GetKnown()))
+	switch {
+	case d.GetKnown() == 0:
+		return t("no address of a peer is known; --peer MULTIADDR gives one")
+	case d.GetDialError() != "":
+		return t("addresses known of peers: %s; the last try failed: %s", known, d.GetDialError())
+	default:
+		return t("addresses known of peers: %s", known)
+	}
+}
+
+// refusals lists why handshakes failed, with their numbers.
+func refusals(d *v1.Discovery) string {
+	var list []string
+	for reason, n := range d.GetHello() {
+		if reason != "admitted" && n > 0 {
+			list = append(list, reason+" "+strconv.FormatUint(n, 10))
+		}
+	}
+	slices.Sort(list)
+	return strings.Join(list, ", ")
+}
+
+// warnings are what a person should know about the node.
+func (a *app) warnings(st *v1.StatusResponse) []string {
+	var list []string
+	if st.GetClockWrong() {
+		list = append(list, a.clockWarning(st))
+	}
+	if !st.GetKeySealed() {
+		list = append(list, a.text.T("the store is encrypted, but its key lies unsealed beside it in identity.key"))
+	}
+	return list
+}
+
+func (a *app) clockWarning(st *v1.StatusResponse) string {
+	ahead := time.Duration(st.GetClockAheadMs()) * time.Millisecond
+	if ahead < 0 {
+		return a.text.T("this machine's clock is %s behind its peers': set it", (-ahead).Round(time.Second))
+	}
+	return a.text.T("this machine's clock is %s ahead of its peers': set it", ahead.Round(time.Second))
+}

@@ -1,0 +1,141 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"connectrpc.com/connect"
+
+	"github.com/parley-chat/parley/api"
+	"github.com/parley-chat/parley/api/client"
+	v1 "github.com/parley-chat/parley/api/parley/v1"
+	"github.com/parley-chat/parley/cmd/parley/internal/show"
+	"github.com/parley-chat/parley/internal/fault"
+)
+
+const (
+	// underWay bounds the lines sent and not answered; reading waits beyond.
+	underWay = 4096
+
+	// keepLine is how much of a line is kept, in bytes. It is more than any
+	// message may have, so a longer line is refused for its length.
+	keepLine = 96 << 10
+)
+
+type sendStream = connect.BidiStreamForClientSimple[v1.SendMessagesRequest, v1.SendMessagesResponse]
+
+// sendLines sends each line of standard input and prints an id for each, in
+// their order. A line that cannot be sent is told and the others go on, unless
+// the node itself is in trouble.
+func (a *app) sendLines(ctx context.Context, c *client.Client, room string) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	stream, err := c.SendMessages(ctx)
+	if err != nil {
+		return err
+	}
+	numbers := make(chan int, underWay) // of the lines sent, for what is told
+	input := make(chan error, 1)
+	go func() { // ends with its input, or with the process when that never ends
+		input <- a.feed(ctx, room, stream, numbers)
+	}()
+	failed, err := a.printSent(stream, numbers)
+	if err != nil {
+		return err
+	}
+	if err := <-input; err != nil {
+		return err
+	}
+	if failed {
+		return errReported
+	}
+	return nil
+}
+
+// feed sends the lines and closes the sending half.
+func (a *app) feed(ctx context.Context, room string, stream *sendStream, numbers chan<- int) error {
+	defer stream.CloseRequest()
+	r := bufio.NewReaderSize(a.in, keepLine)
+	for n := 1; ; n++ {
+		line, err := readLine(r)
+		if len(bytes.TrimSpace(line)) > 0 {
+			select {
+			case numbers <- n:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+			if stream.Send(&v1.SendMessagesRequest{Room: room, Text: string(line)}) != nil {
+				return nil // receiving tells why
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return errInput.With(err)
+		}
+	}
+}
+
+// readLine returns the next line without its end, and at most keepLine of it.
+func readLine(r *bufio.Reader) ([]byte, error) {
+	line, err := r.ReadSlice('\n')
+	if errors.Is(err, bufio.ErrBufferFull) {
+		line = bytes.Clone(line)
+		for errors.Is(err, bufio.ErrBufferFull) {
+			_, err = r.ReadSlice('\n')
+		}
+		return line, err
+	}
+	return bytes.TrimRight(line, "\r\n"), err
+}
+
+// printSent prints the answers until the stream ends.
+func (a *app) printSent(stream *sendStream, numbers <-chan int) (failed bool, err error) {
+	out := bufio.NewWriter(a.out)
+	defer out.Flush()
+	for {
+		res, err := stream.Receive()
+		if errors.Is(err, io.EOF) {
+			return failed, out.Flush()
+		}
+		if err != nil {
+			return failed, err
+		}
+		n := <-numbers
+		if res.GetFault() != nil {
+			failed = true
+			if err := a.lineFailed(n, api.Restore(res.GetFault())); err != nil {
+				return failed, err
+			}
+			continue
+		}
+		if err := a.printID(out, res.GetId()); err != nil {
+			return failed, err
+		}
+		if len(numbers) == 0 && out.Flush() != nil {
+			return failed, errFile.Withf("standard output is closed")
+		}
+	}
+}
+
+func (a *app) printID(w io.Writer, id string) error {
+	if a.json {
+		return show.JSON(w, sent{id})
+	}
+	_, err := fmt.Fprintln(w, id)
+	return err
+}
+
+// lineFailed tells why a line was not sent, or returns the fault when the
+// lines after it would fail like it.
+func (a *app) lineFailed(n int, f *fault.Error) error {
+	if f.Blame != fault.User {
+		return f
+	}
+	return a.note("parley: line %d: %s", n, a.say(f))
+}

@@ -1,0 +1,202 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/parley-chat/parley/api/client"
+	v1 "github.com/parley-chat/parley/api/parley/v1"
+	"github.com/parley-chat/parley/cmd/parley/internal/show"
+	"github.com/parley-chat/parley/internal/event"
+)
+
+const (
+	// lobby is the room of the first start.
+	lobby = "lobby"
+
+	// recent is how much of a room's history is shown on entering it.
+	recent = 10
+
+	// lonely is how long nobody may be found before the reasons are told.
+	lonely = 10 * time.Second
+
+	// callTime bounds a command of the chat.
+	callTime = 15 * time.Second
+)
+
+// session is a chat held on a screen. Its goroutine, hold's, owns everything
+// but joined, which the line editor reads for completion.
+type session struct {
+	app    *app
+	client *client.Client
+	screen screen
+
+	self   string // own peer ID
+	cursor uint64 // what was stored when the session began
+	live   bool   // updates are being received
+	room   string // where lines go; empty: nowhere
+	names  names
+	people map[string]map[string]*v1.Member // room key → peer ID
+	mine   map[string]bool                  // ids sent here, whose line is on the screen already
+
+	waited bool // the person was told that messages wait
+	told   bool // the person was told why nobody is found
+
+	mu     sync.Mutex
+	joined []string // names of the joined rooms
+}
+
+func newSession(a *app, c *client.Client) *session {
+	return &session{app: a, client: c, names: names{}, people: map[string]map[string]*v1.Member{}, mine: map[string]bool{}}
+}
+
+// input is what the person typed, or how typing ended.
+type input struct {
+	line string
+	err  error
+}
+
+// hold runs the session until the person quits, ctx ends or the node goes.
+func (s *session) hold(ctx context.Context, join []string) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	if err := s.open(ctx, join); err != nil {
+		return err
+	}
+	s.live = true
+	news, ended := s.watch(ctx)
+	lines, next := s.read(ctx)
+	alone := time.NewTimer(lonely)
+	defer alone.Stop()
+	for {
+		select {
+		case u := <-news:
+			if s.update(ctx, u) {
+				alone.Reset(lonely)
+			}
+		case in := <-lines:
+			if in.err != nil || s.typed(ctx, in.line) == errQuit {
+				return quitting(in.err)
+			}
+			next <- struct{}{}
+		case <-alone.C:
+			s.explainSilence(ctx)
+		case err := <-ended:
+			if ctx.Err() != nil {
+				return nil
+			}
+			return err
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// quitting is nil for the ways in which a person ends a chat.
+func quitting(err error) error {
+	if err == nil || errors.Is(err, io.EOF) {
+		return nil
+	}
+	return errInput.With(err)
+}
+
+// watch receives updates until ctx ends; then, or when the node goes, ended
+// tells.
+func (s *session) watch(ctx context.Context) (<-chan *v1.WatchResponse, <-chan error) {
+	news, ended := make(chan *v1.WatchResponse), make(chan error, 1)
+	go func() { // ends with ctx, which hold cancels
+		stream, err := s.client.Watch(ctx, &v1.WatchRequest{After: &s.cursor})
+		if err != nil {
+			ended <- err
+			return
+		}
+		defer stream.Close()
+		for stream.Receive() {
+			select {
+			case news <- stream.Msg():
+			case <-ctx.Done():
+				return
+			}
+		}
+		ended <- stream.Err()
+	}()
+	return news, ended
+}
+
+// read hands over one line at a time: the next is asked for when the one
+// before is dealt with, so that the prompt is the right one.
+func (s *session) read(ctx context.Context) (<-chan input, chan<- struct{}) {
+	lines, next := make(chan input), make(chan struct{})
+	go func() { // ends with ctx, or when the editor is closed
+		for {
+			line, err := s.screen.ReadLine()
+			select {
+			case lines <- input{line, err}:
+			case <-ctx.Done():
+				return
+			}
+			if err != nil {
+				return
+			}
+			select {
+			case <-next:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return lines, next
+}
+
+// say shows a line of ours.
+func (s *session) say(format string, args ...any) {
+	fmt.Fprintln(s.screen, s.app.text.T(format, args...))
+}
+
+// fail shows an error.
+func (s *session) fail(err error) { fmt.Fprintln(s.screen, s.app.say(err)) }
+
+// joinedNames may be called by any goroutine.
+func (s *session) joinedNames() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.joined)
+}
+
+// refreshRooms asks which rooms are joined.
+func (s *session) refreshRooms(ctx context.Context) error {
+	res, err := s.client.ListRooms(ctx, &v1.ListRoomsRequest{})
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.joined = s.joined[:0]
+	for _, r := range res.GetRooms() {
+		s.joined = append(s.joined, r.GetRoom())
+	}
+	return nil
+}
+
+// goTo makes room the one that lines go to.
+func (s *session) goTo(room string) {
+	s.room = room
+	s.screen.SetPrompt(show.Clean(room) + "> ")
+}
+
+// here reports whether a room is the one that lines go to.
+func (s *session) here(room string) bool { return roomKey(room) == roomKey(s.room) }
+
+// roomKey is by which names of rooms are equal.
+func roomKey(name string) string {
+	if key, err := event.RoomKey(name); err == nil {
+		return key
+	}
+	return strings.ToLower(name)
+}

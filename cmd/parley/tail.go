@@ -1,0 +1,78 @@
+package main
+
+import (
+	"context"
+	"io"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"github.com/parley-chat/parley/api/client"
+	v1 "github.com/parley-chat/parley/api/parley/v1"
+	"github.com/parley-chat/parley/cmd/parley/internal/show"
+)
+
+func (a *app) tailCommand() *cobra.Command {
+	req := &v1.WatchRequest{}
+	var after string
+	c := a.command(&cobra.Command{
+		Use:               "tail ROOM",
+		Short:             a.text.T("print the messages of a room as they arrive"),
+		Args:              a.args(1, 1),
+		ValidArgsFunction: a.completeRooms(joinedRooms),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var err error
+			if req.Room, err = a.room(args[0]); err != nil {
+				return err
+			}
+			if after != "" {
+				cursor, err := strconv.ParseUint(after, 10, 64)
+				if err != nil {
+					return a.badValue("--after", after, a.text.T("it is not a cursor"))
+				}
+				req.After = &cursor
+			}
+			if after != "" && req.GetHistory() > 0 {
+				return a.usage(cmd.CommandPath(), "--after and --history exclude each other")
+			}
+			return a.withNode(cmd, func(ctx context.Context, c *client.Client) error {
+				return a.tail(ctx, c, req)
+			})
+		},
+	})
+	c.Flags().Uint32Var(&req.History, "history", 0, a.text.T("first the newest `N` messages"))
+	c.Flags().StringVar(&after, "after", "", a.text.T("begin after this `CURSOR` of an earlier tail"))
+	return c
+}
+
+// tail prints messages until it is interrupted, which is its normal end.
+func (a *app) tail(ctx context.Context, c *client.Client, req *v1.WatchRequest) error {
+	stream, err := c.Watch(ctx, req)
+	if err != nil {
+		return err
+	}
+	defer stream.Close()
+	print := a.tailPrinter()
+	for stream.Receive() {
+		if m := stream.Msg().GetMessage(); m != nil {
+			if err := print(a.out, m); err != nil {
+				return err
+			}
+		}
+	}
+	if ctx.Err() != nil {
+		return nil
+	}
+	return stream.Err()
+}
+
+func (a *app) tailPrinter() messagePrinter {
+	if !a.json {
+		return a.printForPeople
+	}
+	return func(w io.Writer, m *v1.Message) error {
+		row := show.MessageOf(m)
+		row.Cursor = strconv.FormatUint(m.GetCursor(), 10)
+		return show.JSON(w, row)
+	}
+}

@@ -1,0 +1,144 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	v1 "github.com/parley-chat/parley/api/parley/v1"
+	"github.com/parley-chat/parley/cmd/parley/internal/show"
+)
+
+// update shows what happened. It reports whether somebody went, after which
+// the session may be alone.
+func (s *session) update(ctx context.Context, u *v1.WatchResponse) (gone bool) {
+	switch u := u.GetUpdate().(type) {
+	case *v1.WatchResponse_Message:
+		s.arrived(u.Message)
+	case *v1.WatchResponse_Member:
+		s.memberChanged(u.Member)
+	case *v1.WatchResponse_Peer:
+		s.names.seen(u.Peer.GetPeerId(), u.Peer.GetNick())
+		if u.Peer.GetOnline() {
+			s.told = false
+		}
+		return !u.Peer.GetOnline()
+	case *v1.WatchResponse_Rooms, *v1.WatchResponse_Lagged:
+		if err := s.refreshRooms(ctx); err != nil {
+			s.fail(err)
+		}
+	}
+	return false
+}
+
+// arrived shows a message, unless it was typed here: then its line is on the
+// screen.
+func (s *session) arrived(m *v1.Message) {
+	if s.mine[m.GetId()] {
+		delete(s.mine, m.GetId())
+		return
+	}
+	s.showMessage(m, time.Now())
+}
+
+func (s *session) showMessage(m *v1.Message, now time.Time) {
+	shown := &v1.Message{
+		Nick: s.names.of(m.GetAuthor(), m.GetNick()),
+		Kind: m.GetKind(), Text: m.GetText(), Erased: m.GetErased(), Fork: m.GetFork(),
+	}
+	line := show.WhenOf(m, now) + "  "
+	if !s.here(m.GetRoom()) && s.room != "" {
+		line += "[" + show.Clean(m.GetRoom()) + "] "
+	}
+	fmt.Fprintln(s.screen, line+s.app.line(shown))
+}
+
+// memberChanged says what is new about a member of a room.
+func (s *session) memberChanged(c *v1.MemberChanged) {
+	m := c.GetMember()
+	key := roomKey(c.GetRoom())
+	people := s.people[key]
+	if people == nil {
+		people = map[string]*v1.Member{}
+		s.people[key] = people
+	}
+	before := people[m.GetPeerId()]
+	people[m.GetPeerId()] = m
+	if c.GetLeft() {
+		delete(people, m.GetPeerId())
+	}
+	if m.GetPeerId() == s.self {
+		s.names.seen(s.self, m.GetNick())
+		return
+	}
+	if text := s.whatChanged(before, c); text != "" {
+		if !s.here(c.GetRoom()) {
+			text = "[" + show.Clean(c.GetRoom()) + "] " + text
+		}
+		fmt.Fprintln(s.screen, "* "+text)
+	}
+}
+
+func (s *session) whatChanged(before *v1.Member, c *v1.MemberChanged) string {
+	t, m := s.app.text.T, c.GetMember()
+	name := s.names.of(m.GetPeerId(), m.GetNick())
+	switch {
+	case c.GetLeft():
+		return t("%s left", name)
+	case before == nil && m.GetOnline():
+		return t("%s joined", name)
+	case before == nil:
+		return ""
+	case before.GetNick() != m.GetNick():
+		return t("%s is called %s now", s.names.of(m.GetPeerId(), before.GetNick()), name)
+	case m.GetOnline() && !before.GetOnline():
+		return t("%s is back", name)
+	case !m.GetOnline() && before.GetOnline():
+		return t("%s is away", name)
+	default:
+		return ""
+	}
+}
+
+// explainSilence says why nobody is found, once until somebody was.
+func (s *session) explainSilence(ctx context.Context) {
+	if s.told {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, callTime)
+	defer cancel()
+	st, err := s.client.Status(ctx, &v1.StatusRequest{})
+	if err != nil || st.GetPeers() > 0 {
+		return
+	}
+	s.told = true
+	s.say("* no peer has been found yet; this is what is tried:")
+	for _, text := range s.app.search(st.GetDiscovery()) {
+		fmt.Fprintln(s.screen, "    "+show.Clean(text))
+	}
+	s.say("  On the other machine, start parley in the same network. Without multicast, start it with: %s", peerHint(st))
+}
+
+// peerHint is the flag by which another machine reaches this node.
+func peerHint(st *v1.StatusResponse) string {
+	for _, addr := range st.GetAddrs() {
+		if !strings.Contains(addr, "/127.0.0.1/") && !strings.Contains(addr, "/::1/") {
+			return "--peer " + quote(addr)
+		}
+	}
+	return "--peer MULTIADDR"
+}
+
+// waiting says, once, that a message is kept until somebody comes.
+func (s *session) waiting(room string) {
+	for id, m := range s.people[roomKey(room)] {
+		if id != s.self && m.GetOnline() {
+			return
+		}
+	}
+	if !s.waited {
+		s.waited = true
+		s.say("* nobody else is here: what you write is kept and reaches them when they come")
+	}
+}

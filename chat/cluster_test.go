@@ -2,7 +2,6 @@ package chat_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -121,5 +120,3 @@ func (p *party) ids(i int, name string) (ids []chat.ID) {
 	}
 	return ids
 }
-
-var errNotYet = errors.New("not yet")

@@ -1,0 +1,120 @@
+package node
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"flag"
+	"strings"
+	"testing"
+)
+
+var update = flag.Bool("update", false, "write the vectors in testdata anew")
+
+func hexID(id [32]byte) string { return hex.EncodeToString(id[:]) }
+
+func TestOpenNetworkID(t *testing.T) {
+	id, err := OpenNetworkID("lan")
+	if err != nil || id != sha256.Sum256([]byte("lan")) {
+		t.Errorf("%x, %v", id, err)
+	}
+	same := map[string]string{
+		"Ｇarden":     "Garden", // full width
+		" garden ":   "garden",
+		"my  lan":    "my lan",
+		"cafe\u0301": "caf\u00e9",
+	}
+	for a, b := range same {
+		ia, errA := OpenNetworkID(a)
+		ib, errB := OpenNetworkID(b)
+		if errA != nil || errB != nil || ia != ib {
+			t.Errorf("%q and %q: %v, %v", a, b, errA, errB)
+		}
+	}
+	if a, _ := OpenNetworkID("Garden"); a == mustID(t, "garden") {
+		t.Error("capitals make no difference")
+	}
+	for _, bad := range []string{"", " ", "\t", "a\x00b", "\xff", strings.Repeat("x", 65), strings.Repeat("x", 5000)} {
+		if _, err := OpenNetworkID(bad); !errors.Is(err, ErrNetworkName) {
+			t.Errorf("%q: %v", bad, err)
+		}
+	}
+	if _, err := OpenNetworkID(strings.Repeat("网", 64)); err != nil {
+		t.Errorf("64 characters: %v", err)
+	}
+}
+
+func mustID(t *testing.T, name string) [32]byte {
+	t.Helper()
+	id, err := OpenNetworkID(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return id
+}
+
+func TestAdHocNetworkID(t *testing.T) {
+	secret := seq(3)
+	id, err := AdHocNetworkID("Lab", secret)
+	want := sha256.Sum256(append([]byte("parley/adhoc/1lab"), secret[:]...))
+	if err != nil || id != want {
+		t.Errorf("%x, %v", id, err)
+	}
+	if other, _ := AdHocNetworkID("lab", seq(4)); other == id {
+		t.Error("the secret makes no difference")
+	}
+	if other, _ := AdHocNetworkID("lab2", secret); other == id {
+		t.Error("the name makes no difference")
+	}
+}
+
+func TestNetworkVectors(t *testing.T) {
+	type vector struct {
+		Name   string `json:"name"`
+		Mode   string `json:"mode"`
+		Secret string `json:"secret,omitempty"`
+		ID     string `json:"network_id"`
+		Tag    string `json:"tag"`
+		Hello  string `json:"hello_key"` // of epoch 0 or 1
+	}
+	var vectors []vector
+	for _, name := range []string{"lan", "Garden", "  my   lan ", "会议室"} {
+		open, err := NetworkConfig{Name: name}.fresh()
+		if err != nil {
+			t.Fatal(err)
+		}
+		secret := seq(3)
+		adhoc, err := NetworkConfig{Name: name, Secret: &secret}.fresh()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range []*NetworkFile{open, adhoc} {
+			key, ok := f.HelloKey(f.Epoch().Number)
+			if !ok {
+				t.Errorf("%v has no key for hello", f.Network)
+			}
+			v := vector{Name: name, Mode: f.Mode.String(), ID: hexID(f.ID), Tag: f.Tag, Hello: hexID(key)}
+			if f.Mode == ModeAdHoc {
+				v.Secret = hexID(secret)
+			}
+			vectors = append(vectors, v)
+		}
+	}
+	checkVectors(t, "testdata/networks.json", vectors)
+}
+
+func TestHelloKeys(t *testing.T) {
+	open := &NetworkFile{Network: makeNetwork(mustID(t, "lan"), "lan", ModeOpen)}
+	if _, ok := open.HelloKey(1); ok {
+		t.Error("an open network has an epoch 1")
+	}
+	closed := &NetworkFile{Network: makeNetwork(seq(0), "x", ModeSecret), Epochs: []Epoch{{2, seq(2)}, {5, seq(5)}}}
+	for number, want := range map[uint64]bool{0: false, 1: false, 2: true, 3: false, 5: true} {
+		if key, ok := closed.HelloKey(number); ok != want || ok && key != seq(byte(number)) {
+			t.Errorf("epoch %d: %v", number, ok)
+		}
+	}
+	if closed.Epoch().Number != 5 {
+		t.Errorf("the newest epoch is %d", closed.Epoch().Number)
+	}
+}

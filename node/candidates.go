@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -19,8 +20,8 @@ const (
 	heardRetry     = 10 * time.Second
 	forgetUnheard  = 10 * time.Minute
 	nudgeEvery     = 5 * time.Second
-	staleDial      = time.Second // a try that lasts longer is given up for new addresses
-	refusedFailure = 5           // failures that a refused hello counts for
+	staleDial      = 300 * time.Millisecond // a try that lasts longer is given up for new addresses
+	refusedFailure = 5                      // failures that a refused hello counts for
 )
 
 // source says where an address comes from, which decides how long a peer is
@@ -54,8 +55,8 @@ func (c *candidate) all() []ma.Multiaddr {
 	return ma.Unique(addrs)
 }
 
-// add tells of a peer, or of new addresses of it, which take the place of
-// those the same source told before.
+// add tells of a peer, or of its addresses, which take the place of those the
+// same source told before.
 func (d *dialer) add(info peer.AddrInfo, from source) {
 	if info.ID == d.host.ID() || len(info.Addrs) == 0 {
 		return
@@ -69,20 +70,20 @@ func (d *dialer) add(info peer.AddrInfo, from source) {
 			return
 		}
 	}
-	changed := !sameAddrs(c.addrs[from], info.Addrs)
+	changed := hasNew(c.all(), info.Addrs)
 	c.addrs[from] = info.Addrs
 	if from == fromDiscovery {
 		c.heard = now
 	}
 	switch {
-	case changed && c.dialing != nil:
+	case (changed || c.moved) && c.dialing != nil:
 		c.moved = true
 		if now.Sub(c.tried) > staleDial { // an old address may take its whole time to fail
 			c.dialing()
 		}
 	case changed && c.fails > 0: // it moved: what failed before says nothing
 		c.fails, c.next = 0, now
-	case from == fromDiscovery && now.Sub(c.tried) > heardRetry && c.next.After(now):
+	case from == fromDiscovery && c.fails > 0 && now.Sub(c.tried) > heardRetry && c.next.After(now):
 		c.next = now // it lives: no need to wait out a long backoff
 	}
 	d.wakeUp()
@@ -171,18 +172,7 @@ func backoff(fails int, limit time.Duration) time.Duration {
 	return wait*3/4 + rand.N(wait/2)
 }
 
-func sameAddrs(a, b []ma.Multiaddr) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	seen := map[string]bool{}
-	for _, x := range a {
-		seen[string(x.Bytes())] = true
-	}
-	for _, x := range b {
-		if !seen[string(x.Bytes())] {
-			return false
-		}
-	}
-	return true
+// hasNew reports whether an address is not among the known ones.
+func hasNew(known, told []ma.Multiaddr) bool {
+	return slices.ContainsFunc(told, func(a ma.Multiaddr) bool { return !ma.Contains(known, a) })
 }

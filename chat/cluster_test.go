@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/parley-chat/parley/chat"
 	"github.com/parley-chat/parley/node"
 	"github.com/parley-chat/parley/node/nodetest"
@@ -16,24 +18,61 @@ import (
 // party is a cluster with a messenger on each node.
 type party struct {
 	*nodetest.Cluster
-	t  *testing.T
-	ms []*chat.Messenger
+	t    *testing.T
+	ms   []*chat.Messenger
+	regs []*prometheus.Registry
+	bare int // this node runs without a messenger; 0: none
 }
 
 // gather starts n nodes with messengers, the nick of node i being "nick<i>",
 // and waits until all have admitted each other.
 func gather(t *testing.T, n int, cfg nodetest.Config) *party {
 	t.Helper()
-	p := &party{t: t, ms: make([]*chat.Messenger, n+8)}
-	cfg.N = n
-	cfg.App = func(ctx context.Context, i int, n *node.Node) (io.Closer, error) {
-		m, err := chat.Open(ctx, n, chat.Config{Nick: fmt.Sprintf("nick%d", i)})
-		p.ms[i] = m
-		return m, err
+	return gatherBut(t, n, 0, cfg)
+}
+
+// gatherBut is gather with one node that has no messenger.
+func gatherBut(t *testing.T, n, bare int, cfg nodetest.Config) *party {
+	t.Helper()
+	p := &party{
+		t: t, ms: make([]*chat.Messenger, n+8), regs: make([]*prometheus.Registry, n+8), bare: bare,
 	}
+	cfg.N = n
+	cfg.App = p.open
 	p.Cluster = nodetest.New(t, cfg)
 	p.WaitAdmitted(2 * time.Minute)
 	return p
+}
+
+func (p *party) open(ctx context.Context, i int, n *node.Node) (io.Closer, error) {
+	if i == p.bare && i != 0 {
+		return io.NopCloser(nil), nil
+	}
+	p.regs[i] = prometheus.NewRegistry()
+	m, err := chat.Open(ctx, n, chat.Config{Nick: fmt.Sprintf("nick%d", i), Registerer: p.regs[i]})
+	p.ms[i] = m
+	return m, err
+}
+
+// metric returns a counter of node i; label, if not empty, is its one label's
+// value.
+func (p *party) metric(i int, name, label string) int {
+	p.t.Helper()
+	families, err := p.regs[i].Gather()
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() != name {
+			continue
+		}
+		for _, m := range f.GetMetric() {
+			if label == "" || m.GetLabel()[0].GetValue() == label {
+				return int(m.GetCounter().GetValue())
+			}
+		}
+	}
+	return 0
 }
 
 func (p *party) join(i int, name string) *chat.Room {

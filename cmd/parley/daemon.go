@@ -40,7 +40,7 @@ func startDaemon(ctx context.Context, a *app, r *runFlags, log *slog.Logger) (_ 
 		}
 	}()
 	cfg.Logger = log
-	reg, err := d.serveMetrics(r.metrics)
+	reg, err := d.serveMetrics(r.metrics, log)
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +86,7 @@ func (d *daemon) openChat(ctx context.Context, a *app, r *runFlags, cfg node.Con
 }
 
 // serveMetrics serves a fresh registry if addr is not empty.
-func (d *daemon) serveMetrics(addr string) (*prometheus.Registry, error) {
+func (d *daemon) serveMetrics(addr string, log *slog.Logger) (*prometheus.Registry, error) {
 	if addr == "" {
 		return nil, nil
 	}
@@ -99,6 +99,7 @@ func (d *daemon) serveMetrics(addr string) (*prometheus.Registry, error) {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(reg, promhttp.HandlerOpts{}))
 	srv := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}
+	log.Info("metrics are served", "addr", l.Addr())
 	done := make(chan struct{})
 	go func() { // ended by closing srv, which waits for it
 		defer close(done)

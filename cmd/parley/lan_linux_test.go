@@ -231,7 +231,7 @@ func TestLANKilledNodeLosesNothing(t *testing.T) {
 	cmd.Stdin = &input
 	sender := a.host.StartCommand(cmd)
 	lines := 0
-	sender.WaitLine(patience, func(string) bool { lines++; return lines == count/2 })
+	sender.WaitLine(followTime, func(string) bool { lines++; return lines == count/2 })
 	a.node.Kill()
 	<-sender.Done()
 	acknowledged := sender.Lines()

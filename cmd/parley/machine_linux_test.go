@@ -18,8 +18,8 @@ import (
 const (
 	// startWithin is for a loaded machine: a start takes 0.2 s alone.
 	startWithin = 20 * time.Second
-	// patience is three times what the product promises for following a change of the network.
-	patience = 15 * time.Second
+	// followTime is three times what the product promises for following a change of the network.
+	followTime = 15 * time.Second
 )
 
 // machine is one computer on the LAN with one data directory.
@@ -73,7 +73,7 @@ func (m *machine) tail(room string) *netns.Proc {
 // hears waits until the tail prints the message.
 func (m *machine) hears(tail *netns.Proc, id string) {
 	m.t.Helper()
-	tail.WaitLine(patience, func(line string) bool { return strings.Contains(line, `"id":"`+id+`"`) })
+	tail.WaitLine(followTime, func(line string) bool { return strings.Contains(line, `"id":"`+id+`"`) })
 }
 
 // jsonLines decodes the lines that a command prints with --json.
@@ -121,14 +121,14 @@ func (m *machine) meets(others ...*machine) time.Duration {
 	})
 }
 
-// until asks again and again, patience long, and returns how long it took. Each question runs a
+// until asks again and again, followTime long, and returns how long it took. Each question runs a
 // program, so asking does not spin.
 func (m *machine) until(awaited string, yes func() bool) time.Duration {
 	m.t.Helper()
 	begin := time.Now()
 	for !yes() {
-		if time.Since(begin) > patience {
-			m.t.Fatalf("within %v: %s; peers %v, handshakes %v", patience, awaited, m.peers(), m.hello())
+		if time.Since(begin) > followTime {
+			m.t.Fatalf("within %v: %s; peers %v, handshakes %v", followTime, awaited, m.peers(), m.hello())
 		}
 	}
 	return time.Since(begin).Round(time.Millisecond)

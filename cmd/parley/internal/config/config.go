@@ -61,9 +61,12 @@ func EnvName(flag string) string {
 // Read reads the file of a data directory: a JSON object whose keys are among
 // known. A missing file is an empty one.
 func Read(dir string, known []string) (map[string]json.RawMessage, error) {
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return nil, nil // for the node to complain about, or to make
+	}
 	path := filepath.Join(dir, FileName)
 	f, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrInvalid) {
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {

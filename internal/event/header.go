@@ -70,9 +70,6 @@ func (h *Header) takeParents(b []byte, slab *[]ID) error {
 	if len(b)%len(ID{}) != 0 {
 		return fmt.Errorf("%w: parents of %d bytes", ErrForm, len(b))
 	}
-	if n > MaxParents {
-		return fmt.Errorf("%w: %d parents", ErrTooLarge, n)
-	}
 	start := len(*slab)
 	for i := range n {
 		*slab = append(*slab, ID(b[i*len(ID{}):]))
@@ -90,7 +87,7 @@ func (h *Header) checkParents() error {
 		others = others[1:]
 	}
 	if len(others) > MaxParents-1 {
-		return fmt.Errorf("%w: %d heads", ErrTooLarge, len(others))
+		return fmt.Errorf("%w: %d parents beside the previous event", ErrTooLarge, len(others))
 	}
 	for i, p := range others {
 		if i > 0 && others[i-1].Compare(p) >= 0 {

@@ -54,7 +54,11 @@ const valueThreshold = 1 << 10
 
 // openBadger opens the files. badger panics on some damage: that becomes an
 // error, and its goroutines stay behind until the process ends.
-func openBadger(dir string, key [32]byte, p profile, log *slog.Logger) (db *badger.DB, err error) {
+func openBadger(dir string, key [32]byte, p profile, log *slog.Logger) (*badger.DB, error) {
+	return openBadgerWith(dir, key, p, log, valueThreshold)
+}
+
+func openBadgerWith(dir string, key [32]byte, p profile, log *slog.Logger, threshold int64) (db *badger.DB, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			db, err = nil, ErrCorrupt.With(fmt.Errorf("badger: %v", r))
@@ -71,7 +75,7 @@ func openBadger(dir string, key [32]byte, p profile, log *slog.Logger) (db *badg
 		WithMemTableSize(p.memtable).
 		WithNumMemtables(p.memtables).
 		WithValueLogFileSize(p.vlogFile).
-		WithValueThreshold(valueThreshold).
+		WithValueThreshold(threshold).
 		WithVerifyValueChecksum(true).
 		WithChecksumVerificationMode(options.OnBlockRead).
 		WithNumCompactors(2)

@@ -1,0 +1,131 @@
+package eventlog
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/parley-chat/parley/internal/event"
+)
+
+const crashDirVar = "PARLEY_EVENTLOG_CRASH_DIR"
+
+// TestMain turns the test program into one that appends until it is killed.
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(crashDirVar); dir != "" {
+		appendForEver(dir)
+	}
+	os.Exit(m.Run())
+}
+
+// appendForEver prints the id of each event after it was acknowledged as durable.
+func appendForEver(dir string) {
+	t := crashTB{}
+	s, err := Open(context.Background(), Options{Dir: dir, Key: testKey, Light: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range 4 {
+		go func() {
+			a := newAuthor(os.Getpid()*10 + n)
+			for i := 0; ; i++ {
+				b := a.seal(t, room, texts(1+i%7*10, 30+i%5*400)...)
+				durable := n%2 == 0
+				if _, err := s.Append(context.Background(), b, durable); err != nil {
+					t.Fatal(err)
+				}
+				if durable {
+					e := b.Events[len(b.Events)-1]
+					fmt.Println(e.ID)
+				}
+			}
+		}()
+	}
+	select {}
+}
+
+// crashTB is what seal needs of a testing.TB in the child.
+type crashTB struct{ testing.TB }
+
+func (crashTB) Helper() {}
+func (crashTB) Fatal(args ...any) {
+	fmt.Fprintln(os.Stderr, args...)
+	os.Exit(1)
+}
+
+// A child appends durably and is killed at some moment, again and again on one
+// directory: whatever it had acknowledged is there, everything is consistent,
+// and no arrival number is given twice.
+func TestKilledAtAnyMoment(t *testing.T) {
+	dir := t.TempDir()
+	rounds := 10
+	if testing.Short() {
+		rounds = 3
+	}
+	newest := uint64(0)
+	for round := range rounds {
+		acked := runAndKill(t, dir, 5+round*9)
+		s := open(t, dir)
+		for _, id := range acked {
+			if ok, err := s.Has(id); err != nil || !ok {
+				t.Fatalf("round %d: acknowledged event %v is gone (%v)", round, id, err)
+			}
+		}
+		n, first := 0, uint64(0)
+		for e, err := range s.Since(t.Context(), newest) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if first == 0 {
+				first = e.Arrival
+			}
+			n++
+		}
+		if n < len(acked) {
+			t.Errorf("round %d: %d events came after cursor %d, %d were acknowledged", round, n, newest, len(acked))
+		}
+		next := s.writer.next
+		checkedClose(t, s)
+		if t.Failed() {
+			return
+		}
+		newest = max(newest, next-1)
+	}
+}
+
+// runAndKill starts the child, waits for n acknowledgements, and kills it.
+func runAndKill(t *testing.T, dir string, n int) (acked []event.ID) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), os.Args[0])
+	cmd.Env = append(os.Environ(), crashDirVar+"="+dir)
+	var errs strings.Builder
+	cmd.Stderr = &errs
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(out)
+	for lines.Scan() {
+		id, err := event.ParseID(lines.Text())
+		if err != nil {
+			break // the last line may be cut
+		}
+		if acked = append(acked, id); len(acked) == n {
+			if err := cmd.Process.Kill(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	err = cmd.Wait()
+	if len(acked) < n {
+		t.Fatalf("the child ended by itself after %d: %v\n%s", len(acked), err, errs.String())
+	}
+	return acked
+}

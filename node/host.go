@@ -1,12 +1,8 @@
 package node
 
 import (
-	"context"
-	"errors"
-	"fmt"
 	"net"
 	"slices"
-	"strconv"
 
 	"github.com/libp2p/go-libp2p"
 	"github.com/libp2p/go-libp2p/core/crypto"
@@ -17,12 +13,6 @@ import (
 	ma "github.com/multiformats/go-multiaddr"
 	"github.com/prometheus/client_golang/prometheus"
 )
-
-// DefaultPort is the UDP and TCP port a node listens on when it is free.
-const DefaultPort = 7330
-
-// listenTries is how many ports are tried before a node gives up.
-const listenTries = 16
 
 // newHost builds the libp2p host, which does not listen yet: a peer that came
 // before the handlers are set would find no hello and go away for good. The
@@ -117,104 +107,7 @@ func metricsOption(reg prometheus.Registerer) libp2p.Option {
 // simultaneous open, which the handshake does not survive.
 func plainDialer(ma.Multiaddr) (tcp.ContextDialer, error) { return &net.Dialer{}, nil }
 
-// listen listens on addrs. Nil means the default port on all interfaces, or a
-// free one if it is taken; then what fails of them is tolerated as long as one
-// UDP and one TCP listener stand. Of addresses that were asked for each must.
-func listen(ctx context.Context, h host.Host, addrs []ma.Multiaddr) error {
-	if addrs == nil {
-		return listenDefault(ctx, h)
-	}
-	for _, a := range addrs {
-		if err := h.Network().Listen(a); err != nil {
-			return ErrListen.Withf("cannot listen on %v: %v", a, err)
-		}
-	}
-	return nil
-}
-
-func listenDefault(ctx context.Context, h host.Host) error {
-	port := DefaultPort
-	var last error
-	for range listenTries {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if last = probe(port); last == nil {
-			if last = listenOn(h, port); last == nil {
-				return nil
-			}
-		}
-		var err error
-		if port, err = freePort(); err != nil {
-			return ErrListen.With(err)
-		}
-	}
-	return ErrListen.With(last)
-}
-
-// listenOn listens with every transport on one port. IPv6 may be absent.
-func listenOn(h host.Host, port int) error {
-	var errs []error
-	for _, a := range defaultListen("/ip4/0.0.0.0", port) {
-		errs = append(errs, h.Network().Listen(a))
-	}
-	if err := errors.Join(errs...); err != nil {
-		unlisten(h)
-		return err
-	}
-	for _, a := range defaultListen("/ip6/::", port) {
-		_ = h.Network().Listen(a)
-	}
-	return nil
-}
-
-func unlisten(h host.Host) {
-	if n, ok := h.Network().(interface{ ListenClose(...ma.Multiaddr) }); ok {
-		n.ListenClose(h.Network().ListenAddresses()...)
-	}
-}
-
-func defaultListen(ip string, port int) []ma.Multiaddr {
-	p := strconv.Itoa(port)
-	return []ma.Multiaddr{
-		ma.StringCast(ip + "/udp/" + p + "/quic-v1"),
-		ma.StringCast(ip + "/tcp/" + p),
-		ma.StringCast(ip + "/tcp/" + p + "/ws"),
-	}
-}
-
-// probe reports whether the port is free, UDP and TCP. Listening itself would
-// not tell: libp2p shares TCP ports between processes of one user, and the
-// kernel would deal connections out among them.
-func probe(port int) error {
-	addr := ":" + strconv.Itoa(port)
-	u, err := net.ListenPacket("udp", addr)
-	if err != nil {
-		return err
-	}
-	t, err := net.Listen("tcp", addr)
-	if err != nil {
-		return errors.Join(err, u.Close())
-	}
-	return errors.Join(u.Close(), t.Close())
-}
-
-// freePort asks the system for a free UDP port; whether TCP has it free too
-// the probe will tell.
-func freePort() (int, error) {
-	u, err := net.ListenPacket("udp", ":0")
-	if err != nil {
-		return 0, fmt.Errorf("free port: %w", err)
-	}
-	defer u.Close()
-	addr, ok := u.LocalAddr().(*net.UDPAddr)
-	if !ok {
-		return 0, fmt.Errorf("free port: unexpected address %v", u.LocalAddr())
-	}
-	return addr.Port, nil
-}
-
-// withoutUnspecified sorts addresses for showing and drops unspecified ones.
+// shownAddrs sorts addresses for showing and drops repeated ones.
 func shownAddrs(addrs []ma.Multiaddr) []ma.Multiaddr {
 	out := slices.Clone(addrs)
 	slices.SortFunc(out, func(a, b ma.Multiaddr) int { return a.Compare(b) })

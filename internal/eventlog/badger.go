@@ -52,18 +52,13 @@ func profileFor(light bool) profile {
 // messages do not, so that a durable message syncs one file.
 const valueThreshold = 1 << 10
 
-// openBadger opens the files. badger panics on some damage: that becomes an
-// error, and its goroutines stay behind until the process ends.
+// openBadger opens the files. badger panics on some damage, which guard makes
+// an error; its goroutines stay behind then until the process ends.
 func openBadger(dir string, key [32]byte, p profile, log *slog.Logger) (*badger.DB, error) {
 	return openBadgerWith(dir, key, p, log, valueThreshold)
 }
 
 func openBadgerWith(dir string, key [32]byte, p profile, log *slog.Logger, threshold int64) (db *badger.DB, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			db, err = nil, ErrCorrupt.With(fmt.Errorf("badger: %v", r))
-		}
-	}()
 	o := badger.DefaultOptions(dir).
 		WithLogger(badgerLog{log}).
 		WithMetricsEnabled(false).
@@ -79,7 +74,13 @@ func openBadgerWith(dir string, key [32]byte, p profile, log *slog.Logger, thres
 		WithVerifyValueChecksum(true).
 		WithChecksumVerificationMode(options.OnBlockRead).
 		WithNumCompactors(2)
-	return badger.Open(o)
+	if err := checkTables(dir, o); err != nil {
+		return nil, err
+	}
+	if db, err = badger.Open(o); err != nil {
+		return nil, err // badger gives a half-made one beside the error, which it has stopped
+	}
+	return db, nil
 }
 
 // badgerLog hands badger's messages on. Its debug level prints keys and is

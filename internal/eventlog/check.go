@@ -52,18 +52,7 @@ type checker struct {
 
 func (s *Store) check(ctx context.Context) error {
 	c := &checker{s: s}
-	err := s.db.View(func(txn *badger.Txn) error {
-		c.txn = txn
-		for no := uint32(1); int(no) <= s.logs.len(); no++ {
-			if err := c.checkLog(ctx, no); err != nil {
-				return err
-			}
-		}
-		if err := c.checkPayloads(); err != nil {
-			return err
-		}
-		return c.checkIndex()
-	})
+	err := guard(func() error { return s.db.View(func(txn *badger.Txn) error { return c.checkAll(ctx, txn) }) })
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -74,6 +63,19 @@ func (s *Store) check(ctx context.Context) error {
 		return nil
 	}
 	return ErrCorrupt.With(errors.Join(c.findings[:min(len(c.findings), maxFindings)]...))
+}
+
+func (c *checker) checkAll(ctx context.Context, txn *badger.Txn) error {
+	c.txn = txn
+	for no := uint32(1); int(no) <= c.s.logs.len(); no++ {
+		if err := c.checkLog(ctx, no); err != nil {
+			return err
+		}
+	}
+	if err := c.checkPayloads(); err != nil {
+		return err
+	}
+	return c.checkIndex()
 }
 
 func (c *checker) found(format string, args ...any) {

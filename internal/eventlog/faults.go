@@ -1,6 +1,7 @@
 package eventlog
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"syscall"
@@ -35,7 +36,7 @@ var (
 func openFault(err error) error {
 	var coded *fault.Error
 	switch {
-	case errors.As(err, &coded):
+	case errors.As(err, &coded), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return err
 	case errors.Is(err, badger.ErrEncryptionKeyMismatch):
 		return ErrWrongKey
@@ -54,7 +55,7 @@ func readFault(err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case errors.As(err, &coded):
+	case errors.As(err, &coded), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return err
 	case errors.Is(err, badger.ErrDBClosed):
 		return ErrClosed

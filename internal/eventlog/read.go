@@ -81,12 +81,23 @@ func (s *Store) Single(id event.ID) (payload []byte, found bool, err error) {
 }
 
 // view reads badger: it keeps it open meanwhile, and gives errors their code.
-func (s *Store) view(fn func(txn *badger.Txn) error) error {
+// badger panics on some damaged blocks: that is an error too.
+func (s *Store) view(fn func(txn *badger.Txn) error) (err error) {
 	if err := s.enter(); err != nil {
 		return err
 	}
 	defer s.reading.RUnlock()
-	return readFault(s.db.View(fn))
+	return readFault(guard(func() error { return s.db.View(fn) }))
+}
+
+// guard turns a panic of badger into an error.
+func guard(fn func() error) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = ErrCorrupt.With(fmt.Errorf("badger: %v", r))
+		}
+	}()
+	return fn()
 }
 
 // locate finds the payload of an event and the event's place in it; without a

@@ -80,12 +80,14 @@ func (s *Store) logState(id event.LogID, fn func(l *logState, txn *badger.Txn) e
 	defer s.reading.RUnlock()
 	s.logs.mu.Lock() // before the transaction begins: it must see what was written
 	defer s.logs.mu.Unlock()
-	return readFault(s.db.View(func(txn *badger.Txn) error {
-		l, err := s.logs.stateLocked(txn, id, false)
-		if err != nil || l == nil {
-			return err
-		}
-		return fn(l, txn)
+	return readFault(guard(func() error {
+		return s.db.View(func(txn *badger.Txn) error {
+			l, err := s.logs.stateLocked(txn, id, false)
+			if err != nil || l == nil {
+				return err
+			}
+			return fn(l, txn)
+		})
 	}))
 }
 

@@ -68,7 +68,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		done:    make(chan struct{}),
 	}
 	s.queue = make(chan *request, s.profile.queue)
-	if err := s.open(ctx, o.Key); err != nil {
+	if err := guard(func() error { return s.open(ctx, o.Key) }); err != nil {
 		s.release()
 		return nil, openFault(err)
 	}

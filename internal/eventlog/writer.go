@@ -2,6 +2,7 @@ package eventlog
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -171,9 +172,15 @@ func (r *request) size() (keys, bytes int) {
 // commit writes a group of requests in one transaction and answers them.
 func (s *Store) commit(reqs []*request) {
 	start := time.Now()
-	g, err := s.prepare(reqs)
-	if err == nil {
-		err = s.write(g)
+	var g *group
+	err := guard(func() (err error) {
+		if g, err = s.prepare(reqs); err != nil {
+			return err
+		}
+		return s.write(g)
+	})
+	if errors.Is(err, ErrCorrupt) {
+		err = s.fail(err)
 	}
 	for _, r := range reqs {
 		if err != nil && r.err == nil {

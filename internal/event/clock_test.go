@@ -78,6 +78,25 @@ func TestAheadAndSecond(t *testing.T) {
 	}
 }
 
+// Centuries of milliseconds do not fit into a time.Duration. An event that far ahead must
+// not wrap round into the past, where it would pass for an old one and drag the clock.
+func TestCenturiesAheadAreNotThePast(t *testing.T) {
+	for bit := range 64 {
+		h := HLC(1)<<bit | HLCAt(noon)
+		if Ahead(noon, h) < 0 {
+			t.Errorf("bit %d: %v ahead", bit, Ahead(noon, h))
+		}
+		var c Clock
+		c.Observe(noon, h)
+		if got := c.Now(noon); Ahead(noon, got) > MaxDrift {
+			t.Errorf("bit %d: dragged to %v", bit, got.Time())
+		}
+	}
+	if Ahead(time.Unix(1<<40, 0), HLCAt(noon)) > 0 {
+		t.Error("a wall clock far ahead")
+	}
+}
+
 // Whatever comes from outside: no time lies more than MaxDrift beyond the wall, and
 // without a backward step each is later than all given and taken in before.
 func TestClockPromises(t *testing.T) {

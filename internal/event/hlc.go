@@ -1,6 +1,7 @@
 package event
 
 import (
+	"math"
 	"sync"
 	"time"
 )
@@ -33,9 +34,12 @@ func (h HLC) Second() int64 { return h.Millis() / 1000 }
 // Time returns the wall time, to the millisecond.
 func (h HLC) Time() time.Time { return time.UnixMilli(h.Millis()) }
 
-// Ahead returns how far h lies beyond wall; negative when it is in the past.
+// Ahead returns how far h lies beyond wall; negative when it is in the past. More than
+// a time.Duration holds (292 years) is returned as the most it holds.
 func Ahead(wall time.Time, h HLC) time.Duration {
-	return time.Duration(h.Millis()-wall.UnixMilli()) * time.Millisecond
+	const most = math.MaxInt64 / int64(time.Millisecond)
+	ms := h.Millis() - min(max(wall.UnixMilli(), 0), maxMillis)
+	return time.Duration(min(max(ms, -most), most)) * time.Millisecond
 }
 
 // Clock gives the hybrid times of one author. It is told the wall time and never

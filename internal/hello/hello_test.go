@@ -164,6 +164,16 @@ func TestClocksOutsideTheirRange(t *testing.T) {
 	}
 }
 
+// A clock centuries ahead does not wrap round into the past.
+func TestSkewHasASign(t *testing.T) {
+	for bit := range 48 {
+		at := uint64(start.UnixMilli()) | 1<<bit
+		if skew(at, start) < 0 || skew(1, time.UnixMilli(int64(at))) > 0 {
+			t.Errorf("bit %d", bit)
+		}
+	}
+}
+
 // The messages are what docs/protocol says, byte for byte.
 func TestMessagesAreAsDescribed(t *testing.T) {
 	a, b := pair(secret1)

@@ -3,6 +3,7 @@ package hello
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 )
@@ -126,7 +127,10 @@ func take(next *uint64, step uint64) bool {
 
 func clockMillis(now time.Time) uint64 { return uint64(min(max(now.UnixMilli(), 1), maxClock)) }
 
-// skew is how far a clock that showed millis at this moment was ahead of ours.
+// skew is how far a clock that showed millis at this moment was ahead of ours; at most
+// what a time.Duration holds.
 func skew(millis uint64, at time.Time) time.Duration {
-	return time.Duration(int64(millis)-at.UnixMilli()) * time.Millisecond
+	const most = math.MaxInt64 / int64(time.Millisecond)
+	ms := int64(millis) - int64(clockMillis(at))
+	return time.Duration(min(max(ms, -most), most)) * time.Millisecond
 }

@@ -90,6 +90,7 @@ type snapshot struct {
 	identified int
 	identify   event.EvtPeerIdentificationCompleted
 	conns      []network.Conn
+	torn       bool
 }
 
 func (g *Gate) snapshot(p peer.ID) snapshot {
@@ -97,7 +98,7 @@ func (g *Gate) snapshot(p peer.ID) snapshot {
 	defer g.mu.Unlock()
 	e := g.peers[p]
 	if e == nil || e.admitted == 0 {
-		return snapshot{}
+		return snapshot{torn: e != nil && e.torn}
 	}
 	s := snapshot{admission: e.admitted, identified: e.identified, identify: e.identify}
 	for c := range e.conns {
@@ -113,6 +114,10 @@ func (g *Gate) tell(known map[peer.ID]*told, p peer.ID) {
 		g.view.tellConns(was.conns, nil)
 		_ = g.emit.connectedness.Emit(event.EvtPeerConnectednessChanged{Peer: p, Connectedness: network.NotConnected})
 		was = nil
+	}
+	if now.torn {
+		g.log.Debug("a connection broke, reconnecting", "peer", p)
+		_ = g.real.Network().ClosePeer(p)
 	}
 	if now.admission == 0 {
 		return

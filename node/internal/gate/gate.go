@@ -14,6 +14,10 @@
 //     not connected. Across peers there is no order. Changes that overtake a
 //     slow subscriber are merged; an admission that ended and came again is
 //     always told as both.
+//   - An admission ends with the first of its connections that carried streams,
+//     and the others are closed with it. GossipSub, whose stream ends while the
+//     peer is still connected, forgets what the peer subscribed to, and the peer,
+//     who may have noticed nothing, does not tell it again: so both start anew.
 //   - An inbound stream that comes before the peer's admission is held for a
 //     moment and then served, not reset: both libraries give a peer up for good
 //     whose streams fail. Opening a stream waits likewise.
@@ -128,11 +132,12 @@ const busBuffer = 1024
 
 // entry is one connected peer. Guarded by Gate.mu.
 type entry struct {
-	conns      map[network.Conn]struct{}
-	admitted   uint64 // number of this admission, from 1; 0 = not admitted
-	refused    bool   // the hello failed for good: those who wait need not
-	deaf       bool   // an early stream of this peer was reset
-	identified int    // identify events so far
+	conns      map[network.Conn]bool // true: it carried streams of the facade
+	admitted   uint64                // number of this admission, from 1; 0 = not admitted
+	refused    bool                  // the hello failed for good: those who wait need not
+	deaf       bool                  // an early stream of this peer was reset
+	torn       bool                  // a connection with streams ended, the others are to follow
+	identified int                   // identify events so far
 	identify   event.EvtPeerIdentificationCompleted
 	held       int
 	changed    chan struct{} // closed and replaced when admitted, refused or gone

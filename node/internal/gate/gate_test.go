@@ -311,6 +311,39 @@ func TestSeveralConnectionsAreOneAdmission(t *testing.T) {
 	})
 }
 
+// GossipSub on a broken connection forgets what the peer subscribed to, and a
+// peer that is still connected by another does not tell it again. So the first
+// connection with streams that ends takes the others with it.
+func TestABrokenConnectionEndsTheAdmission(t *testing.T) {
+	inWorld(t, Options{}, func(t *testing.T, w *world) {
+		f := w.gate.Follow()
+		defer f.Stop()
+		w.connect(t)
+		w.gate.Admit(w.stranger.ID())
+		<-f.Wake()
+		f.Take()
+		if !w.call(t) {
+			t.Fatal("not served")
+		}
+		other := w.real.Network().ConnsToPeer(w.stranger.ID())[0]
+		broken := fakeConn{other}
+		w.gate.connected(broken)
+		w.gate.carried(broken)
+		w.gate.disconnected(broken)
+		if w.gate.Admitted(w.stranger.ID()) {
+			t.Error("still admitted by the other connection")
+		}
+		time.Sleep(time.Second)
+		if !other.IsClosed() {
+			t.Error("the other connection was not closed")
+		}
+		<-f.Wake()
+		if got := f.Take(); len(got) != 1 || got[0].Admitted {
+			t.Errorf("%+v, want gone", got)
+		}
+	})
+}
+
 // fakeConn is another connection to the same peer.
 type fakeConn struct{ network.Conn }
 

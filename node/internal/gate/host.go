@@ -47,7 +47,12 @@ func (f *facade) NewStream(ctx context.Context, p peer.ID, ids ...protocol.ID) (
 	if err := f.g.ready(ctx, p); err != nil {
 		return nil, fmt.Errorf("open stream: %w", err)
 	}
-	return f.Host.NewStream(ctx, p, ids...)
+	s, err := f.Host.NewStream(ctx, p, ids...)
+	if err != nil {
+		return nil, err
+	}
+	f.g.carried(s.Conn())
+	return s, nil
 }
 
 // ready dials p and waits until it is admitted.
@@ -92,11 +97,12 @@ func (g *Gate) guard(h network.StreamHandler) network.StreamHandler {
 // resets s and reports false.
 func (g *Gate) enter(s network.Stream) bool {
 	p := s.Conn().RemotePeer()
-	if g.Admitted(p) {
-		return true
+	var err error
+	if !g.Admitted(p) {
+		err = g.hold(p)
 	}
-	err := g.hold(p)
 	if err == nil {
+		g.carried(s.Conn())
 		return true
 	}
 	g.refused.Add(1)

@@ -147,10 +147,10 @@ func (g *Gate) connected(c network.Conn) {
 	g.mu.Lock()
 	e := g.peers[p]
 	if e == nil {
-		e = &entry{conns: make(map[network.Conn]struct{}), changed: make(chan struct{})}
+		e = &entry{conns: make(map[network.Conn]bool), changed: make(chan struct{})}
 		g.peers[p] = e
 	}
-	e.conns[c] = struct{}{}
+	e.conns[c] = false
 	e.refused = false
 	stranger := e.admitted == 0
 	if !stranger {
@@ -170,15 +170,32 @@ func (g *Gate) disconnected(c network.Conn) {
 	if e == nil {
 		return
 	}
+	torn := e.conns[c] && e.admitted != 0
 	delete(e.conns, c)
 	if e.admitted != 0 {
 		g.markLocked(p)
 	}
 	if len(e.conns) > 0 {
+		if torn {
+			e.admitted, e.torn = 0, true // the emit loop closes the others
+		}
 		return
 	}
 	delete(g.peers, p)
 	e.wake()
+}
+
+// carried notes that c serves the facade's protocols.
+func (g *Gate) carried(c network.Conn) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	e := g.peers[c.RemotePeer()]
+	if e == nil {
+		return
+	}
+	if _, open := e.conns[c]; open {
+		e.conns[c] = true
+	}
 }
 
 // intake follows the real host's bus. It must never wait for a subscriber of

@@ -192,7 +192,7 @@ func useDamaged(t *testing.T, dir string, want []event.ID) {
 		coded(t, err)
 	}
 	if err := s.Check(t.Context()); err == nil && ok != len(want) {
-		t.Logf("the check finds nothing, %d of %d events are left", ok, len(want))
+		t.Errorf("the check finds nothing, %d of %d events are left", ok, len(want))
 	} else {
 		coded(t, err)
 	}

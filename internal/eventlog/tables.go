@@ -51,17 +51,34 @@ func checkTables(dir string, o badger.Options) (err error) {
 	return nil
 }
 
-// readManifest returns the list of tables; none if the store is new.
+// readManifest returns the list of tables; none if the store is new. badger
+// deletes what is not in the list, so a list that was cut or taken away must
+// not get that far. A cut end is nothing special if the store was killed, as
+// the log of a memtable tells; badger takes it off then.
 func readManifest(dir string, o badger.Options) (badger.Manifest, error) {
 	f, err := os.Open(filepath.Join(dir, badger.ManifestFilename))
 	if errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Stat(filepath.Join(dir, badger.KeyRegistryFileName)); err == nil {
+			return badger.Manifest{}, errors.New("the list of tables, MANIFEST, is gone")
+		}
 		return badger.Manifest{}, nil
 	}
 	if err != nil {
 		return badger.Manifest{}, err
 	}
 	defer f.Close()
-	m, _, err := badger.ReplayManifestFile(f, o.ExternalMagicVersion, o)
+	m, end, err := badger.ReplayManifestFile(f, o.ExternalMagicVersion, o)
+	if err != nil {
+		return m, err
+	}
+	st, err := f.Stat()
+	if err != nil {
+		return m, err
+	}
+	logs, err := filepath.Glob(filepath.Join(dir, "*.mem"))
+	if err == nil && end < st.Size() && len(logs) == 0 {
+		err = errors.New("the list of tables, MANIFEST, is cut off")
+	}
 	return m, err
 }
 

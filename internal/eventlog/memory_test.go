@@ -1,0 +1,46 @@
+package eventlog
+
+import (
+	"runtime"
+	"testing"
+)
+
+// What a store may take of the Go heap, idle and after a load, in MB: badger's
+// write buffers are in it, its caches fill up to their bounds.
+func TestMemoryIsBounded(t *testing.T) {
+	for _, c := range []struct {
+		name        string
+		light       bool
+		idle, after uint64
+	}{{"light", true, 12, 28}, {"default", false, 20, 56}} {
+		t.Run(c.name, func(t *testing.T) {
+			base := heapMB()
+			s, err := Open(t.Context(), Options{Dir: t.TempDir(), Key: testKey, Light: c.light})
+			must(t, err)
+			defer checkedClose(t, s)
+			idle := heapMB() - base
+			a := newAuthor(1)
+			top := uint64(0)
+			for n := 0; n < 100_000; n += 256 {
+				mustAppend(t, s, a.seal(t, room, texts(256, 64)...))
+				if n%(256*40) == 0 {
+					top = max(top, heapMB()-base)
+				}
+			}
+			for range s.History(t.Context(), Query{Log: room}) {
+			}
+			after := heapMB() - base
+			t.Logf("heap: %d MB idle, %d MB at most under load, %d MB after", idle, top, after)
+			if idle > c.idle || top > c.after || after > c.after {
+				t.Errorf("more than %d MB idle or %d MB under load", c.idle, c.after)
+			}
+		})
+	}
+}
+
+func heapMB() uint64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc >> 20
+}

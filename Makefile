@@ -20,7 +20,7 @@ build:
 	$(GO) build -o $(BIN)/ ./cmd/...
 
 # All that must hold before a change lands: under 20 minutes on two cores from an empty cache.
-test: lint check race-fast
+test: lint check race-fast cross
 
 lint: $(TOOLS)
 	@bad=$$($(BIN)/gofumpt -l $$(git ls-files -co --exclude-standard '*.go' | grep -v '\.pb\.go$$\|\.connect\.go$$')); \

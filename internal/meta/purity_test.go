@@ -2,7 +2,6 @@ package meta
 
 import (
 	"go/ast"
-	"go/token"
 	"slices"
 	"strings"
 )
@@ -100,17 +99,22 @@ func mainPlaces(t *tree) (bad []string) {
 	return bad
 }
 
-// noSleep: a test waits for what it waits for, or runs in fake time.
+// noSleep: a test waits for what it waits for. Where a package's tests run in fake time, time passes
+// by sleeping.
 func noSleep(t *tree) (bad []string) {
+	fake := make(map[string]bool)
 	for _, f := range t.goFiles((*file).isTest) {
 		if slices.Contains(f.imports(), "testing/synctest") {
+			fake[f.dir()] = true
+		}
+	}
+	for _, f := range t.goFiles((*file).isTest) {
+		if fake[f.dir()] {
 			continue
 		}
 		ast.Inspect(f.ast, func(n ast.Node) bool {
-			if sel, ok := n.(*ast.SelectorExpr); ok && sel.Sel.Name == "Sleep" {
-				if pkg, ok := sel.X.(*ast.Ident); ok && pkg.Name == "time" {
-					bad = append(bad, t.at(token.Pos(n.Pos()), "a test sleeps in fake time only: wait for the event"))
-				}
+			if sel, ok := n.(*ast.SelectorExpr); ok && selector(sel) == "time.Sleep" {
+				bad = append(bad, t.at(n.Pos(), "a test sleeps in fake time only: wait for the event"))
 			}
 			return true
 		})

@@ -64,7 +64,7 @@ var rules = []struct {
 	}},
 	{"NoSleep", noSleep, map[string]string{
 		"node/a_test.go":    `package node; import "time"; func f() { time.Sleep(1) }`,
-		"ok node/b_test.go": `package node; import ("time"; "testing/synctest"); func f() { time.Sleep(1) }; var _ = synctest.Wait`,
+		"ok chat/b_test.go": `package chat; import ("time"; "testing/synctest"); func f() { time.Sleep(1) }; var _ = synctest.Wait`,
 	}},
 	{"FileLength", fileLength, map[string]string{
 		"a.go":    "package a\n" + strings.Repeat("\n", maxLines),

@@ -202,6 +202,8 @@ func TestFewDialsAtOnce(t *testing.T) {
 			d.add(somePeer(t, i, "/ip4/10.0.0.1/tcp/1"), fromDiscovery)
 		}
 		time.Sleep(14 * time.Second)
+		h.mu.Lock()
+		defer h.mu.Unlock()
 		if len(h.dials) != 100 || h.most != maxDials {
 			t.Errorf("%d dials, %d at once", len(h.dials), h.most)
 		}

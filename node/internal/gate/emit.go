@@ -90,17 +90,23 @@ type snapshot struct {
 	identified int
 	identify   event.EvtPeerIdentificationCompleted
 	conns      []network.Conn
-	torn       bool
+	torn       []network.Conn // to be closed now
 }
 
+// snapshot takes what is to be closed along: it is told once.
 func (g *Gate) snapshot(p peer.ID) snapshot {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	e := g.peers[p]
-	if e == nil || e.admitted == 0 {
-		return snapshot{torn: e != nil && e.torn}
+	if e == nil {
+		return snapshot{}
 	}
-	s := snapshot{admission: e.admitted, identified: e.identified, identify: e.identify}
+	s := snapshot{torn: e.torn}
+	e.torn = nil
+	if e.admitted == 0 {
+		return s
+	}
+	s.admission, s.identified, s.identify = e.admitted, e.identified, e.identify
 	for c := range e.conns {
 		s.conns = append(s.conns, c)
 	}
@@ -115,9 +121,9 @@ func (g *Gate) tell(known map[peer.ID]*told, p peer.ID) {
 		_ = g.emit.connectedness.Emit(event.EvtPeerConnectednessChanged{Peer: p, Connectedness: network.NotConnected})
 		was = nil
 	}
-	if now.torn {
-		g.log.Debug("a connection broke, reconnecting", "peer", p)
-		_ = g.real.Network().ClosePeer(p)
+	for _, c := range now.torn {
+		g.log.Debug("a connection broke, closing the other", "peer", p)
+		g.wg.Go(func() { _ = c.Close() }) // it may linger on a dead link
 	}
 	if now.admission == 0 {
 		return

@@ -136,7 +136,7 @@ type entry struct {
 	admitted   uint64                // number of this admission, from 1; 0 = not admitted
 	refused    bool                  // the hello failed for good: those who wait need not
 	deaf       bool                  // an early stream of this peer was reset
-	torn       bool                  // a connection with streams ended, the others are to follow
+	torn       []network.Conn        // to be closed: they outlived one that carried streams
 	identified int                   // identify events so far
 	identify   event.EvtPeerIdentificationCompleted
 	held       int

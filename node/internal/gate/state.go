@@ -2,6 +2,8 @@ package gate
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/event"
@@ -10,7 +12,8 @@ import (
 	ma "github.com/multiformats/go-multiaddr"
 )
 
-// Admit lets p appear on the facade. It reports false if p has no connection.
+// Admit lets p appear on the facade. It reports false if p has no connection,
+// or only such that are about to be closed.
 // For an admitted peer it does nothing and reports true.
 //
 // If streams of p had to be reset before, its protocols may have given this
@@ -19,7 +22,7 @@ import (
 func (g *Gate) Admit(p peer.ID) bool {
 	g.mu.Lock()
 	e := g.peers[p]
-	if e == nil {
+	if e == nil || len(e.torn) > 0 {
 		g.mu.Unlock()
 		return false
 	}
@@ -177,7 +180,7 @@ func (g *Gate) disconnected(c network.Conn) {
 	}
 	if len(e.conns) > 0 {
 		if torn {
-			e.admitted, e.torn = 0, true // the emit loop closes the others
+			e.admitted, e.torn = 0, slices.Collect(maps.Keys(e.conns)) // the emit loop closes them
 		}
 		return
 	}

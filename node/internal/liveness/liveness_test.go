@@ -1,0 +1,175 @@
+package liveness
+
+import (
+	"io"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/libp2p/go-libp2p"
+	"github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/p2p/protocol/ping"
+
+	"github.com/parley-chat/parley/internal/testnet"
+)
+
+// pair is a monitored host connected to a plain one.
+type pair struct {
+	net     *testnet.Net
+	a, b    host.Host
+	monitor *Monitor
+	dead    atomic.Int32
+}
+
+func inPair(t *testing.T, cfg testnet.Config, servePing bool, f func(t *testing.T, p *pair)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		p := &pair{net: testnet.New(cfg)}
+		t.Cleanup(p.net.Close)
+		t.Cleanup(func() { time.Sleep(time.Second) })
+		p.a, p.b = newHost(t, p.net, 0, false), newHost(t, p.net, 1, servePing)
+		p.monitor = New(p.a, nil, func(network.Conn) { p.dead.Add(1) })
+		t.Cleanup(func() { p.monitor.Close() })
+		if err := p.b.Connect(t.Context(), peer.AddrInfo{ID: p.a.ID(), Addrs: p.a.Addrs()}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		p.monitor.Connected(p.a.Network(), p.conn(t))
+		f(t, p)
+	})
+}
+
+func (p *pair) conn(t *testing.T) network.Conn {
+	t.Helper()
+	cs := p.a.Network().ConnsToPeer(p.b.ID())
+	if len(cs) != 1 {
+		t.Fatalf("%d connections", len(cs))
+	}
+	return cs[0]
+}
+
+func newHost(t *testing.T, net *testnet.Net, i int, servePing bool) host.Host {
+	t.Helper()
+	opts := append(net.Options(i), libp2p.DisableRelay(), libp2p.DisableMetrics(),
+		libp2p.Ping(servePing), libp2p.ResourceManager(&network.NullResourceManager{}))
+	h, err := libp2p.New(opts...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { h.Close() })
+	return h
+}
+
+func TestRTTIsMeasured(t *testing.T) {
+	inPair(t, testnet.Config{Latency: 20 * time.Millisecond}, true, func(t *testing.T, p *pair) {
+		time.Sleep(time.Minute) // several streams of libp2p's own service
+		if rtt := p.monitor.RTT(p.b.ID()); rtt < 40*time.Millisecond || rtt > 50*time.Millisecond {
+			t.Errorf("%v, want a little over 40 ms", rtt)
+		}
+		if p.dead.Load() != 0 {
+			t.Error("a living connection was closed")
+		}
+	})
+}
+
+// Whenever a peer dies, three seconds later it is known.
+func TestASilentConnectionIsClosedWithinThreeSeconds(t *testing.T) {
+	for _, after := range []time.Duration{0, 100 * time.Millisecond, 799 * time.Millisecond, 19 * time.Second, streamTime, 21 * time.Second} {
+		t.Run(after.String(), func(t *testing.T) {
+			inPair(t, testnet.Config{}, true, func(t *testing.T, p *pair) {
+				time.Sleep(after)
+				p.net.Cut(1, true)
+				time.Sleep(3 * time.Second)
+				if p.dead.Load() != 1 || len(p.a.Network().Conns()) != 0 {
+					t.Error("not closed")
+				}
+			})
+		})
+	}
+}
+
+// A fifth of all packets lost is no death.
+func TestALossyConnectionLives(t *testing.T) {
+	inPair(t, testnet.Config{Loss: 0.2}, true, func(t *testing.T, p *pair) {
+		time.Sleep(3 * time.Minute)
+		if p.dead.Load() != 0 {
+			t.Error("closed")
+		}
+	})
+}
+
+// On a link full of data a pong is late, and so is every other answer; what
+// comes in shows that the peer lives.
+func TestALateConnectionThatIsHeardFromLives(t *testing.T) {
+	inPair(t, testnet.Config{}, false, func(t *testing.T, p *pair) {
+		p.b.SetStreamHandler(ProtocolID, func(s network.Stream) { _, _ = io.Copy(io.Discard, s) }) // swallows pings
+		for range 30 {
+			time.Sleep(time.Second)
+			p.monitor.Heard(p.b.ID())
+		}
+		if p.dead.Load() != 0 {
+			t.Fatal("closed though it was heard from")
+		}
+		time.Sleep(3 * time.Second)
+		if p.dead.Load() != 1 {
+			t.Error("not closed though nothing was heard any more")
+		}
+	})
+}
+
+// With two connections a sign of life from the peer does not say which.
+func TestALivingConnectionDoesNotVouchForADeadOne(t *testing.T) {
+	inPair(t, testnet.Config{}, true, func(t *testing.T, p *pair) {
+		second := fakeConn{p.conn(t)}
+		w := &watched{conn: second}
+		p.monitor.mu.Lock()
+		p.monitor.peers[p.b.ID()] = append(p.monitor.peers[p.b.ID()], w)
+		p.monitor.mu.Unlock()
+		p.monitor.Heard(p.b.ID())
+		if !p.monitor.lastHeard(w).IsZero() {
+			t.Error("vouched for")
+		}
+	})
+}
+
+type fakeConn struct{ network.Conn }
+
+func TestAPeerThatDoesNotServePingIsNotClosed(t *testing.T) {
+	inPair(t, testnet.Config{}, false, func(t *testing.T, p *pair) {
+		time.Sleep(time.Minute)
+		if p.dead.Load() != 0 {
+			t.Error("closed")
+		}
+	})
+}
+
+// Other implementations ping us with libp2p's own client.
+func TestPingIsServed(t *testing.T) {
+	inPair(t, testnet.Config{}, true, func(t *testing.T, p *pair) {
+		n := 0
+		for r := range ping.Ping(t.Context(), p.b, p.a.ID()) {
+			if r.Error != nil {
+				t.Fatal(r.Error)
+			}
+			if n++; n == 100 {
+				return
+			}
+		}
+	})
+}
+
+func TestCloseEndsTheWatch(t *testing.T) {
+	inPair(t, testnet.Config{}, true, func(t *testing.T, p *pair) {
+		begin := time.Now()
+		_ = p.monitor.Close()
+		if took := time.Since(begin); took > 0 {
+			t.Errorf("took %v", took)
+		}
+		if p.monitor.RTT(p.b.ID()) != 0 || len(p.monitor.conns) != 0 {
+			t.Error("something is left")
+		}
+	})
+}

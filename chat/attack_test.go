@@ -160,6 +160,62 @@ func TestTheFutureIsHeldAside(t *testing.T) {
 	})
 }
 
+// serve answers every fetch request with these payloads.
+func (v *villain) serve(payloads ...[]byte) {
+	n := v.Nodes[2]
+	n.Host().SetStreamHandler(wire.FetchProtocol(n.Network().Tag), func(s network.Stream) {
+		_, _ = wire.ReadFrame(bufio.NewReader(s), 1<<20)
+		reply := wire.AppendFrame(nil, []byte{0})
+		for _, b := range payloads {
+			reply = wire.AppendFrame(reply, b)
+		}
+		_, _ = s.Write(wire.AppendFrame(reply, nil))
+		_ = s.Close()
+	})
+}
+
+func TestMissingParentsAreAskedOfWhoSentTheChild(t *testing.T) {
+	attack(t, func(t *testing.T, v *villain) {
+		parent := v.seal(v.log, 1, event.ID{}, time.Now(), "parent")
+		child := v.seal(v.log, 2, parent.Events[0].ID, time.Now(), "child")
+		v.serve(parent.Payload())
+		v.publish(child.Payload())
+		v.waitTexts(0, 0, "lobby", "parent", "child")
+		v.waitTexts(0, 1, "lobby", "parent", "child")
+	})
+}
+
+func TestBadFetchedBatchesAreRefusedAndCounted(t *testing.T) {
+	attack(t, func(t *testing.T, v *villain) {
+		forged := bytes.Clone(v.seal(v.log, 1, event.ID{}, time.Now(), "forged").Payload())
+		forged[10] ^= 1
+		elsewhere := v.seal(event.LogID{1}, 1, event.ID{}, time.Now(), "elsewhere").Payload()
+		many := make([][]byte, 3000)
+		for i := range many {
+			many[i] = bytes.Repeat([]byte{1}, 60_000)
+		}
+		for i, bad := range []struct {
+			reason   string
+			payloads [][]byte
+		}{
+			{"signature", [][]byte{forged}},
+			{"log", [][]byte{elsewhere}},
+			{"form", [][]byte{[]byte("garbage")}},
+			{"form", many},
+		} {
+			before := v.counted("batches_rejected_total", bad.reason)
+			v.serve(bad.payloads...)
+			// something to ask for: a child whose parent is nowhere
+			v.key = ed25519.NewKeyFromSeed(bytes.Repeat([]byte{byte(i)}, ed25519.SeedSize))
+			v.publish(v.seal(v.log, 2, event.ID{byte(i + 1)}, time.Now(), "child").Payload())
+			if got := v.counted("batches_rejected_total", bad.reason) - before; got == 0 {
+				t.Errorf("%s: not counted", bad.reason)
+			}
+		}
+		v.waitTexts(0, 0, "lobby", "child", "child", "child", "child")
+	})
+}
+
 // ask sends one frame to node 0 on a stream of its own and returns what comes.
 func (v *villain) ask(proto protocol.ID, frame []byte) ([]byte, error) {
 	v.t.Helper()

@@ -1,6 +1,7 @@
 package chat_test
 
 import (
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -25,6 +26,9 @@ func TestTwoNodesTalk(t *testing.T) {
 		p.say(1, "lobby", "hello yourself")
 		p.waitTexts(time.Second, 0, "lobby", "hello", "hello yourself")
 		p.waitSame(time.Second, "lobby", 2, 0, 1)
+		if got := p.history(1, "lobby", chat.Query{})[1]; !slices.Contains(got.Parents, id) {
+			t.Errorf("the answer was written after %v, not %v", got.Parents, id)
+		}
 	})
 }
 
@@ -38,7 +42,7 @@ func TestWhatWasSaidBeforeReachesALateJoiner(t *testing.T) {
 			p.say(0, "lobby", want[i])
 		}
 		p.join(1, "lobby")
-		p.waitTexts(5*time.Second, 1, "lobby", want...)
+		p.waitTexts(time.Second, 1, "lobby", want...) // at once: it asks who is there
 		p.waitSame(10*time.Second, "lobby", len(want), 0, 1)
 	})
 }

@@ -2,6 +2,10 @@ package chat_test
 
 import (
 	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -82,6 +86,80 @@ func TestWhatWasStoredAndNotPublishedArrives(t *testing.T) {
 		p.Start(0)
 		p.waitTexts(time.Minute, 1, "lobby", "heard", "unheard")
 		p.waitSame(time.Minute, "lobby", 2, 0, 1, 2)
+	})
+}
+
+func TestALongHistoryComesInRounds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const n = 12_000
+		p := gather(t, 2, nodetest.Config{})
+		r := p.join(0, "lobby")
+		for _, err := range r.SendAll(t.Context(), count(n)) {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		p.join(1, "lobby")
+		time.Sleep(10 * time.Second)
+		p.waitSame(0, "lobby", n, 0, 1)
+	})
+}
+
+// copyDir copies a data directory, whose files are private.
+func copyDir(t *testing.T, to, from string) {
+	t.Helper()
+	if err := os.CopyFS(to, os.DirFS(from)); err != nil {
+		t.Fatal(err)
+	}
+	err := filepath.WalkDir(to, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		return os.Chmod(path, 0o600)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A directory is put back from a copy, so that its author forgets what he said
+// last, and says something else before the others can tell him.
+func TestARestoredBackupForksOnceAndGoesOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := gather(t, 2, nodetest.Config{})
+		p.join(0, "lobby")
+		p.join(1, "lobby")
+		time.Sleep(3 * time.Second)
+		backup := filepath.Join(t.TempDir(), "backup")
+		p.Stop(0)
+		copyDir(t, backup, p.Dir(0))
+		p.Start(0)
+		p.WaitAdmitted(time.Minute)
+		time.Sleep(3 * time.Second)
+		for _, text := range []string{"one", "two", "three"} {
+			p.say(0, "lobby", text)
+		}
+		p.waitTexts(time.Minute, 1, "lobby", "one", "two", "three")
+		p.Stop(0)
+		if err := os.RemoveAll(p.Dir(0)); err != nil {
+			t.Fatal(err)
+		}
+		copyDir(t, p.Dir(0), backup)
+		p.Partition([]int{0}, []int{1})
+		p.Start(0)
+		p.say(0, "lobby", "fork")
+		p.Heal()
+		p.waitSame(2*time.Minute, "lobby", 4, 0, 1)
+		p.say(0, "lobby", "four")
+		p.waitSame(time.Minute, "lobby", 5, 0, 1)
+		forks := map[string]bool{}
+		for _, m := range p.history(1, "lobby", chat.Query{}) {
+			forks[m.Text] = m.Fork
+		}
+		want := map[string]bool{"one": true, "fork": true, "two": false, "three": false, "four": false}
+		if !maps.Equal(forks, want) {
+			t.Errorf("forks: %v", forks)
+		}
 	})
 }
 

@@ -85,6 +85,10 @@ func TestMembersJoinGoAndLeave(t *testing.T) {
 			t.Fatal(err)
 		}
 		p.waitMembers(5*time.Second, 0, "lobby", "Bob true", "nick0 true", "nick2 true")
+		p.Stop(2) // it says goodbye
+		p.waitMembers(2*time.Second, 0, "lobby", "Bob true", "nick0 true", "nick2 false")
+		p.Start(2)
+		p.waitMembers(time.Minute, 0, "lobby", "Bob true", "nick0 true", "nick2 true")
 		p.Kill(2)
 		p.waitMembers(time.Minute, 0, "lobby", "Bob true", "nick0 true", "nick2 false")
 		if err := p.ms[1].Leave(t.Context(), "lobby"); err != nil {

@@ -6,6 +6,7 @@ import (
 	"crypto/ed25519"
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -54,7 +55,10 @@ func (a *author) write(t testing.TB, at time.Time, n int, parents ...event.ID) *
 func tail(b *event.Batch) event.ID { return b.Events[len(b.Events)-1].ID }
 
 // memory is a Store in memory, for tests of what needs no disk.
-type memory struct{ batches map[event.ID]*event.Batch }
+type memory struct {
+	mu      sync.Mutex // over Append; tests read when it is quiet
+	batches map[event.ID]*event.Batch
+}
 
 func newMemory(batches ...*event.Batch) *memory {
 	m := &memory{batches: make(map[event.ID]*event.Batch)}
@@ -67,6 +71,8 @@ func newMemory(batches ...*event.Batch) *memory {
 }
 
 func (m *memory) Append(_ context.Context, b *event.Batch, _ bool) (eventlog.Appended, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	res := eventlog.Appended{New: make([]bool, len(b.Events))}
 	for i := range b.Events {
 		_, known := m.batches[b.Events[i].ID]

@@ -3,6 +3,9 @@ package presence
 import (
 	"bufio"
 	"context"
+	"fmt"
+	"io"
+	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -18,6 +21,7 @@ const (
 	greetAtOnce   = 8                // streams that are written at a time
 	greetIncoming = 64               // streams that are read at a time; more are reset
 	greetTime     = 10 * time.Second // for one stream
+	farewellTime  = 500 * time.Millisecond
 )
 
 // greeter hands signals to single peers and takes theirs.
@@ -81,17 +85,46 @@ func (g *greeter) work() {
 func (g *greeter) send(p peer.ID) error {
 	ctx, cancel := context.WithTimeout(g.ctx, greetTime)
 	defer cancel()
-	stream, err := g.s.cfg.Host.NewStream(ctx, p, wire.SignalProtocol(g.s.cfg.Tag))
+	return g.s.hand(ctx, p, g.s.signal(false))
+}
+
+// hand gives a signal to p and waits until p has taken it.
+func (s *Service) hand(ctx context.Context, p peer.ID, data []byte) error {
+	stream, err := s.cfg.Host.NewStream(ctx, p, wire.SignalProtocol(s.cfg.Tag))
 	if err != nil {
 		return err
 	}
 	stop := context.AfterFunc(ctx, func() { _ = stream.Reset() })
 	defer stop()
-	if err := wire.WriteFrame(stream, g.s.signal(false)); err != nil {
-		_ = stream.Reset()
+	defer stream.Reset() // no effect on a stream that has ended
+	if err := wire.WriteFrame(stream, data); err != nil {
 		return err
 	}
-	return stream.Close()
+	if err := stream.CloseWrite(); err != nil {
+		return err
+	}
+	if _, err := stream.Read(make([]byte, 1)); err != io.EOF {
+		return fmt.Errorf("signal not taken: %w", err)
+	}
+	return nil
+}
+
+// farewell hands a goodbye to some peers, so that those who listen at the other
+// end of our connections have it, and the gossip before it, when those end.
+func (s *Service) farewell(data []byte) {
+	ctx, cancel := context.WithTimeout(context.Background(), farewellTime)
+	defer cancel()
+	peers := s.cfg.Host.Network().Peers()
+	rand.Shuffle(len(peers), func(i, j int) { peers[i], peers[j] = peers[j], peers[i] })
+	var wg sync.WaitGroup
+	for _, p := range peers[:min(len(peers), greetAtOnce)] {
+		wg.Go(func() {
+			if err := s.hand(ctx, p, data); err != nil {
+				s.log.Debug("no goodbye", "peer", p, "err", err)
+			}
+		})
+	}
+	wg.Wait()
 }
 
 // receive takes one signal of the stream's peer itself.

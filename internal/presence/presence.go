@@ -139,7 +139,7 @@ func (s *Service) Close() {
 		s.cancel()
 		s.wg.Wait()
 		s.greet.wait()
-		s.publish(context.Background(), true) // last, so that no later signal undoes it
+		s.farewell(s.publish(context.Background(), true)) // last, so that no later signal undoes it
 		s.unrelay()
 		_ = s.topic.Close()
 		_ = s.cfg.PubSub.UnregisterTopicValidator(wire.PresenceTopic(s.cfg.Tag))
@@ -224,13 +224,15 @@ func (s *Service) changed(author event.Author) {
 	}
 }
 
-func (s *Service) publish(ctx context.Context, goodbye bool) {
+// publish gossips a signal, and returns it.
+func (s *Service) publish(ctx context.Context, goodbye bool) []byte {
 	data := s.signal(goodbye)
 	if err := s.topic.Publish(ctx, data, pubsub.WithValidatorData(own{})); err != nil {
 		s.log.Debug("signal not published", "err", err)
-		return
+		return data
 	}
 	s.metrics.sent.Inc()
+	return data
 }
 
 // signal makes the next signal. When the rooms do not fit, it takes some and

@@ -1,0 +1,35 @@
+package delivery
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	dto "github.com/prometheus/client_model/go"
+)
+
+func TestAFullQueueIsCountedAndMakesUsAsk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := unjoined(t, newMemory())
+		ctx, cancel := context.WithCancel(t.Context())
+		l.ctx = ctx
+		a := newAuthor(1)
+		for range maxQueue + 3 {
+			l.enqueue(arrival{a.write(t, time.Now(), 1), "forwarder"})
+		}
+		var lost dto.Metric
+		if err := l.s.metrics.overflowed.Write(&lost); err != nil || lost.GetCounter().GetValue() != 3 {
+			t.Errorf("%v overflowed, %v", lost.GetCounter(), err)
+		}
+		go l.take() // ends with ctx; the bubble waits for it
+		synctest.Wait()
+		if l.waiting.Load() != 0 {
+			t.Errorf("%d bytes wait", l.waiting.Load())
+		}
+		if told := l.fetcher.take(); !told[""].heads {
+			t.Errorf("nobody is asked: %+v", told)
+		}
+		cancel()
+	})
+}

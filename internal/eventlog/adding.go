@@ -52,21 +52,22 @@ func (a *adding) isStored(id *event.ID) (bool, error) {
 // that adds to what is over its bound already. Who closes gaps and continues
 // from heads is never refused.
 func (a *adding) fits() (bool, error) {
+	bound := &a.s.profile
 	first, last := a.batch.Events[0].Seq, a.batch.Events[len(a.batch.Events)-1].Seq
-	if len(a.author.seqs) >= maxRuns && !a.author.seqs.touches(first, last) {
+	if len(a.author.seqs) >= bound.runs && !a.author.seqs.touches(first, last) {
 		return false, nil
 	}
-	if len(a.author.forks) >= maxRuns && len(a.res.Forks) > 0 {
+	if len(a.author.forks) >= bound.runs && len(a.res.Forks) > 0 {
 		return false, nil
 	}
-	if len(a.log.heads) < maxLooseEnds && len(a.log.missing) < maxLooseEnds {
+	if len(a.log.heads) < bound.looseEnds && len(a.log.missing) < bound.looseEnds {
 		return true, nil
 	}
 	heads, missing, err := a.looseEnds()
 	if err != nil {
 		return false, err
 	}
-	return (heads <= 0 || len(a.log.heads) < maxLooseEnds) && (missing <= 0 || len(a.log.missing) < maxLooseEnds), nil
+	return (heads <= 0 || len(a.log.heads) < bound.looseEnds) && (missing <= 0 || len(a.log.missing) < bound.looseEnds), nil
 }
 
 // looseEnds says by how much the batch would change the numbers of heads and

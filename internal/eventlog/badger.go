@@ -23,6 +23,12 @@ type profile struct {
 	openNew    uint64 // free disk that a new store needs
 	openOld    uint64 // free disk that an existing one needs
 	reserve    uint64 // free disk below which nothing is written
+
+	// Bounds of what is held, and of what one author may make grow.
+	logsHeld    int // logs whose heads and missing parents are in memory
+	authorsHeld int // author records of a log in memory; more are read again
+	looseEnds   int // heads, and missing parents, of a log beyond which no batch may add to them
+	runs        int // separate runs of seqs of one author in a log
 }
 
 func profileFor(light bool) profile {
@@ -38,6 +44,11 @@ func profileFor(light bool) profile {
 		openNew:    48 << 20,
 		openOld:    16 << 20,
 		reserve:    32 << 20,
+
+		logsHeld:    256,
+		authorsHeld: 4096,
+		looseEnds:   1 << 16,
+		runs:        4096,
 	}
 	if !light {
 		return p
@@ -45,6 +56,7 @@ func profileFor(light bool) profile {
 	p.memtable, p.memtables, p.vlogFile = 4<<20, 2, 8<<20
 	p.blockCache, p.indexCache, p.recent, p.queue = 2<<20, 4<<20, 1<<20, 64
 	p.group, p.reserve = 256<<10, 24<<20
+	p.logsHeld, p.authorsHeld = 64, 1024
 	return p
 }
 

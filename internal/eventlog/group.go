@@ -77,7 +77,7 @@ func (s *Store) prepare(reqs []*request) (*group, error) {
 	s.writer.slab.reset()
 	s.logs.mu.Lock()
 	defer s.logs.mu.Unlock()
-	s.logs.trimLocked()
+	s.logs.trimLocked(s.profile.logsHeld)
 	for _, r := range reqs {
 		if err := g.add(r); err != nil {
 			g.txn.Discard()
@@ -110,7 +110,7 @@ func (g *group) addBatch(r *request) error {
 	if err != nil {
 		return err
 	}
-	if len(log.authors) >= maxAuthors && !slices.Contains(g.logs, log) {
+	if len(log.authors) >= g.s.profile.authorsHeld && !slices.Contains(g.logs, log) {
 		clear(log.authors) // untouched in this commit: all on disk
 	}
 	author, err := log.author(g.txn, b.Author())

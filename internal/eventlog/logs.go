@@ -9,14 +9,6 @@ import (
 	"github.com/parley-chat/parley/internal/event"
 )
 
-// Bounds of what is held of one log in memory.
-const (
-	maxLooseEnds = 1 << 16 // heads, and missing parents, beyond which no batch may add to them
-	maxRuns      = 4096    // separate runs of seqs of one author
-	maxAuthors   = 4096    // author records held; more are read again
-	maxLoaded    = 256     // logs whose heads and missing parents are held
-)
-
 // logState is one log. Everything is guarded by logs.mu; only the writer
 // changes it, and it may run ahead of the disk by the commit under way.
 type logState struct {
@@ -96,10 +88,10 @@ func (l *logs) stateLocked(txn *badger.Txn, id event.LogID, create bool) (*logSt
 	return s, nil
 }
 
-// trimLocked forgets what is held of logs if there are too many. Only the
+// trimLocked forgets what is held of logs if there are more than most. Only the
 // writer calls it, and only between commits, when everything is on disk.
-func (l *logs) trimLocked() {
-	if l.held <= maxLoaded {
+func (l *logs) trimLocked(most int) {
+	if l.held <= most {
 		return
 	}
 	for _, s := range l.byID {

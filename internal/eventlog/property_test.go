@@ -88,7 +88,14 @@ func TestStoreAgreesWithAList(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer os.RemoveAll(dir)
-		s := open(t, dir)
+		reopen := func() *Store {
+			s := open(t, dir)
+			if rapid.Bool().Draw(rt, "small memory") { // before the first append: nobody reads it yet
+				s.profile.logsHeld, s.profile.authorsHeld, s.recent.limit = 1, 1, 5000
+			}
+			return s
+		}
+		s := reopen()
 		m := &model{}
 		for range rapid.IntRange(1, 8).Draw(rt, "sealed") {
 			w.seal()
@@ -99,7 +106,7 @@ func TestStoreAgreesWithAList(t *testing.T) {
 			}
 			if rapid.IntRange(0, 15).Draw(rt, "reopen") == 0 {
 				checkedClose(t, s)
-				s = open(t, dir)
+				s = reopen()
 			}
 			b := w.delivery()
 			got := mustAppend(t, s, b)

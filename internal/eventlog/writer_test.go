@@ -227,32 +227,57 @@ func TestDiskFull(t *testing.T) {
 	mustAppend(t, s, next)
 }
 
-// Beyond their bounds, gaps and loose ends are refused to who makes them, and
-// nobody else.
+// Beyond their bounds, gaps, forks and loose ends are refused to who makes
+// them, and nobody else.
 func TestScatteredEventsAreRefused(t *testing.T) {
 	s := open(t, t.TempDir())
+	s.profile.runs = 3
 	a := newAuthor(1)
-	var gap *event.Batch
-	for i := range maxRuns + 1 {
+	var skipped []*event.Batch
+	for i := range 4 {
 		b := a.seal(t, room, texts(1, 0)...)
-		skipped := a.seal(t, room, texts(1, 0)...)
-		if i == maxRuns {
-			if _, err := s.Append(t.Context(), b, false); !errors.Is(err, ErrScattered) {
-				t.Fatalf("run %d: %v", i, err)
-			}
-			break
-		}
-		gap = skipped
-		if !s.AppendAsync(b, func(_ Appended, err error) {
-			if err != nil {
-				t.Error(err)
-			}
-		}) {
-			mustAppend(t, s, b)
+		skipped = append(skipped, a.seal(t, room, texts(1, 0)...))
+		if _, err := s.Append(t.Context(), b, false); (i == 3) != errors.Is(err, ErrScattered) {
+			t.Fatalf("run %d: %v", i, err)
 		}
 	}
 	mustAppend(t, s, newAuthor(2).seal(t, room, texts(1, 0)...))
-	mustAppend(t, s, gap)
+	mustAppend(t, s, skipped[0])
+
+	twin := newAuthor(1)
+	for i := range 9 {
+		b := twin.seal(t, room, event.Draft{Payload: []byte{byte(i)}})
+		if i%2 == 0 {
+			_, err := s.Append(t.Context(), b, false)
+			if err != nil && !errors.Is(err, ErrScattered) {
+				t.Fatal(err)
+			}
+		}
+	}
+	if st, err := s.Author(room, a.id); err != nil || len(st.Forks) > 3 {
+		t.Errorf("%+v, %v", st, err)
+	}
+}
+
+func TestLooseEndsAreRefused(t *testing.T) {
+	s := open(t, t.TempDir())
+	s.profile.looseEnds = 4
+	for n := range 4 { // heads: who begins without naming any adds one
+		mustAppend(t, s, newAuthor(n).seal(t, room, texts(1, 0)...))
+	}
+	if _, err := s.Append(t.Context(), newAuthor(9).seal(t, room, texts(1, 0)...), false); !errors.Is(err, ErrScattered) {
+		t.Errorf("a head too many: %v", err)
+	}
+	heads, err := s.Heads(room)
+	must(t, err)
+	a := newAuthor(10)
+	mustAppend(t, s, a.seal(t, room, event.Draft{Parents: heads[:1]}))
+	for i := range 6 { // missing parents
+		b := a.seal(t, room, event.Draft{Parents: []event.ID{{byte(i + 1)}}})
+		if _, err := s.Append(t.Context(), b, false); (i >= 4) != errors.Is(err, ErrScattered) {
+			t.Fatalf("missing parent %d: %v", i, err)
+		}
+	}
 }
 
 func TestLeaseIsExtended(t *testing.T) {

@@ -1,0 +1,82 @@
+package node
+
+import (
+	"net/netip"
+	"strconv"
+	"testing"
+
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
+	ma "github.com/multiformats/go-multiaddr"
+)
+
+// open opens inbound connections from one address until one is refused, at
+// most n, and returns how many there are.
+func open(t *testing.T, l limits, addr string, n int) int {
+	t.Helper()
+	rm, err := l.resourceManager(false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { rm.Close() })
+	for i := range n {
+		scope, err := rm.OpenConnection(network.DirInbound, true, ma.StringCast(addr))
+		if err != nil {
+			return i
+		}
+		// The handshake is done: it is no longer transient.
+		if err := scope.SetPeer(peer.ID("peer " + strconv.Itoa(i))); err != nil {
+			return i
+		}
+	}
+	return n
+}
+
+// libp2p's own limits are 8 connections an address and one new one in 5 s. A
+// classroom behind one address starts at once.
+func TestAClassroomBehindOneAddressConnects(t *testing.T) {
+	for name, l := range map[string]limits{"site": siteLimits(), "light": lightLimits()} {
+		for _, addr := range []string{"/ip4/192.0.2.1/tcp/7330", "/ip6/2001:db8::1/tcp/7330"} {
+			if got := open(t, l, addr, 60); got != 60 {
+				t.Errorf("%s, %s: %d of 60 connected", name, addr, got)
+			}
+		}
+	}
+}
+
+func TestConnectionsAreBounded(t *testing.T) {
+	for name, l := range map[string]limits{"site": siteLimits(), "light": lightLimits()} {
+		if got := open(t, l, "/ip4/192.0.2.1/tcp/7330", l.perAddress+1); got != l.perAddress {
+			t.Errorf("%s: one address has %d connections, want %d", name, got, l.perAddress)
+		}
+		if got := open(t, l, "/ip4/127.0.0.1/tcp/7330", 3*l.conns); got != l.connsInbound {
+			t.Errorf("%s: %d inbound connections, want %d", name, got, l.connsInbound)
+		}
+	}
+}
+
+func TestNewConnectionsAreLimitedByAddress(t *testing.T) {
+	rate := siteLimits().connRate()
+	flood, other := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")
+	allowed := 0
+	for range 10_000 {
+		if rate.Allow(flood) {
+			allowed++
+		}
+	}
+	if allowed < 60 || allowed > 2*siteLimits().newBurst {
+		t.Errorf("%d of 10,000 were let in at once", allowed)
+	}
+	if !rate.Allow(other) {
+		t.Error("another address is locked out")
+	}
+}
+
+func TestMemoryShareIsBounded(t *testing.T) {
+	if got := memoryShare(1 << 50); got >= 1<<50 || got < 64<<20 {
+		t.Errorf("%d bytes", got)
+	}
+	if got := memoryShare(1); got != 64<<20 {
+		t.Errorf("%d bytes, want at least 64 MiB", got)
+	}
+}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -104,7 +105,11 @@ func (a *app) talk(ctx context.Context, c *client.Client, join []string) error {
 	chat := *a
 	chat.out, chat.err, chat.json = ed, ed, false
 	s.app = &chat
-	return s.hold(ctx, join)
+	if err = s.hold(ctx, join); !s.quit {
+		ed.Close()
+		fmt.Fprintln(a.out) // leaves the line with the prompt
+	}
+	return err
 }
 
 // screen is where a session shows lines and gets them from.

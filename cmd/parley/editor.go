@@ -12,33 +12,39 @@ import (
 // typed goes above it, wide characters included.
 type editor struct {
 	*readline.Instance
+	typing string // the line so far; the editor forgets it before it tells of control-C
 }
 
-func newEditor(s *session) (editor, error) {
-	rl, err := readline.NewFromConfig(&readline.Config{
+func newEditor(s *session) (*editor, error) {
+	e := &editor{}
+	var err error
+	e.Instance, err = readline.NewFromConfig(&readline.Config{
 		Prompt:          "> ",
 		InterruptPrompt: "\n", // nothing
 		EOFPrompt:       "\n",
 		AutoComplete:    completer(s),
+		Listener: func(line []rune, _ int, _ rune) ([]rune, int, bool) {
+			e.typing = string(line)
+			return nil, 0, false
+		},
 	})
 	if err != nil {
-		return editor{}, errTerminal.With(err)
+		return nil, errTerminal.With(err)
 	}
-	return editor{rl}, nil
+	return e, nil
 }
 
 // ReadLine returns the next line. Control-C on a line with text drops the
 // text, on an empty one it ends the chat like control-D.
-func (e editor) ReadLine() (string, error) {
+func (e *editor) ReadLine() (string, error) {
 	for {
 		line, err := e.Instance.ReadLine()
-		if errors.Is(err, readline.ErrInterrupt) {
-			if strings.TrimSpace(line) != "" {
-				continue
-			}
+		if !errors.Is(err, readline.ErrInterrupt) {
+			return line, err
+		}
+		if strings.TrimSpace(e.typing) == "" {
 			return "", io.EOF
 		}
-		return line, err
 	}
 }
 

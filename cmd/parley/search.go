@@ -45,10 +45,28 @@ func (a *app) dials(d *v1.Discovery) string {
 	case d.GetKnown() == 0:
 		return t("no address of a peer is known; --peer MULTIADDR gives one")
 	case d.GetDialError() != "":
-		return t("addresses known of peers: %s; the last try failed: %s", known, d.GetDialError())
+		return t("addresses known of peers: %s; the last try failed: %s", known, shortDialError(d.GetDialError()))
 	default:
 		return t("addresses known of peers: %s", known)
 	}
+}
+
+// shortDialError leaves of libp2p's account of a failed dial, "… * [address]
+// what: why", the reason for each address, once.
+func shortDialError(text string) string {
+	_, tries, found := strings.Cut(text, "* [")
+	if !found {
+		return text
+	}
+	var reasons []string
+	for _, try := range strings.Split(tries, "* [") {
+		_, why, _ := strings.Cut(try, "] ")
+		why = strings.TrimSpace(why[strings.LastIndex(why, ": ")+1:])
+		if why != "" && !slices.Contains(reasons, why) {
+			reasons = append(reasons, why)
+		}
+	}
+	return strings.Join(reasons, ", ")
 }
 
 // refusals lists why handshakes failed, with their numbers.

@@ -47,6 +47,7 @@ type session struct {
 
 	waited bool // the person was told that messages wait
 	told   bool // the person was told why nobody is found
+	quit   bool // it was the person who ended the session
 
 	mu     sync.Mutex
 	joined []string // names of the joined rooms
@@ -82,6 +83,7 @@ func (s *session) hold(ctx context.Context, join []string) error {
 			}
 		case in := <-lines:
 			if in.err != nil || s.typed(ctx, in.line) == errQuit {
+				s.quit = true
 				return quitting(in.err)
 			}
 			next <- struct{}{}

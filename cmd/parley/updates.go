@@ -113,7 +113,7 @@ func (s *session) explainSilence(ctx context.Context) {
 		return
 	}
 	s.told = true
-	s.say("* no peer has been found yet; this is what is tried:")
+	s.say("* no peer is connected; this is what is tried:")
 	for _, text := range s.app.search(st.GetDiscovery()) {
 		fmt.Fprintln(s.screen, "    "+show.Clean(text))
 	}

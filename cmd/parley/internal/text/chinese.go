@@ -171,7 +171,7 @@ var chinese = map[string]string{
 	"* you left %s":                              "* 您离开了 %s",
 	"You are in no room: /join ROOM goes to one.":                                                    "您不在任何房间：用 /join 房间 进入。",
 	"* nobody else is here: what you write is kept and reaches them when they come":                  "* 这里没有其他人：您写的会保留，等他们来时送达",
-	"* no peer has been found yet; this is what is tried:":                                           "* 还没有找到任何节点；正在尝试：",
+	"* no peer is connected; this is what is tried:":                                                 "* 没有相连的节点；正在尝试：",
 	"  On the other machine, start parley in the same network. Without multicast, start it with: %s": "  请在另一台机器上启动同一网络的 parley。没有组播时，启动时加上：%s",
 	"There is no command %s: /help lists them; // begins a text with a slash.":                       "没有命令 %s：/help 列出全部；以 // 开头可发送以斜杠开头的文本。",
 	"It is used so: %s": "用法：%s",

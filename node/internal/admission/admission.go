@@ -171,14 +171,6 @@ func (s *Service) MayDial(p peer.ID) error {
 	return s.backoff.check(p, time.Now())
 }
 
-// Forgive lets p be dialled at once: there is news, as an address given by the
-// user.
-func (s *Service) Forgive(p peer.ID) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.backoff.clear(p)
-}
-
 // admit lets p in after a handshake and reports whether it is in.
 func (s *Service) admit(p peer.ID, a hello.Admitted, side string) bool {
 	if !s.gate.Admit(p) {

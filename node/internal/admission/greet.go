@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/network"
@@ -41,7 +42,8 @@ func (s *Service) greet(p peer.ID) {
 // attempt starts one handshake. If it fails it names the reason and says
 // whether further ones on these connections are pointless.
 func (s *Service) attempt(p peer.ID) (reason string, pointless bool) {
-	if s.MayDial(p) != nil { // refused lately: not asked again, but it may ask
+	// Who was refused lately and comes again is not asked, but may ask.
+	if s.MayDial(p) != nil && !s.dialled(p) {
 		return "silent", false
 	}
 	err := s.initiate(p)
@@ -76,12 +78,16 @@ func (s *Service) patience(p peer.ID) time.Duration {
 
 // sleepFirst lets the side that dialled begin.
 func (s *Service) sleepFirst(p peer.ID) {
-	for _, c := range s.host.Network().ConnsToPeer(p) {
-		if c.Stat().Direction == network.DirOutbound {
-			return
-		}
+	if !s.dialled(p) {
+		s.sleep(listenerDelay)
 	}
-	s.sleep(listenerDelay)
+}
+
+// dialled reports whether a connection to p is of our making.
+func (s *Service) dialled(p peer.ID) bool {
+	return slices.ContainsFunc(s.host.Network().ConnsToPeer(p), func(c network.Conn) bool {
+		return c.Stat().Direction == network.DirOutbound
+	})
 }
 
 // initiate runs one handshake as initiator.

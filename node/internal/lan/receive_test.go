@@ -154,6 +154,24 @@ func TestBudget(t *testing.T) {
 	}
 }
 
+func TestReaderKeepsToTheBudget(t *testing.T) {
+	l := testLoop(nil)
+	now := time.Now()
+	r := reader{svc: l.svc, names: l.names, inbox: make(chan received, 1000), budget: newBudget(now)}
+	noisy := origin{index: 7, from: netip.MustParseAddr("10.1.2.3")}
+	for range 200 {
+		r.take(l.names.question(), noisy, now)
+	}
+	if st := l.svc.Status(); st.Refused != 200-sourceBurst {
+		t.Errorf("status %+v", st)
+	}
+	other := newNames("deadbeef").question()
+	r.take(other, noisy, now)
+	if st := l.svc.Status(); st.OtherNetworks != nil {
+		t.Error("packets of another network are looked at beyond the budget")
+	}
+}
+
 func TestFullInboxDropsAndCounts(t *testing.T) {
 	l := testLoop(nil)
 	r := reader{svc: l.svc, names: l.names, inbox: make(chan received), budget: newBudget(time.Now())}

@@ -70,8 +70,8 @@ func FromConnect(err error) error {
 	if err == nil || errors.Is(err, io.EOF) {
 		return err
 	}
-	if _, ok := fault.As(err); ok {
-		return err
+	if f, ok := fault.As(err); ok { // the client's own, such as ErrNoNode
+		return f
 	}
 	var ce *connect.Error
 	if !errors.As(err, &ce) {

@@ -31,5 +31,6 @@ func (faults) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.St
 
 type faultConn struct{ connect.StreamingClientConn }
 
-func (c faultConn) Send(msg any) error    { return api.FromConnect(c.StreamingClientConn.Send(msg)) }
+func (c faultConn) Send(msg any) error { return api.FromConnect(c.StreamingClientConn.Send(msg)) }
+
 func (c faultConn) Receive(msg any) error { return api.FromConnect(c.StreamingClientConn.Receive(msg)) }

@@ -55,9 +55,8 @@ func helloRate() *rate.Limiter {
 
 // admitted notes what a handshake told of an admitted peer.
 func (n *Node) admitted(p peer.ID, a hello.Admitted) {
-	n.mates.update(p, func(m *mate) { m.role = a.Role })
 	n.noteSkew(p, a.Skew)
-	if !n.gate.Admitted(p) { // gone meanwhile, and gone may not come again
-		n.forget(p)
+	if !n.gate.Admitted(p) { // gone meanwhile, and nobody may come to forget it
+		n.skew.remove(p)
 	}
 }

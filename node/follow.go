@@ -75,13 +75,9 @@ func (n *Node) gone(p peer.ID) {
 		return // and back already
 	}
 	n.door.Gone(p)
-	n.forget(p)
-	n.dialer.lost(p)
-}
-
-func (n *Node) forget(p peer.ID) {
 	n.skew.remove(p)
 	n.mates.remove(p)
+	n.dialer.lost(p)
 }
 
 // usefulAddrs are the addresses to dial a peer at later, the one that led to

@@ -53,7 +53,7 @@ func lightLimits() limits {
 // memoryShare is at most most bytes, at most a quarter of the machine's memory
 // and at least 64 MiB.
 func memoryShare(most int64) int64 {
-	total := int64(min(memory.TotalMemory(), math.MaxInt64)) //nolint:gosec // bounded by min
+	total := int64(min(memory.TotalMemory(), math.MaxInt64))
 	if total == 0 {
 		return most
 	}

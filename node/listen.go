@@ -101,7 +101,7 @@ func probe(ip net.IP, port int) error {
 func probeTCP(h host.Host, a ma.Multiaddr) error {
 	port, err := a.ValueForProtocol(ma.P_TCP)
 	if err != nil || port == "0" || len(a) < 2 {
-		return nil //nolint:nilerr // not a fixed TCP port: nothing to probe
+		return nil // not a fixed TCP port: nothing to probe
 	}
 	for _, own := range h.Network().ListenAddresses() {
 		if len(own) >= 2 && own[:2].Equal(a[:2]) {

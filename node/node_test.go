@@ -169,3 +169,19 @@ func TestStartRefusesADirectoryInUse(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+func TestEveryTransportCarriesANode(t *testing.T) {
+	a := startNode(t)
+	for _, addr := range a.Addrs() {
+		name := transportOf(addr)
+		t.Run(name, func(t *testing.T) {
+			b := startNode(t, func(c *Config) { c.Peers = []peer.AddrInfo{{ID: a.ID(), Addrs: []ma.Multiaddr{addr}}} })
+			waitAdmitted(t, b, a)
+			waitAdmitted(t, a, b)
+			if got := b.Peers(); len(got) != 1 || got[0].Transport != name || !got[0].Addrs[0].Equal(addr) {
+				t.Errorf("peers %+v, want one over %s", got, name)
+			}
+			gossips(t, a, b, "over "+name)
+		})
+	}
+}

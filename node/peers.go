@@ -11,8 +11,6 @@ import (
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	ma "github.com/multiformats/go-multiaddr"
-
-	"github.com/parley-chat/parley/internal/hello"
 )
 
 // Peer is an admitted peer.
@@ -28,8 +26,6 @@ type Peer struct {
 	Zone string
 	// Since is when it was admitted.
 	Since time.Time
-	// Role is what it says it does.
-	Role hello.Role
 }
 
 // PeerChange says that a peer was admitted, or is gone.
@@ -49,7 +45,7 @@ func (n *Node) Peers() []Peer {
 			continue // just going
 		}
 		m := n.mates.get(id)
-		p := Peer{ID: id, RTT: n.pulse.RTT(id), Zone: m.zone, Since: m.since, Role: m.role}
+		p := Peer{ID: id, RTT: n.pulse.RTT(id), Zone: m.zone, Since: m.since}
 		p.Transport = transportOf(conns[0].RemoteMultiaddr())
 		p.Addrs = remoteAddrs(conns)
 		out = append(out, p)
@@ -120,7 +116,6 @@ type mates struct {
 
 type mate struct {
 	since time.Time
-	role  hello.Role
 	zone  string
 	asked bool // it was asked about itself and the network
 }

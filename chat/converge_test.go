@@ -99,8 +99,9 @@ func TestALongHistoryComesInRounds(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+		time.Sleep(5 * time.Second) // node 1 hears of it
 		p.join(1, "lobby")
-		time.Sleep(10 * time.Second)
+		time.Sleep(4 * time.Second) // too short for three signals to ask for the rest
 		p.waitSame(0, "lobby", n, 0, 1)
 	})
 }

@@ -115,7 +115,7 @@ func (l *Log) admit(b *event.Batch, from peer.ID) (fresh int, err error) {
 		l.hold(now, a)
 		return 0, nil
 	}
-	fresh, err = l.append(a)
+	fresh, _, err = l.append(a) // what is missing the round itself asks for
 	l.s.metrics.fetched.Add(float64(fresh))
 	return fresh, err
 }

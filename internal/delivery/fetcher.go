@@ -133,44 +133,79 @@ func pause(ctx context.Context, d time.Duration) bool {
 // others, until nothing is wanted, nobody has more, or the bound is reached:
 // then it says so, to be resumed. Errors are the store's.
 func (f *fetcher) round(ctx context.Context, p peer.ID, t trigger) (again bool, err error) {
-	began := time.Now()
-	left := maxRound
-	asked := make(map[event.ID]struct{})
-	limit := 0
+	r := &round{f: f, t: t, began: time.Now(), left: maxRound, asked: make(map[event.ID]struct{})}
 	for _, source := range f.sources(p) {
-		for left > 0 {
-			want, complete, err := f.wanted(t.ids, began)
-			if err != nil {
-				return false, err
-			}
-			if len(want) == 0 && !t.heads {
-				return false, f.settle(asked)
-			}
-			if t.heads {
-				want, limit = nil, max(limit, 64)
-			}
-			for _, id := range want {
-				asked[id] = struct{}{}
-			}
-			r := &request{log: f.l.id, want: want, limit: limit}
-			if complete {
-				r.limit = maxLimit
-				if r.have, err = f.heads(); err != nil {
-					return false, err
-				}
-			}
-			fresh, err := f.ask(ctx, source, r)
-			if ctx.Err() != nil {
-				return false, nil
-			}
-			left -= fresh
-			limit = min(max(64, 4*limit), maxLimit)
-			if t.heads = t.heads && err != nil; err != nil || fresh == 0 {
-				break
-			}
+		done, err := r.drain(ctx, source)
+		if err != nil || ctx.Err() != nil {
+			return false, err
+		}
+		if done {
+			break
 		}
 	}
-	return left <= 0, f.settle(asked)
+	return r.left <= 0, f.settle(r.asked)
+}
+
+// round is what is under way of one trigger.
+type round struct {
+	f     *fetcher
+	t     trigger
+	began time.Time
+	left  int                   // events that may still come
+	asked map[event.ID]struct{} // ids that were asked for
+}
+
+// drain asks one peer until it has no more of use; done says that nothing is
+// wanted any more or the bound is reached. First it asks for few ancestors,
+// then for more and more: most gaps are small, few are long.
+func (r *round) drain(ctx context.Context, p peer.ID) (done bool, err error) {
+	for limit := 0; r.left > 0; limit = min(max(64, 4*limit), maxLimit) {
+		q, err := r.next(limit)
+		if err != nil {
+			return false, err
+		}
+		if q == nil {
+			return true, nil
+		}
+		fresh, failed := r.f.ask(ctx, p, q)
+		r.left -= fresh
+		if failed != nil {
+			return false, nil
+		}
+		if len(q.want) == 0 {
+			r.t.heads = false // told; what is missing below them comes next
+			continue
+		}
+		if fresh == 0 {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// next makes the next request, nil if nothing is wanted.
+func (r *round) next(limit int) (*request, error) {
+	want, complete, err := r.f.wanted(r.t.ids, r.began)
+	if err != nil {
+		return nil, err
+	}
+	q := &request{log: r.f.l.id, limit: limit}
+	switch {
+	case r.t.heads:
+		q.limit = max(limit, 64)
+	case len(want) == 0:
+		return nil, nil
+	default:
+		q.want = want
+	}
+	for _, id := range q.want {
+		r.asked[id] = struct{}{}
+	}
+	if complete {
+		q.limit = maxLimit
+		q.have, err = r.f.heads()
+	}
+	return q, err
 }
 
 func (f *fetcher) heads() ([]event.ID, error) {

@@ -160,25 +160,33 @@ func (l *Log) take() {
 // appendAll stores batches at the same time, so that they share a commit.
 func (l *Log) appendAll(items []arrival) {
 	if len(items) == 1 {
-		l.append(items[0])
+		l.receive(items[0])
 		return
 	}
 	var wg sync.WaitGroup
 	for _, a := range items {
-		wg.Go(func() { l.append(a) })
+		wg.Go(func() { l.receive(a) })
 	}
 	wg.Wait()
 }
 
-// append stores one verified batch. It returns how many events were new.
-func (l *Log) append(a arrival) (fresh int, err error) {
+// receive stores a gossiped batch and asks for parents that are missing.
+func (l *Log) receive(a arrival) {
+	if _, missing, _ := l.append(a); missing {
+		l.fetcher.missing(a.from)
+	}
+}
+
+// append stores one verified batch. It returns how many events were new and
+// whether parents of those are missing. Errors are counted.
+func (l *Log) append(a arrival) (fresh int, missing bool, err error) {
 	appended, err := l.s.cfg.Store.Append(l.ctx, a.batch, false)
 	if err != nil {
 		if l.ctx.Err() == nil {
 			l.log.Error("batch not stored", "err", err)
 			l.s.metrics.unstored.Inc()
 		}
-		return 0, err
+		return 0, false, err
 	}
 	for _, isNew := range appended.New {
 		if isNew {
@@ -191,17 +199,14 @@ func (l *Log) append(a arrival) (fresh int, err error) {
 	if fresh == 0 {
 		l.s.budgets.charge(a.from)
 		l.s.metrics.ignored.WithLabelValues("stored").Inc()
-		return 0, nil
+		return 0, false, nil
 	}
 	l.s.metrics.received.Add(float64(fresh))
 	l.s.stored(a.batch, appended.New)
 	if a.batch.Author() == l.s.cfg.Author {
 		l.forgotten.Store(true)
 	}
-	if len(appended.Missing) > 0 {
-		l.fetcher.missing(a.from)
-	}
-	return fresh, nil
+	return fresh, len(appended.Missing) > 0, nil
 }
 
 // reason names an error of Decode, Verify or belongs in metrics.

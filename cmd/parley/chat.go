@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -66,7 +67,7 @@ func (a *app) chat(cmd *cobra.Command, flags *runFlags) error {
 		if err != nil {
 			return err
 		}
-		defer func() { _ = closeInTime(d, log) }() // said in the log; the chat is over
+		defer closeInTime(d, log)
 	} else if names := flags.given(cmd.Flags()); len(names) > 0 {
 		if err := a.note("a node runs on this directory already: it is used as it is, and %s has no effect", names[0]); err != nil {
 			return err
@@ -78,6 +79,22 @@ func (a *app) chat(cmd *cobra.Command, flags *runFlags) error {
 	}
 	defer c.Close()
 	return a.talk(ctx, c, flags.join)
+}
+
+// closeInTime closes, but keeps the person waiting no longer than closeTime.
+func closeInTime(d *daemon, log *slog.Logger) {
+	done := make(chan struct{})
+	go func() { // ends with closing, at the latest with the process
+		defer close(done)
+		if err := d.close(); err != nil {
+			log.Error("closing the node", "err", err)
+		}
+	}()
+	select {
+	case <-done:
+	case <-time.After(closeTime):
+		log.Warn("ending took too long and was cut short")
+	}
 }
 
 // chatLogger keeps the log out of the chat unless it was asked for.

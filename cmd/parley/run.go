@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -46,7 +47,28 @@ func (a *app) runCommand() *cobra.Command {
 	return c
 }
 
+// run serves until a signal ends ctx, and returns in time after it whatever
+// starting or closing may be waiting for: what is acknowledged is on disk.
 func (a *app) run(ctx context.Context, flags *runFlags, log *slog.Logger) error {
+	done := make(chan error, 1)
+	go func() { done <- a.serve(ctx, flags, log) }() // ends with ctx, at the latest with the process
+	select {
+	case err := <-done:
+		return err
+	case <-late(ctx):
+		log.Warn("ending took too long and was cut short")
+		return nil
+	}
+}
+
+// late returns a channel that is closed closeTime after ctx is done.
+func late(ctx context.Context) <-chan struct{} {
+	c := make(chan struct{})
+	context.AfterFunc(ctx, func() { time.AfterFunc(closeTime, func() { close(c) }) })
+	return c
+}
+
+func (a *app) serve(ctx context.Context, flags *runFlags, log *slog.Logger) error {
 	d, err := startDaemon(ctx, a, flags, log)
 	if err != nil {
 		if ctx.Err() != nil {
@@ -55,16 +77,15 @@ func (a *app) run(ctx context.Context, flags *runFlags, log *slog.Logger) error 
 		return err
 	}
 	if err := a.printReady(d); err != nil {
-		return errFile.With(err)
+		return errors.Join(errFile.With(err), d.close())
 	}
 	select {
 	case <-ctx.Done():
-		return closeInTime(d, log)
+		return d.close()
 	case <-d.node.Done():
 		err := d.node.Err()
 		log.Error("the node ended by itself", "err", err)
-		_ = closeInTime(d, log)
-		return err
+		return errors.Join(err, d.close())
 	}
 }
 
@@ -89,20 +110,6 @@ func (d *daemon) addrs() []string {
 		addrs = append(addrs, fmt.Sprintf("%s/p2p/%s", addr, d.node.ID()))
 	}
 	return addrs
-}
-
-// closeInTime closes, but waits no longer than a person or a service manager
-// would: what is acknowledged is on disk already.
-func closeInTime(d *daemon, log *slog.Logger) error {
-	done := make(chan error, 1)
-	go func() { done <- d.close() }() // ends with closing, at the latest with the process
-	select {
-	case err := <-done:
-		return err
-	case <-time.After(closeTime):
-		log.Warn("closing took too long and was cut short")
-		return nil
-	}
 }
 
 // readAtMost reads all of r, which may not be longer than most bytes.

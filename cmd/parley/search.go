@@ -16,7 +16,7 @@ func (a *app) search(d *v1.Discovery) []string {
 		lines = append(lines, a.text.T("other Parley networks are on this LAN (%s): is the network the same on both machines?", strings.Join(tags, ", ")))
 	}
 	lines = append(lines, a.dials(d))
-	if refused := refusals(d); refused != "" {
+	if refused := a.refusals(d); refused != "" {
 		lines = append(lines, a.text.T("handshakes that failed: %s", refused))
 	}
 	return lines
@@ -69,16 +69,38 @@ func shortDialError(text string) string {
 	return strings.Join(reasons, ", ")
 }
 
-// refusals lists why handshakes failed, with their numbers.
-func refusals(d *v1.Discovery) string {
-	var list []string
+// refusals says why handshakes failed, with their numbers.
+func (a *app) refusals(d *v1.Discovery) string {
+	counts := map[string]uint64{}
 	for reason, n := range d.GetHello() {
-		if reason != "admitted" && n > 0 {
-			list = append(list, reason+" "+strconv.FormatUint(n, 10))
+		if reason != "admitted" {
+			counts[a.reason(reason)] += n
+		}
+	}
+	var list []string
+	for reason, n := range counts {
+		if n > 0 {
+			list = append(list, reason+" ("+strconv.FormatUint(n, 10)+")")
 		}
 	}
 	slices.Sort(list)
 	return strings.Join(list, ", ")
+}
+
+// reason puts into words what people can do something about; the rest keeps
+// the name it is counted under.
+func (a *app) reason(name string) string {
+	t := a.text.T
+	switch name {
+	case "network", "unspoken":
+		return t("the other side is in another network")
+	case "proof", "epoch":
+		return t("the other side has another secret")
+	case "version":
+		return t("the other side has another version")
+	default:
+		return name
+	}
 }
 
 // warnings are what a person should know about the node.

@@ -147,6 +147,10 @@ var chinese = map[string]string{
 	"addresses known of peers: %s":                                                          "已知地址的节点：%s",
 	"handshakes that failed: %s":                                                            "失败的握手：%s",
 
+	"the other side is in another network": "对方在另一个网络中",
+	"the other side has another secret":    "对方的密钥不同",
+	"the other side has another version":   "对方的版本不同",
+
 	// Messages.
 	"* %s is here":           "* %s 在这里",
 	"* %s left":              "* %s 离开了",

@@ -24,7 +24,7 @@
 // meanwhile are seen where they still lie ahead. Events handed out share memory
 // with other readers and must not be changed.
 //
-// A store takes a few MB of memory and holds at most 256 waiting requests;
+// A store takes 10 to 20 MB of memory and holds at most 256 waiting requests;
 // Append then waits, AppendAsync refuses. Every method may be called by any
 // goroutine; after Close all return ErrClosed.
 //

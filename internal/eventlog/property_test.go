@@ -96,6 +96,7 @@ func TestStoreAgreesWithAList(t *testing.T) {
 			return s
 		}
 		s := reopen()
+		defer func() { _ = s.Close() }() // before its directory goes, also when the test fails
 		m := &model{}
 		for range rapid.IntRange(1, 8).Draw(rt, "sealed") {
 			w.seal()

@@ -2,6 +2,7 @@ package eventlog
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -126,20 +127,40 @@ func (s *Store) Close() error {
 	return s.end
 }
 
+// closeTime is how long Close waits for badger, which tries for ever to write
+// to a directory that was taken away.
+const closeTime = 30 * time.Second
+
 // release closes what open opened.
 func (s *Store) release() (err error) {
 	if s.metrics != nil {
 		s.metrics.unregister()
 	}
 	if s.db != nil {
-		if cerr := s.db.Close(); cerr != nil {
-			err = ErrFailed.With(cerr)
-		}
+		err = s.closeBadger()
 	}
-	if s.lock != nil {
+	if s.lock != nil && !errors.Is(err, errStuck) { // what still writes keeps its lock
 		s.lock.Close()
 	}
 	return err
+}
+
+var errStuck = errors.New("the files cannot be closed")
+
+func (s *Store) closeBadger() error {
+	closed := make(chan error, 1)
+	go func() { closed <- s.db.Close() }() // left alone only when it is stuck
+	timer := time.NewTimer(closeTime)
+	defer timer.Stop()
+	select {
+	case err := <-closed:
+		if err != nil {
+			return ErrFailed.With(err)
+		}
+		return nil
+	case <-timer.C:
+		return ErrFailed.With(errStuck)
+	}
 }
 
 // LastArrival returns the highest arrival number of a committed event, 0 if

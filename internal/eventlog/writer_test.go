@@ -280,16 +280,24 @@ func TestLooseEndsAreRefused(t *testing.T) {
 	}
 }
 
+// A commit that uses up the leased numbers is on disk before anyone hears of
+// it: else they could be given again after a loss of power.
 func TestLeaseIsExtended(t *testing.T) {
-	dir := t.TempDir()
-	s := open(t, dir)
+	s := open(t, t.TempDir())
 	a := newAuthor(1)
 	mustAppend(t, s, a.seal(t, room, texts(1, 20)...))
-	done := make(chan struct{})
-	s.asks <- func() { s.writer.leased = s.writer.next + 1; close(done) }
-	<-done
-	b := a.seal(t, room, texts(5, 20)...)
-	mustAppend(t, s, b)
+	ask := func(fn func()) {
+		done := make(chan struct{})
+		s.asks <- func() { fn(); close(done) }
+		<-done
+	}
+	ask(func() { s.writer.leased = s.writer.next + 1 })
+	mustAppend(t, s, a.seal(t, room, texts(5, 20)...))
+	ask(func() {
+		if s.writer.dirty {
+			t.Error("the lease is not synced")
+		}
+	})
 	c := open(t, copyRunning(t, s))
 	if c.writer.next <= s.writer.next {
 		t.Errorf("numbering goes on at %d, before %d", c.writer.next, s.writer.next)
@@ -330,5 +338,29 @@ func TestCloseLeavesNothing(t *testing.T) {
 	if n := runtime.NumGoroutine(); n > before {
 		buf := make([]byte, 1<<16)
 		t.Errorf("%d goroutines more:\n%s", n-before, buf[:runtime.Stack(buf, true)])
+	}
+}
+
+// A memtable that fills up between two syncs leaves a log that badger does not
+// sync: the writer has to follow.
+func TestSyncFollowsFilledMemtables(t *testing.T) {
+	s := open(t, t.TempDir())
+	a := newAuthor(1)
+	var first, last int
+	at := func(n *int) {
+		done := make(chan struct{})
+		s.asks <- func() { *n = s.writer.memLog; close(done) }
+		<-done
+	}
+	at(&first)
+	for n := 0; n < 60_000; n += 256 {
+		mustAppend(t, s, a.seal(t, room, texts(256, 0)...))
+	}
+	if _, err := s.Append(t.Context(), a.seal(t, room, texts(1, 0)...), true); err != nil {
+		t.Fatal(err)
+	}
+	at(&last)
+	if newest, err := newestMemLog(s.dir); err != nil || last != newest || last == first {
+		t.Errorf("the writer is at memtable log %d, badger at %d, both began at %d (%v)", last, newest, first, err)
 	}
 }

@@ -36,10 +36,16 @@ type greeter struct {
 	waiting []peer.ID
 	queued  map[peer.ID]struct{}
 	running int
+
+	greeting map[peer.ID]bool     // under way; true: try again if it fails
+	owed     map[peer.ID]struct{} // could not be greeted, at most greetWaiting
 }
 
 func newGreeter(ctx context.Context, s *Service) *greeter {
-	return &greeter{s: s, ctx: ctx, incoming: make(chan struct{}, greetIncoming), queued: make(map[peer.ID]struct{})}
+	return &greeter{
+		s: s, ctx: ctx, incoming: make(chan struct{}, greetIncoming), queued: make(map[peer.ID]struct{}),
+		greeting: make(map[peer.ID]bool), owed: make(map[peer.ID]struct{}),
+	}
 }
 
 // add queues p and starts a worker if there are fewer than greetAtOnce.
@@ -67,6 +73,8 @@ func (g *greeter) next() (p peer.ID, ok bool) {
 	p = g.waiting[0]
 	g.waiting = g.waiting[1:]
 	delete(g.queued, p)
+	delete(g.owed, p)
+	g.greeting[p] = false
 	return p, true
 }
 
@@ -76,9 +84,41 @@ func (g *greeter) work() {
 		if !ok {
 			return
 		}
-		if err := g.send(p); err != nil {
+		err := g.send(p)
+		if err != nil {
 			g.s.log.Debug("peer not greeted", "peer", p, "err", err)
 		}
+		g.settle(p, err)
+	}
+}
+
+// settle notes how greeting p went.
+func (g *greeter) settle(p peer.ID, err error) {
+	g.mu.Lock()
+	again := g.greeting[p]
+	delete(g.greeting, p)
+	if err != nil && !again && len(g.owed) < greetWaiting {
+		g.owed[p] = struct{}{}
+	}
+	g.mu.Unlock()
+	if err != nil && again {
+		g.add(p)
+	}
+}
+
+// heard says that p handed its signal over, so that it takes one now: it is
+// greeted if it could not be before. A peer may be admitted before what takes
+// signals is started there.
+func (g *greeter) heard(p peer.ID) {
+	g.mu.Lock()
+	_, owed := g.owed[p]
+	delete(g.owed, p)
+	if _, ok := g.greeting[p]; ok {
+		g.greeting[p] = true
+	}
+	g.mu.Unlock()
+	if owed {
+		g.add(p)
 	}
 }
 
@@ -167,6 +207,7 @@ func (g *greeter) read(stream network.Stream) error {
 		return err
 	}
 	from := stream.Conn().RemotePeer()
+	g.heard(from)
 	g.s.take(from, sig, wire.PeerID(sig.Author) == from)
 	return nil
 }

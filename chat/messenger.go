@@ -107,6 +107,7 @@ func (m *Messenger) open(ctx context.Context, cfg Config) (err error) {
 		return err
 	}
 	m.wg.Go(m.welcome)
+	m.wg.Go(m.askForLost)
 	return m.openNick(ctx, cfg)
 }
 
@@ -166,6 +167,18 @@ func (m *Messenger) welcome() {
 	for c := range m.node.Watch(m.ctx) {
 		if c.Admitted {
 			m.presence.Load().Greet(c.ID)
+		}
+	}
+}
+
+// askForLost asks for what gossip dropped.
+func (m *Messenger) askForLost() {
+	for {
+		select {
+		case <-m.node.GossipLost():
+			m.delivery.Lost()
+		case <-m.ctx.Done():
+			return
 		}
 	}
 }

@@ -53,6 +53,7 @@ type Node struct {
 	metrics *metrics
 	skew    skews
 	mates   mates
+	lost    chan struct{} // gossip was dropped unseen
 
 	netMu sync.Mutex
 	net   *NetworkFile
@@ -74,7 +75,7 @@ func Start(ctx context.Context, cfg Config) (*Node, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	n := &Node{cfg: cfg, log: orSilent(cfg.Logger), since: time.Now(), done: make(chan struct{})}
+	n := &Node{cfg: cfg, log: orSilent(cfg.Logger), since: time.Now(), lost: make(chan struct{}, 1), done: make(chan struct{})}
 	n.ctx, n.cancel = context.WithCancel(context.Background())
 	if err := n.start(ctx); err != nil {
 		return nil, errors.Join(err, n.Close())
@@ -159,7 +160,7 @@ func (n *Node) openGate(context.Context) (err error) {
 func (n *Node) openPubSub(context.Context) (err error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	n.atClose(func() error { cancel(); return nil })
-	tracer := &gossipTracer{m: n.metrics, heard: n.pulse.Heard}
+	tracer := &gossipTracer{m: n.metrics, heard: n.pulse.Heard, lost: n.gossipLost}
 	n.pubsub, err = newPubSub(ctx, n.Host(), n.log, tracer)
 	return err
 }
@@ -278,6 +279,18 @@ func (n *Node) Host() host.Host { return n.gate.Host() }
 // PubSub returns GossipSub on Host. Ask for a subscription buffer of
 // [SubscriptionQueue].
 func (n *Node) PubSub() *pubsub.PubSub { return n.pubsub }
+
+// GossipLost returns the channel that has a value after GossipSub dropped
+// messages unseen because its queues were full: what they said has to be asked
+// for. It is for one reader.
+func (n *Node) GossipLost() <-chan struct{} { return n.lost }
+
+func (n *Node) gossipLost() {
+	select {
+	case n.lost <- struct{}{}:
+	default:
+	}
+}
 
 // Addrs returns the addresses the node can be reached at, sorted, with
 // interfaces written out.

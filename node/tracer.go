@@ -13,6 +13,7 @@ import (
 type gossipTracer struct {
 	m     *metrics
 	heard func(peer.ID) // a peer gave a sign of life
+	lost  func()        // a message was dropped unseen
 }
 
 func (t *gossipTracer) OnNewOutboundStream(peer.ID, protocol.ID) {}
@@ -29,7 +30,12 @@ func (t *gossipTracer) DuplicateMessage(*pubsub.Message)     { t.result("duplica
 func (t *gossipTracer) UndeliverableMessage(*pubsub.Message) { t.result("reader too slow") }
 
 // RejectMessage counts by pubsub's reason, one of a dozen fixed texts.
-func (t *gossipTracer) RejectMessage(_ *pubsub.Message, reason string) { t.result(reason) }
+func (t *gossipTracer) RejectMessage(_ *pubsub.Message, reason string) {
+	t.result(reason)
+	if reason == pubsub.RejectValidationQueueFull || reason == pubsub.RejectValidationThrottled {
+		t.lost()
+	}
+}
 
 func (t *gossipTracer) RecvRPC(rpc *pubsub.RPC) {
 	t.heard(rpc.From())

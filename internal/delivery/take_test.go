@@ -7,6 +7,8 @@ import (
 	"time"
 
 	dto "github.com/prometheus/client_model/go"
+
+	"github.com/parley-chat/parley/internal/event"
 )
 
 func TestAFullQueueIsCountedAndMakesUsAsk(t *testing.T) {
@@ -32,4 +34,13 @@ func TestAFullQueueIsCountedAndMakesUsAsk(t *testing.T) {
 		}
 		cancel()
 	})
+}
+
+func TestGossipLostBelowMakesUsAsk(t *testing.T) {
+	l := unjoined(t, newMemory())
+	l.s.logs = map[event.LogID]*Log{testLog: l}
+	l.s.Lost()
+	if told := l.fetcher.take(); !told[""].heads {
+		t.Errorf("nobody is asked: %+v", told)
+	}
 }

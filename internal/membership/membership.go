@@ -54,8 +54,8 @@ func (v *View) Apply(e *event.Event) bool {
 	if e.NeedsNewer() || e.Kind != event.KindProfile && e.Kind != event.KindLeave {
 		return false
 	}
-	a := v.accounts[e.Author]
-	if a == nil {
+	a, known := v.accounts[e.Author]
+	if !known {
 		a = &account{Member: Member{Author: e.Author}}
 		v.accounts[e.Author] = a
 	}
@@ -74,7 +74,7 @@ func (v *View) Apply(e *event.Event) bool {
 	case before.In && !a.In:
 		v.in--
 	}
-	return a.Member != before
+	return !known || a.Member != before
 }
 
 // Member returns what is known of an account; false if it has no membership

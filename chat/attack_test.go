@@ -252,7 +252,8 @@ func TestBadFetchesAreRefusedAndCounted(t *testing.T) {
 		}
 		for _, bad := range [][]byte{
 			wire.AppendFrame(nil, []byte("garbage")), request(v.log[:31]),
-			{0xff, 0xff, 0xff, 0xff, 0x0f}, {},
+			{0xff, 0xff, 0xff, 0xff, 0x0f},
+			{},
 		} {
 			if got, err := v.ask(proto, bad); !errors.Is(err, network.ErrReset) {
 				t.Errorf("request %x: %q, %v", bad, got, err)

@@ -14,8 +14,6 @@ import (
 	"github.com/parley-chat/parley/internal/netns"
 )
 
-const testTag = "00112233"
-
 // lanNode is a child process on a host that announces a peer made of a seed.
 type lanNode struct {
 	*netns.Proc

@@ -18,6 +18,8 @@ import (
 	dns "golang.org/x/net/dns/dnsmessage"
 )
 
+const testTag = "00112233"
+
 var update = flag.Bool("update", false, "write the vectors in testdata anew")
 
 func addrs(texts ...string) []ma.Multiaddr {

@@ -103,11 +103,9 @@ func (n *Node) askAbout(p peer.ID) {
 		n.log.Debug("peer does not tell about the network", "peer", p, "err", err)
 		return
 	}
-	if n.gate.Admitted(p) {
-		n.mates.update(p, func(m *mate) { m.zone = a.zone })
-	}
+	n.mates.update(p, func(m *mate) { m.zone = a.zone })
 	if err := n.takeRecord(a.record); err != nil {
-		n.log.Warn("a peer served a bad network record", "peer", p, "err", err)
+		n.log.Warn("a network record is not taken over", "peer", p, "err", err)
 	}
 }
 

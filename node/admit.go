@@ -1,7 +1,6 @@
 package node
 
 import (
-	"slices"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -14,29 +13,14 @@ import (
 func (n *Node) admissionConfig() admission.Config {
 	network := n.networkFile().Network
 	return admission.Config{
-		Tag: network.Tag, Network: network.ID, Secrets: n.helloSecrets,
+		Tag: network.Tag, Network: network.ID,
+		Secrets:    func() []hello.Secret { return n.networkFile().helloSecrets() },
 		Rate:       helloRate(),
 		Logger:     n.log,
 		OnAdmitted: n.admitted,
 		OnRefused:  func(p peer.ID, _ string) { n.dialer.refused(p) },
 		OnResult:   n.metrics.hello,
 	}
-}
-
-// helloSecrets are the secrets to offer: the newest epochs.
-func (n *Node) helloSecrets() []hello.Secret {
-	f := n.networkFile()
-	if f.Mode == ModeOpen {
-		return []hello.Secret{hello.Open(f.ID)}
-	}
-	var out []hello.Secret
-	for _, e := range slices.Backward(f.Epochs) {
-		if len(out) == hello.MaxEpochs {
-			break
-		}
-		out = append(out, hello.Secret{Epoch: e.Number, Key: e.Secret})
-	}
-	return out
 }
 
 // helloRate limits strangers' handshakes by address: a classroom behind one
@@ -58,5 +42,6 @@ func (n *Node) admitted(p peer.ID, a hello.Admitted) {
 	n.noteSkew(p, a.Skew)
 	if !n.gate.Admitted(p) { // gone meanwhile, and nobody may come to forget it
 		n.skew.remove(p)
+		n.door.Gone(p)
 	}
 }

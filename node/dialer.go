@@ -78,18 +78,19 @@ func (d *dialer) wakeUp() {
 func (d *dialer) run(ctx context.Context) {
 	var dials sync.WaitGroup
 	defer dials.Wait()
-	moved := d.watchAddrs()
-	defer moved.Close()
+	var moved <-chan any // the machine's addresses changed
+	if sub, err := d.host.EventBus().Subscribe(new(event.EvtLocalAddressesUpdated), eventbus.Name("parley/dialer")); err == nil {
+		defer sub.Close()
+		moved = sub.Out()
+	}
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case _, ok := <-moved.Out():
-			if ok {
-				d.nudge()
-			}
+		case <-moved:
+			d.nudge()
 		case <-d.wake:
 		case <-timer.C:
 		}
@@ -100,22 +101,6 @@ func (d *dialer) run(ctx context.Context) {
 		timer.Reset(wait)
 	}
 }
-
-// watchAddrs subscribes to changes of the machine's addresses. A host that
-// cannot tell them is waited on for ever.
-func (d *dialer) watchAddrs() event.Subscription {
-	sub, err := d.host.EventBus().Subscribe(new(event.EvtLocalAddressesUpdated), eventbus.Name("parley/dialer"))
-	if err != nil {
-		return silence{}
-	}
-	return sub
-}
-
-type silence struct{}
-
-func (silence) Out() <-chan any { return nil }
-func (silence) Close() error    { return nil }
-func (silence) Name() string    { return "silence" }
 
 // try is one dial of a peer.
 type try struct {

@@ -63,7 +63,7 @@ func (n *Node) met(ev event.EvtPeerIdentificationCompleted) {
 	n.book.remember(info)
 	n.dialer.add(info, fromMemory)
 	first := false
-	n.mates.update(ev.Peer, func(m *mate) { first, m.asked = !m.asked, true })
+	n.mates.update(ev.Peer, func(m *mate) { first, m.asked, m.addrs = !m.asked, true, info.Addrs })
 	if first {
 		n.wg.Go(func() { n.askAbout(ev.Peer) })
 	}
@@ -81,18 +81,16 @@ func (n *Node) gone(p peer.ID) {
 }
 
 // usefulAddrs are the addresses to dial a peer at later, the one that led to
-// it first. A peer's loopback addresses are of use on this machine alone.
+// it first, at most maxPeerAddrs. A peer's loopback addresses are of use on
+// this machine alone.
 func usefulAddrs(c network.Conn, listen []ma.Multiaddr) []ma.Multiaddr {
 	var out []ma.Multiaddr
-	local := false
-	if c != nil {
-		local = manet.IsIPLoopback(c.RemoteMultiaddr())
-		if c.Stat().Direction == network.DirOutbound {
-			out = append(out, c.RemoteMultiaddr())
-		}
+	if c.Stat().Direction == network.DirOutbound {
+		out = append(out, c.RemoteMultiaddr())
 	}
+	local := manet.IsIPLoopback(c.RemoteMultiaddr())
 	for _, a := range listen {
-		if local || !manet.IsIPLoopback(a) {
+		if len(out) < maxPeerAddrs && listenable(a) && (local || !manet.IsIPLoopback(a)) {
 			out = append(out, a)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/libp2p/go-libp2p"
 	"github.com/libp2p/go-libp2p/core/crypto"
 	"github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/peer"
 	quic "github.com/libp2p/go-libp2p/p2p/transport/quic"
 	"github.com/libp2p/go-libp2p/p2p/transport/tcp"
 	ws "github.com/libp2p/go-libp2p/p2p/transport/websocket"
@@ -19,13 +20,15 @@ import (
 // addresses to listen on are those of Config.Libp2p, if it has any, else asked.
 //
 // Relay, AutoNAT and address discovery are off: nothing outside admission is
-// served to strangers but identify and ping.
-func newHost(key crypto.PrivKey, cfg *Config) (h host.Host, listen []ma.Multiaddr, err error) {
+// served to strangers, or asked of them, but identify and ping. known reports
+// who is or was admitted; it is asked once the host listens or dials.
+func newHost(key crypto.PrivKey, cfg *Config, known func(peer.ID) bool) (h host.Host, listen []ma.Multiaddr, err error) {
 	listen = cfg.Listen
 	opts := []libp2p.Option{
 		libp2p.Identity(key),
 		libp2p.UserAgent("parley"),
 		libp2p.DisableRelay(),
+		libp2p.ForceReachabilityPrivate(), // so AutoNAT asks nobody
 		libp2p.DisableIdentifyAddressDiscovery(),
 		libp2p.ShareTCPListener(),
 		libp2p.Ping(false), // the liveness monitor serves it
@@ -43,7 +46,7 @@ func newHost(key crypto.PrivKey, cfg *Config) (h host.Host, listen []ma.Multiadd
 			listen = c.ListenAddrs
 		}
 		c.ListenAddrs = nil
-		return c.Apply(hostDefaults(c, cfg)...)
+		return c.Apply(hostDefaults(c, cfg, known)...)
 	})
 	h, err = libp2p.New(opts...)
 	if err != nil {
@@ -53,7 +56,7 @@ func newHost(key crypto.PrivKey, cfg *Config) (h host.Host, listen []ma.Multiadd
 }
 
 // hostDefaults are the options for what Config.Libp2p left open.
-func hostDefaults(c *libp2p.Config, cfg *Config) []libp2p.Option {
+func hostDefaults(c *libp2p.Config, cfg *Config, known func(peer.ID) bool) []libp2p.Option {
 	var opts []libp2p.Option
 	if c.Transports == nil {
 		opts = append(opts, libp2p.Transport(quic.NewTransport))
@@ -65,10 +68,10 @@ func hostDefaults(c *libp2p.Config, cfg *Config) []libp2p.Option {
 	if !c.DisableMetrics && c.PrometheusRegisterer == nil {
 		opts = append(opts, metricsOption(cfg.Registerer))
 	}
-	return append(opts, limitOptions(c, cfg)...)
+	return append(opts, limitOptions(c, cfg, known)...)
 }
 
-func limitOptions(c *libp2p.Config, cfg *Config) []libp2p.Option {
+func limitOptions(c *libp2p.Config, cfg *Config, known func(peer.ID) bool) []libp2p.Option {
 	l := siteLimits()
 	if cfg.Light {
 		l = lightLimits()
@@ -80,7 +83,7 @@ func limitOptions(c *libp2p.Config, cfg *Config) []libp2p.Option {
 			if err != nil {
 				return err
 			}
-			return c.Apply(libp2p.ResourceManager(rm))
+			return c.Apply(libp2p.ResourceManager(&halved{rm, known, l.streams() / 2}))
 		})
 	}
 	if c.ConnManager == nil {

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/parley-chat/parley/internal/wire"
 )
 
 func TestIdentityIsMadeOnceAndStays(t *testing.T) {
@@ -36,7 +38,7 @@ func TestIdentityIsMadeOnceAndStays(t *testing.T) {
 	if !ed25519.Verify(author[:], []byte("m"), a.Sign([]byte("m"))) {
 		t.Error("the author's key does not verify a signature")
 	}
-	if id, ok := peerOfRawKey(author); !ok || id != a.ID() {
+	if id := wire.PeerID(author); id != a.ID() {
 		t.Error("the peer ID is not of the author's key")
 	}
 }

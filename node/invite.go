@@ -9,9 +9,10 @@ import (
 	"strings"
 	"unicode"
 
-	"github.com/libp2p/go-libp2p/core/crypto"
 	"github.com/libp2p/go-libp2p/core/peer"
 	ma "github.com/multiformats/go-multiaddr"
+
+	"github.com/parley-chat/parley/internal/wire"
 )
 
 // Invite lets its reader into a network. Whoever sees the text of one with a
@@ -90,9 +91,9 @@ func (v Invite) addrBytes() []byte {
 	if len(v.Addr.Addrs) == 0 {
 		return nil
 	}
-	key, ok := rawPeerKey(v.Addr.ID)
+	key, err := wire.Author(v.Addr.ID)
 	raw := v.Addr.Addrs[0].Bytes()
-	if !ok || len(raw) == 0 || len(raw) > maxInviteAddr {
+	if err != nil || len(raw) == 0 || len(raw) > maxInviteAddr {
 		return nil
 	}
 	return append(key[:], raw...)
@@ -184,10 +185,6 @@ func parseInviteAddr(b []byte) (*peer.AddrInfo, bool) {
 	if len(b) < 32+1 || len(b) > 32+maxInviteAddr {
 		return nil, false
 	}
-	id, ok := peerOfRawKey([32]byte(b[:32]))
-	if !ok {
-		return nil, false
-	}
 	addr, err := ma.NewMultiaddrBytes(b[32:])
 	if err != nil || !listenable(addr) || !bytes.Equal(addr.Bytes(), b[32:]) {
 		return nil, false
@@ -195,27 +192,5 @@ func parseInviteAddr(b []byte) (*peer.AddrInfo, bool) {
 	if _, err := addr.ValueForProtocol(ma.P_P2P); err == nil {
 		return nil, false
 	}
-	return &peer.AddrInfo{ID: id, Addrs: []ma.Multiaddr{addr}}, true
-}
-
-// rawPeerKey returns the Ed25519 public key that a peer ID holds.
-func rawPeerKey(id peer.ID) (key [32]byte, ok bool) {
-	pub, err := id.ExtractPublicKey()
-	if err != nil || pub.Type() != crypto.Ed25519 {
-		return key, false
-	}
-	raw, err := pub.Raw()
-	if err != nil || len(raw) != len(key) {
-		return key, false
-	}
-	return [32]byte(raw), true
-}
-
-func peerOfRawKey(key [32]byte) (peer.ID, bool) {
-	pub, err := crypto.UnmarshalEd25519PublicKey(key[:])
-	if err != nil {
-		return "", false
-	}
-	id, err := peer.IDFromPublicKey(pub)
-	return id, err == nil
+	return &peer.AddrInfo{ID: wire.PeerID([32]byte(b[:32])), Addrs: []ma.Multiaddr{addr}}, true
 }

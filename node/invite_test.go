@@ -10,6 +10,8 @@ import (
 
 	"github.com/libp2p/go-libp2p/core/peer"
 	ma "github.com/multiformats/go-multiaddr"
+
+	"github.com/parley-chat/parley/internal/wire"
 )
 
 func testAddr(t testing.TB, addr string) *peer.AddrInfo {
@@ -106,7 +108,7 @@ func TestMalformedInvites(t *testing.T) {
 	}
 	withSecret := func(epoch ...byte) []byte { return head(2, append(epoch, secret[:]...)...) }
 	addr := testAddr(t, "/ip4/10.0.0.1/tcp/7330")
-	key, _ := rawPeerKey(addr.ID)
+	key, _ := wire.Author(addr.ID)
 	at := func(a string) []byte { return head(1, append(key[:], ma.StringCast(a).Bytes()...)...) }
 	for name, body := range map[string][]byte{
 		"version 0":             append([]byte{0, 1}, net[:]...),

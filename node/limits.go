@@ -91,8 +91,11 @@ func (l limits) resourceManager(metrics bool) (network.ResourceManager, error) {
 	return rm, nil
 }
 
+// streams is how many streams all peers together may have open.
+func (l limits) streams() int { return 16 * l.conns }
+
 func (l limits) partial() rcmgr.PartialLimitConfig {
-	streams := rcmgr.LimitVal(16 * l.conns)
+	streams := rcmgr.LimitVal(l.streams())
 	all := rcmgr.ResourceLimits{
 		Streams: streams, StreamsInbound: streams, StreamsOutbound: streams,
 		Memory: rcmgr.LimitVal64(l.memory),
@@ -102,9 +105,10 @@ func (l limits) partial() rcmgr.PartialLimitConfig {
 	system.ConnsInbound = rcmgr.LimitVal(l.connsInbound)
 	system.ConnsOutbound = rcmgr.LimitVal(l.conns)
 	system.FD = rcmgr.LimitVal(l.conns)
-	transient := system // connections before their handshake is done
-	transient.Conns, transient.ConnsInbound, transient.ConnsOutbound = system.Conns/4, system.ConnsInbound/4, system.ConnsOutbound/4
-	transient.FD, transient.Memory = system.FD/4, system.Memory/4
+	// Connections before their handshake is done may be as many as others: were
+	// they fewer than one address may have, one address could take them all.
+	transient := system
+	transient.Memory = system.Memory / 4
 	pings := all
 	pings.Memory = 16 << 20
 	return rcmgr.PartialLimitConfig{

@@ -55,6 +55,23 @@ func TestConnectionsAreBounded(t *testing.T) {
 	}
 }
 
+// Connections that never finish their handshake must not keep others out.
+func TestHalfOpenConnectionsOfOneAddressLeaveRoom(t *testing.T) {
+	for name, l := range map[string]limits{"site": siteLimits(), "light": lightLimits()} {
+		rm, err := l.resourceManager(false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer rm.Close()
+		for range 2 * l.perAddress {
+			_, _ = rm.OpenConnection(network.DirInbound, true, ma.StringCast("/ip4/192.0.2.1/tcp/7330"))
+		}
+		if _, err := rm.OpenConnection(network.DirInbound, true, ma.StringCast("/ip4/192.0.2.2/tcp/7330")); err != nil {
+			t.Errorf("%s: another address is kept out: %v", name, err)
+		}
+	}
+}
+
 func TestNewConnectionsAreLimitedByAddress(t *testing.T) {
 	rate := siteLimits().connRate()
 	flood, other := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")

@@ -116,11 +116,3 @@ func sameName(a, b string) bool {
 	kb, errB := precis.Nickname.CompareKey(b)
 	return errA == nil && errB == nil && ka == kb
 }
-
-// openHelloKey is the HMAC key of hello in an open network. It proves nothing
-// but the name.
-//
-// spec: 01-network §2.4
-func openHelloKey(id [32]byte) [32]byte {
-	return sha256.Sum256(append([]byte("parley/open/1"), id[:]...))
-}

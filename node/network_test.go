@@ -7,6 +7,8 @@ import (
 	"flag"
 	"strings"
 	"testing"
+
+	"github.com/parley-chat/parley/internal/hello"
 )
 
 var update = flag.Bool("update", false, "write the vectors in testdata anew")
@@ -89,11 +91,11 @@ func TestNetworkVectors(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, f := range []*NetworkFile{open, adhoc} {
-			key, ok := f.HelloKey(f.Epoch().Number)
-			if !ok {
-				t.Errorf("%v has no key for hello", f.Network)
+			secrets := f.helloSecrets()
+			if len(secrets) != 1 || secrets[0].Epoch != f.Epoch().Number {
+				t.Fatalf("%v offers %v in hello", f.Network, secrets)
 			}
-			v := vector{Name: name, Mode: f.Mode.String(), ID: hexID(f.ID), Tag: f.Tag, Hello: hexID(key)}
+			v := vector{Name: name, Mode: f.Mode.String(), ID: hexID(f.ID), Tag: f.Tag, Hello: hexID(secrets[0].Key)}
 			if f.Mode == ModeAdHoc {
 				v.Secret = hexID(secret)
 			}
@@ -105,16 +107,23 @@ func TestNetworkVectors(t *testing.T) {
 
 func TestHelloKeys(t *testing.T) {
 	open := &NetworkFile{Network: makeNetwork(mustID(t, "lan"), "lan", ModeOpen)}
-	if _, ok := open.HelloKey(1); ok {
-		t.Error("an open network has an epoch 1")
+	if got := open.helloSecrets(); len(got) != 1 || got[0] != hello.Open(open.ID) {
+		t.Errorf("an open network offers %v", got)
 	}
-	closed := &NetworkFile{Network: makeNetwork(seq(0), "x", ModeSecret), Epochs: []Epoch{{2, seq(2)}, {5, seq(5)}}}
-	for number, want := range map[uint64]bool{0: false, 1: false, 2: true, 3: false, 5: true} {
-		if key, ok := closed.HelloKey(number); ok != want || ok && key != seq(byte(number)) {
-			t.Errorf("epoch %d: %v", number, ok)
+	closed := &NetworkFile{Network: makeNetwork(seq(0), "x", ModeSecret)}
+	for i := range maxEpochs {
+		closed.Epochs = append(closed.Epochs, Epoch{uint64(2 * (i + 1)), seq(byte(i))})
+	}
+	got := closed.helloSecrets()
+	if len(got) != hello.MaxEpochs {
+		t.Fatalf("%d secrets are offered", len(got))
+	}
+	for i, e := range closed.Epochs[maxEpochs-hello.MaxEpochs:] {
+		if got[i] != (hello.Secret{Epoch: e.Number, Key: e.Secret}) {
+			t.Errorf("epoch %d is not offered in its place", e.Number)
 		}
 	}
-	if closed.Epoch().Number != 5 {
+	if closed.Epoch().Number != 2*maxEpochs {
 		t.Errorf("the newest epoch is %d", closed.Epoch().Number)
 	}
 }

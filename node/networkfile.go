@@ -17,6 +17,8 @@ import (
 
 	"github.com/libp2p/go-libp2p/core/peer"
 	ma "github.com/multiformats/go-multiaddr"
+
+	"github.com/parley-chat/parley/internal/hello"
 )
 
 // Epoch is a secret of a closed network and its number, from 1.
@@ -49,18 +51,19 @@ func (f *NetworkFile) Epoch() Epoch {
 	return f.Epochs[len(f.Epochs)-1]
 }
 
-// HelloKey returns the HMAC key of hello for an epoch. Open networks have one,
-// which proves nothing but the network's name, under epoch 0.
-func (f *NetworkFile) HelloKey(epoch uint64) (key [32]byte, ok bool) {
+// helloSecrets are the secrets to offer in hello: the newest epochs, or the one
+// of an open network.
+//
+// spec: 01-network §2.4
+func (f *NetworkFile) helloSecrets() []hello.Secret {
 	if f.Mode == ModeOpen {
-		return openHelloKey(f.ID), epoch == 0
+		return []hello.Secret{hello.Open(f.ID)}
 	}
-	for _, e := range f.Epochs {
-		if e.Number == epoch {
-			return e.Secret, true
-		}
+	var out []hello.Secret
+	for _, e := range f.Epochs[max(0, len(f.Epochs)-hello.MaxEpochs):] {
+		out = append(out, hello.Secret{Epoch: e.Number, Key: e.Secret})
 	}
-	return key, false
+	return out
 }
 
 // Invite returns an invite to the network. addr is a peer with one address to
@@ -118,11 +121,13 @@ func acceptedEpochs(known []Epoch, accepted []uint64) []Epoch {
 
 // withEpoch returns the file with one more secret.
 func (f *NetworkFile) withEpoch(e Epoch) (*NetworkFile, error) {
-	if known, ok := f.HelloKey(e.Number); ok {
-		if known != e.Secret {
+	for _, known := range f.Epochs {
+		switch {
+		case known == e:
+			return f, nil
+		case known.Number == e.Number:
 			return f, ErrInvite.Withf("the invite's secret is not the one this directory knows for epoch %d", e.Number)
 		}
-		return f, nil
 	}
 	g := *f
 	g.Epochs = append(slices.Clone(f.Epochs), e)

@@ -122,7 +122,7 @@ func (n *Node) openDir(context.Context) error {
 }
 
 func (n *Node) openHost(context.Context) error {
-	h, listen, err := newHost(n.id.libp2pKey(), &n.cfg)
+	h, listen, err := newHost(n.id.libp2pKey(), &n.cfg, func(p peer.ID) bool { return n.gate.Known(p) })
 	if err != nil {
 		return err
 	}

@@ -20,7 +20,7 @@ import (
 const (
 	maxRemembered    = 256
 	maxRememberAddrs = 8
-	maxAddrBytes     = 256     // of one address; so the file stays under its limit
+	maxAddrText      = 256     // bytes of one address as text; so the file stays under its limit
 	maxPeersFile     = 1 << 20 // bytes
 )
 
@@ -114,7 +114,7 @@ func parsePeers(data []byte) (map[peer.ID]remembered, error) {
 // remember takes note of an admitted peer and where it was reached, the most
 // useful address first; more than 8 are left out.
 func (b *peerBook) remember(info peer.AddrInfo) {
-	addrs := slices.DeleteFunc(slices.Clone(info.Addrs), func(a ma.Multiaddr) bool { return len(a.Bytes()) > maxAddrBytes })
+	addrs := slices.DeleteFunc(slices.Clone(info.Addrs), func(a ma.Multiaddr) bool { return len(a.String()) > maxAddrText })
 	if len(addrs) == 0 {
 		return
 	}

@@ -16,7 +16,9 @@ import (
 // Peer is an admitted peer.
 type Peer struct {
 	ID peer.ID
-	// Addrs are the remote ends of its connections.
+	// Addrs are those it listens on, that of its oldest connection first. The
+	// port that an inbound connection comes from is not one of them. Empty for
+	// a moment after it has dialled us, until it has told them.
 	Addrs []ma.Multiaddr
 	// Transport is that of its oldest connection: "quic", "tcp", "ws", …
 	Transport string
@@ -45,20 +47,23 @@ func (n *Node) Peers() []Peer {
 			continue // just going
 		}
 		m := n.mates.get(id)
-		p := Peer{ID: id, RTT: n.pulse.RTT(id), Zone: m.zone, Since: m.since}
-		p.Transport = transportOf(conns[0].RemoteMultiaddr())
-		p.Addrs = remoteAddrs(conns)
-		out = append(out, p)
+		out = append(out, Peer{
+			ID: id, Addrs: reachedAt(conns[0], m.addrs), Transport: transportOf(conns[0].RemoteMultiaddr()),
+			RTT: n.pulse.RTT(id), Zone: m.zone, Since: m.since,
+		})
 	}
 	return out
 }
 
-func remoteAddrs(conns []network.Conn) []ma.Multiaddr {
-	addrs := make([]ma.Multiaddr, len(conns))
-	for i, c := range conns {
-		addrs[i] = c.RemoteMultiaddr()
+// reachedAt sorts the addresses a peer listens on; that of its connection comes
+// first, if it is one: the peer says so, or we dialled it.
+func reachedAt(c network.Conn, listen []ma.Multiaddr) []ma.Multiaddr {
+	addrs, used := shownAddrs(listen), c.RemoteMultiaddr()
+	if c.Stat().Direction == network.DirOutbound || ma.Contains(addrs, used) {
+		addrs = slices.DeleteFunc(addrs, used.Equal)
+		addrs = slices.Insert(addrs, 0, used)
 	}
-	return shownAddrs(addrs)
+	return addrs
 }
 
 // transportOf names the transport of an address.
@@ -111,35 +116,38 @@ func (n *Node) Watch(ctx context.Context) iter.Seq[PeerChange] {
 // mates is what is known of admitted peers beside their connections.
 type mates struct {
 	mu    sync.Mutex
-	peers map[peer.ID]mate
+	peers map[peer.ID]*mate
 }
 
 type mate struct {
 	since time.Time
+	addrs []ma.Multiaddr // it listens on, as far as they are of use here
 	zone  string
 	asked bool // it was asked about itself and the network
 }
 
-func (m *mates) update(p peer.ID, f func(*mate)) {
+// begin notes that an admission begins.
+func (m *mates) begin(p peer.ID) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.peers == nil {
-		m.peers = make(map[peer.ID]mate)
+		m.peers = make(map[peer.ID]*mate)
 	}
-	v := m.peers[p]
-	f(&v)
-	m.peers[p] = v
+	m.peers[p] = &mate{since: time.Now()}
 }
 
-// begin notes that an admission begins.
-func (m *mates) begin(p peer.ID) {
-	m.update(p, func(v *mate) { v.since, v.asked = time.Now(), false })
-}
-
-func (m *mates) get(p peer.ID) mate {
+// update changes what is known of a peer, unless it is gone.
+func (m *mates) update(p peer.ID, f func(*mate)) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.peers[p]
+	if v := m.peers[p]; v != nil {
+		f(v)
+	}
+}
+
+func (m *mates) get(p peer.ID) (v mate) {
+	m.update(p, func(known *mate) { v = *known })
+	return v
 }
 
 func (m *mates) remove(p peer.ID) {

@@ -162,6 +162,31 @@ func TestStrangersCannotLockOutWhoWasAdmitted(t *testing.T) {
 	})
 }
 
+// Strangers with many identities hold every place where handshakes are
+// answered. We greet who connects, so a member comes in all the same.
+func TestAFloodOfHandshakesKeepsNoMemberOut(t *testing.T) {
+	inBubble(t, func(t *testing.T, net *testnet.Net) {
+		a := newSide(t, net, 0)
+		for i := range maxAtOnce/maxAtOnceEach + 1 {
+			attacker := newHost(t, net, 10+i)
+			attacker.SetStreamHandler(ProtocolID(tag), func(network.Stream) {}) // not to be turned away
+			for range maxAtOnceEach {
+				_, _ = dialHello(t, attacker, a).Write([]byte{64})
+			}
+		}
+		time.Sleep(time.Second)
+		if a.count("limited") == 0 {
+			t.Fatalf("counted %v: the flood is too small", a.results)
+		}
+		b := newSide(t, net, 1)
+		connect(t, b.host, a.host)
+		time.Sleep(2 * time.Second)
+		if !admitted(a, b) {
+			t.Error("the member is kept out")
+		}
+	})
+}
+
 func TestHandshakesAtOnceAreBounded(t *testing.T) {
 	inBubble(t, func(t *testing.T, net *testnet.Net) {
 		a, attacker := newSide(t, net, 0), newHost(t, net, 1)

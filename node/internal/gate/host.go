@@ -47,11 +47,14 @@ func (f *facade) NewStream(ctx context.Context, p peer.ID, ids ...protocol.ID) (
 	if err := f.g.ready(ctx, p); err != nil {
 		return nil, fmt.Errorf("open stream: %w", err)
 	}
-	s, err := f.Host.NewStream(ctx, p, ids...)
+	s, err := f.Host.NewStream(network.WithNoDial(ctx, "admitted peers only"), p, ids...)
 	if err != nil {
 		return nil, err
 	}
-	f.g.carried(s.Conn())
+	if !f.g.carries(s.Conn()) { // it went in between, and this is a stranger's connection
+		_ = s.Reset()
+		return nil, fmt.Errorf("open stream: %w", ErrNotAdmitted)
+	}
 	return s, nil
 }
 
@@ -101,8 +104,10 @@ func (g *Gate) enter(s network.Stream) bool {
 	if !g.Admitted(p) {
 		err = g.hold(p)
 	}
+	if err == nil && !g.carries(s.Conn()) {
+		err = ErrNotAdmitted
+	}
 	if err == nil {
-		g.carried(s.Conn())
 		return true
 	}
 	g.refused.Add(1)
@@ -119,9 +124,13 @@ func (g *Gate) hold(p peer.ID) error {
 		g.mu.Unlock()
 		return ErrNotAdmitted
 	}
+	if e.admitted != 0 { // just now
+		g.mu.Unlock()
+		return nil
+	}
 	stranger := !g.known[p]
 	if e.held >= g.opts.HoldPerPeer || (stranger && g.held >= g.opts.HoldTotal) {
-		e.deaf = e.admitted == 0
+		e.deaf = true
 		g.mu.Unlock()
 		return fmt.Errorf("%w, and too many streams wait", ErrNotAdmitted)
 	}

@@ -153,7 +153,9 @@ func (g *Gate) connected(c network.Conn) {
 		e = &entry{conns: make(map[network.Conn]bool), changed: make(chan struct{})}
 		g.peers[p] = e
 	}
-	e.conns[c] = false
+	if _, carries := e.conns[c]; !carries { // a stream may have come first
+		e.conns[c] = false
+	}
 	e.refused = false
 	stranger := e.admitted == 0
 	if !stranger {
@@ -188,17 +190,20 @@ func (g *Gate) disconnected(c network.Conn) {
 	e.wake()
 }
 
-// carried notes that c serves the facade's protocols.
-func (g *Gate) carried(c network.Conn) {
+// carries notes that c serves the facade's protocols, unless its peer is not
+// admitted (any more): then it reports false. A stream may be opened on a
+// connection before the gate is told of it.
+func (g *Gate) carries(c network.Conn) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	e := g.peers[c.RemotePeer()]
-	if e == nil {
-		return
+	if e == nil || e.admitted == 0 {
+		return false
 	}
-	if _, open := e.conns[c]; open {
+	if !c.IsClosed() {
 		e.conns[c] = true
 	}
+	return true
 }
 
 // intake follows the real host's bus. It must never wait for a subscriber of

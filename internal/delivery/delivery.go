@@ -45,6 +45,7 @@ var ErrStopped = errors.New("replication of the log has stopped")
 // Store is what replication needs of the event store. *eventlog.Store is one.
 type Store interface {
 	Append(ctx context.Context, b *event.Batch, durable bool) (eventlog.Appended, error)
+	AppendAll(ctx context.Context, batches []*event.Batch, durable bool) ([]eventlog.Appended, []error)
 	Has(id event.ID) (bool, error)
 	Batch(id event.ID) (b *event.Batch, found bool, err error) // the stored one that id is in
 	Heads(log event.LogID) ([]event.ID, error)

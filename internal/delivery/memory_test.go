@@ -82,6 +82,14 @@ func (m *memory) Append(_ context.Context, b *event.Batch, _ bool) (eventlog.App
 	return res, nil
 }
 
+func (m *memory) AppendAll(ctx context.Context, batches []*event.Batch, durable bool) (res []eventlog.Appended, errs []error) {
+	for _, b := range batches {
+		r, err := m.Append(ctx, b, durable)
+		res, errs = append(res, r), append(errs, err)
+	}
+	return res, errs
+}
+
 func (m *memory) Has(id event.ID) (bool, error) { return m.batches[id] != nil, nil }
 
 func (m *memory) Batch(id event.ID) (*event.Batch, bool, error) {

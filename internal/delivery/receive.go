@@ -3,7 +3,7 @@ package delivery
 import (
 	"context"
 	"errors"
-	"sync"
+	"slices"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -11,6 +11,7 @@ import (
 	pubsub "github.com/libp2p/go-libp2p-pubsub"
 
 	"github.com/parley-chat/parley/internal/event"
+	"github.com/parley-chat/parley/internal/eventlog"
 )
 
 // Bounds of the queue between validators and the store: what comes when it is
@@ -157,23 +158,18 @@ func (l *Log) take() {
 	}
 }
 
-// appendAll stores batches at the same time, so that they share a commit.
+// appendAll stores gossiped batches in as few commits as it takes, and asks for
+// parents that are missing.
 func (l *Log) appendAll(items []arrival) {
-	if len(items) == 1 {
-		l.receive(items[0])
-		return
+	batches := make([]*event.Batch, len(items))
+	for i := range items {
+		batches[i] = items[i].batch
 	}
-	var wg sync.WaitGroup
-	for _, a := range items {
-		wg.Go(func() { l.receive(a) })
-	}
-	wg.Wait()
-}
-
-// receive stores a gossiped batch and asks for parents that are missing.
-func (l *Log) receive(a arrival) {
-	if _, missing, _ := l.append(a); missing {
-		l.fetcher.missing(a.from)
+	appended, errs := l.s.cfg.Store.AppendAll(l.ctx, batches, false)
+	for i, a := range items {
+		if _, missing, _ := l.appended(a, appended[i], errs[i]); missing {
+			l.fetcher.missing(a.from)
+		}
 	}
 }
 
@@ -181,6 +177,11 @@ func (l *Log) receive(a arrival) {
 // whether parents of those are missing. Errors are counted.
 func (l *Log) append(a arrival) (fresh int, missing bool, err error) {
 	appended, err := l.s.cfg.Store.Append(l.ctx, a.batch, false)
+	return l.appended(a, appended, err)
+}
+
+// appended takes note of what became of a batch.
+func (l *Log) appended(a arrival, appended eventlog.Appended, err error) (fresh int, missing bool, _ error) {
 	if err != nil {
 		if l.ctx.Err() == nil {
 			l.log.Error("batch not stored", "err", err)
@@ -193,7 +194,9 @@ func (l *Log) append(a arrival) (fresh int, missing bool, err error) {
 			fresh++
 		}
 	}
-	l.known.add(a.batch)
+	if !erased(a.batch) { // else its content may still come
+		l.known.add(a.batch)
+	}
 	newest := a.batch.Events[len(a.batch.Events)-1].HLC
 	l.s.cfg.Clock.Observe(time.Now(), newest)
 	if fresh == 0 {
@@ -207,6 +210,12 @@ func (l *Log) append(a arrival) (fresh int, missing bool, err error) {
 		l.forgotten.Store(true)
 	}
 	return fresh, len(appended.Missing) > 0, nil
+}
+
+// erased reports whether a batch lacks the content of an event. Anybody can
+// take that away, on purpose too.
+func erased(b *event.Batch) bool {
+	return slices.ContainsFunc(b.Events, func(e event.Event) bool { return e.Content == nil })
 }
 
 // reason names an error of Decode, Verify or belongs in metrics.

@@ -1,6 +1,7 @@
 package eventlog
 
 import (
+	"errors"
 	"slices"
 
 	"github.com/parley-chat/parley/internal/event"
@@ -9,65 +10,93 @@ import (
 // adding is one batch on its way into a group.
 type adding struct {
 	*group
-	log    *logState
-	author *authorRec
-	batch  *event.Batch
-	res    *Appended
+	log     *logState
+	author  *held[authorRec]
+	windows [2]*held[windowRec] // of the first event's seq, and of the last one's
+	batch   *event.Batch
+	res     *Appended
 
 	isNew  bitmap
 	forked bitmap
-	fresh  int // how many are new
+	filled map[int]indexRec // stored without the content that came now: where
+	fresh  int              // how many are new or filled
 }
 
-// findNew says which events are not stored. An event whose seq is not in its
-// author's runs is new without looking for it: that is the usual case.
-func (a *adding) findNew() error {
-	a.res.New = make([]bool, len(a.batch.Events))
-	for i := range a.batch.Events {
-		e := &a.batch.Events[i]
-		if a.author.seqs.has(e.Seq) {
-			stored, err := a.isStored(&e.ID)
-			if err != nil {
-				return err
-			}
-			if stored {
-				continue
-			}
-			a.forked.set(i)
-			a.res.Forks = append(a.res.Forks, i)
+// readAuthor reads what is stored of the batch's author.
+func (a *adding) readAuthor() (err error) {
+	k := authorKey{a.log.no, a.batch.Author()}
+	if a.author, err = a.group.author(k); err != nil {
+		return err
+	}
+	first, last := a.batch.Events[0].Seq, a.batch.Events[len(a.batch.Events)-1].Seq
+	for i, seq := range []uint64{first, last} {
+		if a.windows[i], err = a.window(windowKey{k, seq / windowSeqs}); err != nil {
+			return err
 		}
-		a.isNew.set(i)
-		a.res.New[i] = true
-		a.fresh++
 	}
 	return nil
 }
 
-// isStored reports whether an event is stored in this log.
-func (a *adding) isStored(id *event.ID) (bool, error) {
-	return storedIn(a.txn, id, a.log.no)
+// seqs returns the record that has a seq of the batch, and its place in it.
+func (a *adding) seqs(seq uint64) (*held[windowRec], int) {
+	i := 0
+	if seq/windowSeqs != a.batch.Events[0].Seq/windowSeqs {
+		i = 1
+	}
+	return a.windows[i], int(seq % windowSeqs)
 }
 
-// fits keeps one author from growing records without end: it refuses a batch
-// that adds to what is over its bound already. Who closes gaps and continues
-// from heads is never refused.
+// findNew says which events are not stored. An event whose seq is not stored of
+// its author is new without looking for it: that is the usual case.
+func (a *adding) findNew() error {
+	a.res.New = make([]bool, len(a.batch.Events))
+	for i := range a.batch.Events {
+		if err := a.find(i); err != nil {
+			return err
+		}
+		if a.res.New[i] {
+			a.fresh++
+		}
+	}
+	return nil
+}
+
+func (a *adding) find(i int) error {
+	e := &a.batch.Events[i]
+	if w, at := a.seqs(e.Seq); w.rec.seqs.has(at) {
+		rec, found, err := index(a.txn, &e.ID)
+		switch {
+		case err != nil:
+			return err
+		case !found:
+			a.forked.set(i)
+			a.res.Forks = append(a.res.Forks, i)
+		case rec.erased && e.Content != nil:
+			if a.filled == nil {
+				a.filled = make(map[int]indexRec)
+			}
+			a.filled[i] = rec
+			a.res.New[i] = true
+			return nil
+		default:
+			return nil
+		}
+	}
+	a.isNew.set(i)
+	a.res.New[i] = true
+	return nil
+}
+
+// fits keeps others from growing a log's loose ends without end: it refuses a
+// batch that adds to what is over its bound already. Who closes gaps and
+// continues from heads is never refused.
 func (a *adding) fits() (bool, error) {
-	bound := &a.s.profile
-	first, last := a.batch.Events[0].Seq, a.batch.Events[len(a.batch.Events)-1].Seq
-	if len(a.author.seqs) >= bound.runs && !a.author.seqs.touches(first, last) {
-		return false, nil
-	}
-	if len(a.author.forks) >= bound.runs && len(a.res.Forks) > 0 {
-		return false, nil
-	}
-	if len(a.log.heads) < bound.looseEnds && len(a.log.missing) < bound.looseEnds {
+	most := a.s.profile.looseEnds
+	if len(a.log.heads) < most && len(a.log.missing) < most {
 		return true, nil
 	}
 	heads, missing, err := a.looseEnds()
-	if err != nil {
-		return false, err
-	}
-	return (heads <= 0 || len(a.log.heads) < bound.looseEnds) && (missing <= 0 || len(a.log.missing) < bound.looseEnds), nil
+	return err == nil && (heads <= 0 || len(a.log.heads) < most) && (missing <= 0 || len(a.log.missing) < most), err
 }
 
 // looseEnds says by how much the batch would change the numbers of heads and
@@ -84,7 +113,7 @@ func (a *adding) looseEnds() (heads, missing int, err error) {
 			heads++
 		}
 		for j := range e.Parents {
-			where, err := a.find(i, &e.Parents[j])
+			where, err := a.parent(i, &e.Parents[j])
 			if err != nil {
 				return 0, 0, err
 			}
@@ -101,28 +130,31 @@ func (a *adding) looseEnds() (heads, missing int, err error) {
 
 // store puts the batch into the transaction and its events into the records.
 func (a *adding) store() error {
-	a.touch(a.log, a.author, a.batch.Author())
+	if !slices.Contains(a.logs, a.log) {
+		a.logs = append(a.logs, a.log)
+	}
 	arrival := a.takeArrivals(len(a.batch.Events))
 	a.res.Arrival = arrival
+	counts := a.isNew
 	for i := range a.batch.Events {
-		if !a.isNew.has(i) {
+		if !a.res.New[i] {
 			continue
 		}
+		counts.set(i)
 		if err := a.storeEvent(arrival, i); err != nil {
 			return err
 		}
 		a.newest = arrival + uint64(i)
 	}
-	a.events += a.fresh
 	a.forks += len(a.res.Forks)
-	a.stored = append(a.stored, stored{arrival, a.batch, a.isNew})
-	return a.storePayload(arrival)
+	a.stored = append(a.stored, stored{arrival, a.batch, counts})
+	return a.storePayload(arrival, counts)
 }
 
-func (a *adding) storePayload(arrival uint64) error {
+func (a *adding) storePayload(arrival uint64, counts bitmap) error {
 	events := a.batch.Events
 	first, last := events[0].HLC, events[len(events)-1].HLC
-	rec := timeRec{span: uint64(last - first), count: len(events), counts: a.isNew}
+	rec := timeRec{span: uint64(last - first), count: len(events), counts: counts}
 	if err := a.setRecord(appendTimeKey(nil, a.log.no, first, arrival), &rec); err != nil {
 		return err
 	}
@@ -131,8 +163,11 @@ func (a *adding) storePayload(arrival uint64) error {
 
 func (a *adding) storeEvent(arrival uint64, i int) error {
 	e := &a.batch.Events[i]
-	if err := a.setIndex(&e.ID, indexRec{arrival + uint64(i), i, a.log.no}); err != nil {
+	if err := a.setIndex(&e.ID, indexRec{arrival + uint64(i), i, a.log.no, e.Content == nil}); err != nil {
 		return err
+	}
+	if old, ok := a.filled[i]; ok {
+		return a.uncount(old)
 	}
 	if e.Kind != event.KindMessage {
 		if err := a.set(appendControlKey(nil, a.log.no, e.HLC, &e.ID), nil); err != nil {
@@ -148,6 +183,22 @@ func (a *adding) storeEvent(arrival uint64, i int) error {
 	return a.linkChildren(i)
 }
 
+// uncount makes an event not count any more where it is stored erased.
+func (a *adding) uncount(old indexRec) error {
+	p, err := a.s.payload(a.txn, old.payload())
+	if err != nil {
+		return err
+	}
+	key := appendTimeKey(nil, a.log.no, p.batch.Events[0].HLC, p.arrival)
+	rec, found, err := getRecord(a.txn, key, decodeTimeRec)
+	if err != nil || !found {
+		return errors.Join(errValue, err)
+	}
+	rec.counts.clear(old.place)
+	a.moved = append(a.moved, old)
+	return a.setRecord(key, &rec)
+}
+
 // setIndex sets the one key an event has: without allocating.
 func (a *adding) setIndex(id *event.ID, rec indexRec) error {
 	b := &a.s.writer.slab
@@ -158,17 +209,19 @@ func (a *adding) setIndex(id *event.ID, rec indexRec) error {
 	return a.set(b.bytes[start:end:end], b.bytes[end:len(b.bytes):len(b.bytes)])
 }
 
-// countIn adds an event to its author's record, its log's and the fingerprint.
+// countIn adds an event to its author's records, its log's and the fingerprint.
 func (a *adding) countIn(e *event.Event, fork bool) {
+	a.events++
 	a.log.rec.count++
+	w, at := a.seqs(e.Seq)
+	w.rec.seqs.set(at)
+	w.changed = true
 	if fork {
 		a.log.rec.forks++
-		a.author.forks = a.author.forks.add(e.Seq)
+		w.rec.forks.set(at)
 	}
-	if e.Seq > a.author.seqs.max() {
-		a.author.last = e.ID
-	}
-	a.author.seqs = a.author.seqs.add(e.Seq)
+	a.author.rec.add(e)
+	a.author.changed = true
 	k := sumsKey{a.log.no, bucketOf(e.HLC)}
 	x := a.sums[k]
 	if x == nil {
@@ -181,7 +234,7 @@ func (a *adding) countIn(e *event.Event, fork bool) {
 // linkParent takes a parent of new event i from the heads, or notes that it is
 // missing.
 func (a *adding) linkParent(i int, p *event.ID) error {
-	where, err := a.find(i, p)
+	where, err := a.parent(i, p)
 	if err != nil {
 		return err
 	}
@@ -232,8 +285,8 @@ const (
 	notStored              // missing
 )
 
-// find says where a parent of event i is.
-func (a *adding) find(i int, p *event.ID) (where, error) {
+// parent says where a parent of event i is.
+func (a *adding) parent(i int, p *event.ID) (where, error) {
 	if i > 0 && a.batch.Events[i-1].ID == *p && a.isNew.has(i-1) {
 		return hasChild, nil
 	}
@@ -243,10 +296,10 @@ func (a *adding) find(i int, p *event.ID) (where, error) {
 	if _, ok := a.log.missing[*p]; ok {
 		return notStored, nil
 	}
-	if a.author.last == *p {
+	if a.author.rec.last == *p {
 		return hasChild, nil
 	}
-	stored, err := a.isStored(p)
+	stored, err := storedIn(a.txn, p, a.log.no)
 	if err != nil || stored {
 		return hasChild, err
 	}

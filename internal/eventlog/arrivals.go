@@ -95,14 +95,17 @@ func (g *group) takeArrivals(n int) uint64 {
 	return first
 }
 
-// flushArrivals extends the lease when it is used up, which is synced before
-// anyone sees a number beyond it, and notes from time to time what is synced.
+// flushArrivals extends the lease long before it is used up and syncs that at
+// once: readers see a commit before it is synced, and no number that they have
+// seen may be given again after a loss of power. From time to time it notes what
+// is synced.
 func (g *group) flushArrivals() error {
 	w := &g.s.writer
-	if w.next <= w.leased && w.synced < w.noted+noteEvery {
+	extend := w.next+leaseSize/2 > w.leased
+	if !extend && w.synced < w.noted+noteEvery {
 		return nil
 	}
-	if w.next > w.leased {
+	if extend {
 		w.leased = w.next + leaseSize
 		g.durable = true
 	}

@@ -25,10 +25,10 @@ type profile struct {
 	reserve    uint64 // free disk below which nothing is written
 
 	// Bounds of what is held, and of what one author may make grow.
-	logsHeld    int // logs whose heads and missing parents are in memory
-	authorsHeld int // author records of a log in memory; more are read again
-	looseEnds   int // heads, and missing parents, of a log beyond which no batch may add to them
-	runs        int // separate runs of seqs of one author in a log
+	logs      int // logs in all
+	logsHeld  int // logs whose heads and missing parents are in memory
+	endsHeld  int // heads and missing parents in memory
+	looseEnds int // heads, and missing parents, of a log beyond which no batch may add to them
 }
 
 func profileFor(light bool) profile {
@@ -45,18 +45,18 @@ func profileFor(light bool) profile {
 		openOld:    16 << 20,
 		reserve:    32 << 20,
 
-		logsHeld:    256,
-		authorsHeld: 4096,
-		looseEnds:   1 << 16,
-		runs:        4096,
+		logs:      1 << 16,
+		logsHeld:  256,
+		endsHeld:  1 << 18,
+		looseEnds: 1 << 16,
 	}
 	if !light {
 		return p
 	}
 	p.memtable, p.memtables, p.vlogFile = 4<<20, 2, 8<<20
 	p.blockCache, p.indexCache, p.recent, p.queue = 2<<20, 4<<20, 1<<20, 64
-	p.group, p.reserve = 256<<10, 24<<20
-	p.logsHeld, p.authorsHeld = 64, 1024
+	p.group, p.reserve = 128<<10, 24<<20
+	p.logsHeld = 64
 	return p
 }
 

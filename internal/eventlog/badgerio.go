@@ -46,14 +46,25 @@ func parseHead(key, val []byte) (event.HLC, error) {
 	return event.HLC(binary.BigEndian.Uint64(val)), nil
 }
 
+// getRecord returns a decoded value, found false if the key is not there.
+func getRecord[T any](txn *badger.Txn, key []byte, decode func([]byte) (T, error)) (rec T, found bool, err error) {
+	val, err := get(txn, key)
+	if err != nil || val == nil {
+		return rec, false, err
+	}
+	rec, err = decode(val)
+	return rec, err == nil, err
+}
+
+// index returns where an event is, found false if it is not stored.
+func index(txn *badger.Txn, id *event.ID) (rec indexRec, found bool, err error) {
+	var key [33]byte
+	return getRecord(txn, appendIndexKey(key[:0], id), decodeIndexRec)
+}
+
 // storedIn reports whether an event is stored in a log. A parent that lies in
 // another log is as good as missing.
 func storedIn(txn *badger.Txn, id *event.ID, no uint32) (bool, error) {
-	var key [33]byte
-	val, err := get(txn, appendIndexKey(key[:0], id))
-	if err != nil || val == nil {
-		return false, err
-	}
-	rec, err := decodeIndexRec(val)
-	return rec.log == no, err
+	rec, found, err := index(txn, id)
+	return found && rec.log == no, err
 }

@@ -37,7 +37,7 @@ func TestSmallDiskIsFilled(t *testing.T) {
 		checkedClose(t, s)
 		s, err = Open(t.Context(), Options{Dir: dir, Key: testKey, Light: light})
 		must(t, err)
-		if n := s.Count(room); n != stored {
+		if n := count(s, room); n != stored {
 			t.Errorf("%d of %d events after opening again", n, stored)
 		}
 		must(t, os.Remove(ballast))

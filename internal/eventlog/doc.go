@@ -25,7 +25,7 @@
 // with other readers and must not be changed.
 //
 // A store takes 10 to 20 MB of memory and holds at most 256 waiting requests;
-// Append then waits, AppendAsync refuses. Every method may be called by any
+// Append then waits. Every method may be called by any
 // goroutine; after Close all return ErrClosed.
 //
 // # What it does not do
@@ -34,5 +34,5 @@
 // hold back events whose parents are missing: it says which those are.
 //
 // The layout on disk is described in keys.go and values.go, its reasons in
-// docs/decisions/0001-store-schema.md.
+// docs/decisions/2026-11-23-store-schema.md.
 package eventlog

@@ -1,8 +1,6 @@
 package eventlog
 
 import (
-	"slices"
-
 	"github.com/dgraph-io/badger/v4"
 
 	"github.com/parley-chat/parley/internal/event"
@@ -15,17 +13,35 @@ type group struct {
 	entries int // keys set or deleted
 	durable bool
 
-	logs    []*logState            // touched
-	authors map[*authorRec]idInLog // touched
-	sums    map[sumsKey]*sums      // to be added to what is stored
-	heads   []idInLog              // new, perhaps gone again
-	missing []idInLog              // new, perhaps gone again
+	logs    []*logState // touched
+	authors map[authorKey]*held[authorRec]
+	windows map[windowKey]*held[windowRec]
+	sums    map[sumsKey]*sums // to be added to what is stored
+	heads   []idInLog         // new, perhaps gone again
+	missing []idInLog         // new, perhaps gone again
 
-	stored []stored // payloads
-	newest uint64   // highest arrival of a new event
-	events int      // new
+	stored []stored   // payloads
+	moved  []indexRec // erased events, whose content is in one of stored
+	newest uint64     // highest arrival of a new event
+	events int        // new
 	dups   int
 	forks  int
+}
+
+// held is a record that a group has read.
+type held[T any] struct {
+	rec     T
+	changed bool
+}
+
+type authorKey struct {
+	no     uint32
+	author event.Author
+}
+
+type windowKey struct {
+	authorKey
+	window uint64
 }
 
 type idInLog struct {
@@ -65,19 +81,20 @@ func (s *Store) prepare(reqs []*request) (*group, error) {
 		k, b := r.size()
 		bytes += b + 128*k
 	}
-	if err := s.roomToWrite(bytes); err != nil {
+	if err := s.spaceToWrite(bytes); err != nil {
 		return nil, err
 	}
 	g := &group{
 		s:       s,
 		txn:     s.db.NewTransaction(true),
-		authors: make(map[*authorRec]idInLog),
+		authors: make(map[authorKey]*held[authorRec]),
+		windows: make(map[windowKey]*held[windowRec]),
 		sums:    make(map[sumsKey]*sums),
 	}
 	s.writer.slab.reset()
 	s.logs.mu.Lock()
 	defer s.logs.mu.Unlock()
-	s.logs.trimLocked(s.profile.logsHeld)
+	s.logs.trimLocked(s.profile.logsHeld, s.profile.endsHeld)
 	for _, r := range reqs {
 		if err := g.add(r); err != nil {
 			g.txn.Discard()
@@ -106,18 +123,18 @@ func (g *group) add(r *request) error {
 
 func (g *group) addBatch(r *request) error {
 	b := r.batch
-	log, err := g.s.logs.stateLocked(g.txn, b.Log(), true)
+	if len(g.s.logs.byNo) >= g.s.profile.logs && g.s.logs.byID[b.Log()] == nil {
+		r.err = ErrScattered.Withf("the store holds %d rooms, the most it takes", g.s.profile.logs)
+		return nil
+	}
+	log, err := g.s.logs.makeLocked(g.txn, b.Log())
 	if err != nil {
 		return err
 	}
-	if len(log.authors) >= g.s.profile.authorsHeld && !slices.Contains(g.logs, log) {
-		clear(log.authors) // untouched in this commit: all on disk
-	}
-	author, err := log.author(g.txn, b.Author())
-	if err != nil {
+	a := adding{group: g, log: log, batch: b, res: &r.res}
+	if err := a.readAuthor(); err != nil {
 		return err
 	}
-	a := adding{group: g, log: log, author: author, batch: b, res: &r.res}
 	if err := a.findNew(); err != nil {
 		return err
 	}
@@ -149,10 +166,8 @@ func (g *group) flush() error {
 			return err
 		}
 	}
-	for rec, k := range g.authors {
-		if err := g.setRecord(appendIDKey(nil, spaceAuthor, k.log.no, &k.id), rec); err != nil {
-			return err
-		}
+	if err := g.flushAuthors(); err != nil {
+		return err
 	}
 	for _, l := range g.logs {
 		if err := g.setRecord(logKey(l.no), &l.rec); err != nil {
@@ -181,26 +196,56 @@ func (g *group) flushMissing(p idInLog) error {
 
 func (g *group) flushSums(k sumsKey, add *sums) error {
 	key := appendSumsKey(nil, k.no, k.bucket)
-	val, err := get(g.txn, key)
+	old, _, err := getRecord(g.txn, key, decodeSums)
 	if err != nil {
 		return err
 	}
-	if val != nil {
-		old, err := decodeSums(val)
-		if err != nil {
-			return err
-		}
-		add.merge(&old)
-	}
+	add.merge(&old)
 	return g.setRecord(key, add)
 }
 
-// touch notes that a log's and an author's records change.
-func (g *group) touch(log *logState, author *authorRec, id event.Author) {
-	if !slices.Contains(g.logs, log) {
-		g.logs = append(g.logs, log)
+// author returns an author's record, which may be empty.
+func (g *group) author(k authorKey) (*held[authorRec], error) {
+	if h := g.authors[k]; h != nil {
+		return h, nil
 	}
-	g.authors[author] = idInLog{log, id}
+	var key [idKeyLen]byte
+	rec, _, err := getRecord(g.txn, appendIDKey(key[:0], spaceAuthor, k.no, (*[32]byte)(&k.author)), decodeAuthorRec)
+	h := &held[authorRec]{rec: rec}
+	g.authors[k] = h
+	return h, err
+}
+
+// window returns the record of a window of an author's seqs, which may be empty.
+func (g *group) window(k windowKey) (*held[windowRec], error) {
+	if h := g.windows[k]; h != nil {
+		return h, nil
+	}
+	var key [seqsKeyLen]byte
+	rec, _, err := getRecord(g.txn, appendSeqsKey(key[:0], k.no, &k.author, k.window), decodeWindowRec)
+	h := &held[windowRec]{rec: rec}
+	g.windows[k] = h
+	return h, err
+}
+
+func (g *group) flushAuthors() error {
+	for k, h := range g.authors {
+		if !h.changed {
+			continue
+		}
+		if err := g.setRecord(appendIDKey(nil, spaceAuthor, k.no, (*[32]byte)(&k.author)), &h.rec); err != nil {
+			return err
+		}
+	}
+	for k, h := range g.windows {
+		if !h.changed {
+			continue
+		}
+		if err := g.setRecord(appendSeqsKey(nil, k.no, &k.author, k.window), &h.rec); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 type record interface{ appendTo(b []byte) []byte }

@@ -109,6 +109,23 @@ func collect(t testing.TB, seq iter.Seq2[Entry, error]) (out []Entry) {
 	return out
 }
 
+// count returns the number of events of a log, as its record has it.
+func count(s *Store, log event.LogID) int {
+	s.logs.mu.RLock()
+	defer s.logs.mu.RUnlock()
+	if l := s.logs.byID[log]; l != nil {
+		return int(l.rec.count)
+	}
+	return 0
+}
+
+// asked runs fn in the writing goroutine.
+func asked(s *Store, fn func()) {
+	done := make(chan struct{})
+	s.asks <- func() { fn(); close(done) }
+	<-done
+}
+
 func ids(entries []Entry) (out []event.ID) {
 	for i := range entries {
 		out = append(out, entries[i].Event.ID)

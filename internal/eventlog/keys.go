@@ -11,10 +11,11 @@ import (
 //
 //	b ‖ arrival 8                          the payload, verbatim
 //	t ‖ log no. 4 ‖ first hlc 8 ‖ arrival 8   timeRec: what of the payload counts
-//	i ‖ id 32                              indexRec: where the event is
+//	i ‖ id 32                              indexRec: where the event is, with its content if that is stored
 //	f ‖ log no. 4 ‖ bucket 8               fingerprint of 64 s of hlc
 //	l ‖ log no. 4                          logRec
 //	a ‖ log no. 4 ‖ author 32              authorRec
+//	s ‖ log no. 4 ‖ author 32 ‖ window 8   windowRec: which of 256 seqs are stored
 //	h ‖ log no. 4 ‖ id 32                  a head: its hlc, 8 bytes
 //	p ‖ log no. 4 ‖ id 32                  a parent that is not stored: nothing
 //	c ‖ log no. 4 ‖ hlc 8 ‖ id 32          control event: nothing (its place is under i)
@@ -27,6 +28,7 @@ const (
 	spaceSums    = 'f'
 	spaceLog     = 'l'
 	spaceAuthor  = 'a'
+	spaceSeqs    = 's'
 	spaceHead    = 'h'
 	spaceMissing = 'p'
 	spaceControl = 'c'
@@ -37,6 +39,11 @@ const (
 // bucketSeconds is the width of a fingerprint's time bucket. Whole seconds of
 // the hlc are what reconciliation compares, so a bucket holds whole seconds.
 const bucketSeconds = 64
+
+// windowSeqs is the width of a window of an author's seqs. What is stored of
+// them is kept by windows, so that an author who leaves gaps does not make any
+// record grow. A batch touches two at most.
+const windowSeqs = 8 * uint64(len(bitmap{}))
 
 var (
 	keySchema   = []byte("mschema")   // SchemaVersion, one byte
@@ -85,6 +92,13 @@ func appendIDKey(b []byte, space byte, no uint32, id *[32]byte) []byte {
 }
 
 const idKeyLen = 1 + 4 + 32
+
+func appendSeqsKey(b []byte, no uint32, author *event.Author, window uint64) []byte {
+	b = appendIDKey(b, spaceSeqs, no, (*[32]byte)(author))
+	return binary.BigEndian.AppendUint64(b, window)
+}
+
+const seqsKeyLen = idKeyLen + 8
 
 func appendControlKey(b []byte, no uint32, h event.HLC, id *event.ID) []byte {
 	b = binary.BigEndian.AppendUint32(append(b, spaceControl), no)

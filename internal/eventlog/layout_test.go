@@ -11,7 +11,7 @@ import (
 	"github.com/parley-chat/parley/internal/event"
 )
 
-// BenchmarkLayout is the trial behind docs/decisions/0001-store-schema.md: what
+// BenchmarkLayout is the trial behind docs/decisions/2026-11-23-store-schema.md: what
 // a batch of 256 events of 256 bytes costs in layouts that differ in the number
 // of badger entries an event. One operation is one event.
 func BenchmarkLayout(b *testing.B) {

@@ -15,10 +15,9 @@ type logState struct {
 	no  uint32
 	rec logRec
 
-	loaded  bool // the three maps are complete, or, for authors, usable
+	loaded  bool // heads and missing are complete
 	heads   map[event.ID]*head
 	missing map[event.ID]bool // value: the key is on disk
-	authors map[event.Author]*authorRec
 }
 
 type head struct {
@@ -31,7 +30,7 @@ type logs struct {
 	mu   sync.RWMutex
 	byID map[event.LogID]*logState
 	byNo []*logState // number n at n-1; nil = not used
-	held int         // logs that are loaded
+	held []*logState // those that are loaded
 }
 
 // load reads the log records. Numbers are given from 1; one that a loss of
@@ -66,44 +65,62 @@ func (l *logs) len() int {
 	return len(l.byNo)
 }
 
-// stateLocked returns the state of a log, loaded, making a new one if create
-// is set; nil if there is none. l.mu is held for writing.
-func (l *logs) stateLocked(txn *badger.Txn, id event.LogID, create bool) (*logState, error) {
+// makeLocked returns the state of a log, loaded, making a new one if there is
+// none. Only the writer calls it, with l.mu held for writing.
+func (l *logs) makeLocked(txn *badger.Txn, id event.LogID) (*logState, error) {
 	s := l.byID[id]
 	if s == nil {
-		if !create {
-			return nil, nil
-		}
 		s = &logState{no: uint32(len(l.byNo) + 1), rec: logRec{id: id}}
 		l.byNo = append(l.byNo, s)
 		l.byID[id] = s
 	}
-	if s.loaded {
-		return s, nil
-	}
-	if err := s.load(txn); err != nil {
-		return nil, err
-	}
-	l.held++
-	return s, nil
+	return s, l.loadLocked(txn, s)
 }
 
-// trimLocked forgets what is held of logs if there are more than most. Only the
-// writer calls it, and only between commits, when everything is on disk.
-func (l *logs) trimLocked(most int) {
-	if l.held <= most {
+// peekLocked is makeLocked for readers: nil if there is no such log. When most
+// logs are held already it does not hold one more.
+func (l *logs) peekLocked(txn *badger.Txn, id event.LogID, most int) (*logState, error) {
+	s := l.byID[id]
+	if s == nil || s.loaded {
+		return s, nil
+	}
+	if len(l.held) >= most {
+		s = &logState{no: s.no, rec: s.rec}
+		return s, s.load(txn)
+	}
+	return s, l.loadLocked(txn, s)
+}
+
+func (l *logs) loadLocked(txn *badger.Txn, s *logState) error {
+	if s.loaded {
+		return nil
+	}
+	if err := s.load(txn); err != nil {
+		return err
+	}
+	l.held = append(l.held, s)
+	return nil
+}
+
+// trimLocked forgets what is held of logs if those are more than most, or have
+// more than ends heads and missing parents. Only the writer calls it, and only
+// between commits, when everything is on disk.
+func (l *logs) trimLocked(most, ends int) {
+	for _, s := range l.held {
+		ends -= len(s.heads) + len(s.missing)
+	}
+	if len(l.held) <= most && ends >= 0 {
 		return
 	}
-	for _, s := range l.byID {
-		s.loaded, s.heads, s.missing, s.authors = false, nil, nil, nil
+	for _, s := range l.held {
+		s.loaded, s.heads, s.missing = false, nil, nil
 	}
-	l.held = 0
+	l.held = nil
 }
 
 func (s *logState) load(txn *badger.Txn) error {
 	s.heads = make(map[event.ID]*head)
 	s.missing = make(map[event.ID]bool)
-	s.authors = make(map[event.Author]*authorRec)
 	err := scan(txn, inLog(spaceHead, s.no), func(key, val []byte) error {
 		h, err := parseHead(key, val)
 		if err == nil {
@@ -123,47 +140,6 @@ func (s *logState) load(txn *badger.Txn) error {
 	})
 	s.loaded = err == nil
 	return err
-}
-
-// author returns an author's record, an empty one if nothing is stored of him.
-func (s *logState) author(txn *badger.Txn, a event.Author) (*authorRec, error) {
-	if r := s.authors[a]; r != nil {
-		return r, nil
-	}
-	r := new(authorRec)
-	var key [idKeyLen]byte
-	val, err := get(txn, appendIDKey(key[:0], spaceAuthor, s.no, (*[32]byte)(&a)))
-	if err != nil {
-		return nil, err
-	}
-	if val != nil {
-		if *r, err = decodeAuthorRec(val); err != nil {
-			return nil, err
-		}
-	}
-	s.authors[a] = r
-	return r, nil
-}
-
-func (l *logs) all() []event.LogID {
-	l.mu.RLock()
-	defer l.mu.RUnlock()
-	out := make([]event.LogID, 0, len(l.byNo))
-	for _, s := range l.byNo {
-		if s != nil {
-			out = append(out, s.rec.id)
-		}
-	}
-	return out
-}
-
-func (l *logs) count(id event.LogID) int {
-	l.mu.RLock()
-	defer l.mu.RUnlock()
-	if s := l.byID[id]; s != nil {
-		return int(s.rec.count)
-	}
-	return 0
 }
 
 func (l *logs) totals() (events uint64, n int) {

@@ -14,7 +14,6 @@ type metrics struct {
 	events  prometheus.Counter
 	dups    prometheus.Counter
 	forks   prometheus.Counter
-	refused prometheus.Counter
 	syncs   prometheus.Counter
 	commits prometheus.Histogram
 }
@@ -28,18 +27,17 @@ func (s *Store) measure(reg prometheus.Registerer) error {
 			func() float64 { return fn(s.Stats()) })
 	}
 	m := &metrics{
-		events:  counter("events_total", "Events stored."),
-		dups:    counter("duplicates_total", "Events that were stored already."),
-		forks:   counter("forks_total", "Events stored whose author and seq another one has."),
-		refused: counter("refused_total", "Batches refused because the queue was full."),
-		syncs:   counter("syncs_total", "Syncs to disk."),
+		events: counter("events_total", "Events stored."),
+		dups:   counter("duplicates_total", "Events that were stored already."),
+		forks:  counter("forks_total", "Events stored whose author and seq another one has."),
+		syncs:  counter("syncs_total", "Syncs to disk."),
 		commits: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Namespace: "parley", Subsystem: "store", Name: "commit_seconds", Help: "Time of a group commit with its sync.",
 			Buckets: prometheus.ExponentialBuckets(0.0001, 4, 8),
 		}),
 	}
 	m.all = []prometheus.Collector{
-		m.events, m.dups, m.forks, m.refused, m.syncs, m.commits,
+		m.events, m.dups, m.forks, m.syncs, m.commits,
 		gauge("queued", "Requests that wait for the writer.", func(st Stats) float64 { return float64(st.Queued) }),
 		gauge("bytes", "Bytes on disk.", func(st Stats) float64 { return float64(st.Bytes) }),
 		gauge("held_events", "Events in the store.", func(st Stats) float64 { return float64(st.Events) }),

@@ -18,11 +18,24 @@ func (m *model) hasIn(log event.LogID, id event.ID) bool {
 	return slices.ContainsFunc(m.entries, func(e Entry) bool { return e.Event.ID == id && e.Event.Log == log })
 }
 
+// fill takes an event out that is stored without the content it has now.
+func (m *model) fill(e *event.Event) bool {
+	n := len(m.entries)
+	m.entries = slices.DeleteFunc(m.entries, func(o Entry) bool {
+		return o.Event.ID == e.ID && o.Event.Content == nil && e.Content != nil
+	})
+	return len(m.entries) < n
+}
+
 func (m *model) append(b *event.Batch, arrival uint64) (res Appended) {
+	filled := make(map[event.ID]bool)
+	for i := range b.Events {
+		filled[b.Events[i].ID] = m.fill(&b.Events[i])
+	}
 	for i := range b.Events {
 		e := b.Events[i]
 		res.New = append(res.New, !m.has(e.ID))
-		if !res.New[i] {
+		if !res.New[i] || filled[e.ID] {
 			continue
 		}
 		if slices.ContainsFunc(m.entries, func(o Entry) bool {
@@ -39,7 +52,7 @@ func (m *model) append(b *event.Batch, arrival uint64) (res Appended) {
 	}
 	for i := range b.Events {
 		for _, p := range b.Events[i].Parents {
-			if res.New[i] && !m.hasIn(b.Log(), p) && !slices.Contains(res.Missing, p) {
+			if res.New[i] && !filled[b.Events[i].ID] && !m.hasIn(b.Log(), p) && !slices.Contains(res.Missing, p) {
 				res.Missing = append(res.Missing, p)
 			}
 		}
@@ -119,7 +132,7 @@ func (m *model) author(log event.LogID, a event.Author) (st AuthorState) {
 	if st.LastSeq == 0 {
 		return st
 	}
-	st.LastID = seqs[st.LastSeq][0]
+	st.LastID = slices.MinFunc(seqs[st.LastSeq], event.ID.Compare)
 	for seq := uint64(1); seq <= st.LastSeq; seq++ {
 		if len(seqs[seq]) == 0 {
 			st.Gaps = extend(st.Gaps, seq)
@@ -131,12 +144,12 @@ func (m *model) author(log event.LogID, a event.Author) (st AuthorState) {
 	return st
 }
 
-func extend(g []Gap, seq uint64) []Gap {
+func extend(g []Run, seq uint64) []Run {
 	if n := len(g); n > 0 && g[n-1].Last+1 == seq {
 		g[n-1].Last = seq
 		return g
 	}
-	return append(g, Gap{seq, seq})
+	return append(g, Run{seq, seq})
 }
 
 func (m *model) control(log event.LogID) []event.ID {

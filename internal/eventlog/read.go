@@ -2,7 +2,6 @@ package eventlog
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 
 	"github.com/dgraph-io/badger/v4"
@@ -55,29 +54,22 @@ func (s *Store) Get(id event.ID) (Entry, bool, error) {
 func (s *Store) Has(id event.ID) (bool, error) {
 	found := false
 	err := s.view(func(txn *badger.Txn) error {
-		_, err := txn.Get(appendIndexKey(nil, &id))
-		found = err == nil
-		if errors.Is(err, badger.ErrKeyNotFound) {
-			return nil
-		}
+		var err error
+		_, found, err = index(txn, &id)
 		return err
 	})
 	return found, err
 }
 
-// Single returns a payload that serves one event alone, with its proof, false
-// if it is not stored.
-func (s *Store) Single(id event.ID) (payload []byte, found bool, err error) {
+// Batch returns the stored payload that an event is in, decoded, false if the
+// event is not stored. It is shared with other readers and must not be changed.
+func (s *Store) Batch(id event.ID) (b *event.Batch, found bool, err error) {
 	err = s.view(func(txn *badger.Txn) error {
-		p, place, err := s.locate(txn, id)
-		if err != nil || p.batch == nil {
-			return err
-		}
-		found = true
-		payload, err = p.batch.Single(place)
+		p, _, err := s.locate(txn, id)
+		b, found = p.batch, p.batch != nil
 		return err
 	})
-	return payload, found, err
+	return b, found, err
 }
 
 // view reads badger: it keeps it open meanwhile, and gives errors their code.
@@ -103,16 +95,11 @@ func guard(fn func() error) (err error) {
 // locate finds the payload of an event and the event's place in it; without a
 // batch if it is not stored. counts is not filled in.
 func (s *Store) locate(txn *badger.Txn, id event.ID) (p stored, place int, err error) {
-	var key [33]byte
-	val, err := get(txn, appendIndexKey(key[:0], &id))
-	if err != nil || val == nil {
+	rec, found, err := index(txn, &id)
+	if err != nil || !found {
 		return p, 0, err
 	}
-	rec, err := decodeIndexRec(val)
-	if err != nil {
-		return p, 0, err
-	}
-	p, err = s.payload(txn, rec.arrival-uint64(rec.place))
+	p, err = s.payload(txn, rec.payload())
 	if err == nil && (rec.place >= len(p.batch.Events) || p.batch.Events[rec.place].ID != id) {
 		err = fmt.Errorf("event %v is not at its place %d", id, rec.arrival)
 	}
@@ -147,11 +134,7 @@ func (s *Store) payload(txn *badger.Txn, arrival uint64) (stored, error) {
 func (s *Store) counting(txn *badger.Txn, p stored) (stored, error) {
 	no, _ := s.logs.number(p.batch.Log())
 	var key [timeKeyLen]byte
-	val, err := get(txn, appendTimeKey(key[:0], no, p.batch.Events[0].HLC, p.arrival))
-	if err != nil {
-		return p, err
-	}
-	rec, err := decodeTimeRec(val)
+	rec, _, err := getRecord(txn, appendTimeKey(key[:0], no, p.batch.Events[0].HLC, p.arrival), decodeTimeRec)
 	if err == nil && rec.count != len(p.batch.Events) {
 		err = fmt.Errorf("payload %d has %d events, not %d", p.arrival, len(p.batch.Events), rec.count)
 	}
@@ -160,16 +143,11 @@ func (s *Store) counting(txn *badger.Txn, p stored) (stored, error) {
 }
 
 // forks makes entries: it looks up which events have a rival, and remembers
-// that for the authors it met.
+// that of the windows it met.
 type forks struct {
 	s     *Store
 	txn   *badger.Txn
-	known map[logAuthor]runs
-}
-
-type logAuthor struct {
-	no     uint32
-	author event.Author
+	known map[windowKey]bitmap
 }
 
 func (f *forks) entry(p *stored, place int) (Entry, error) {
@@ -178,23 +156,19 @@ func (f *forks) entry(p *stored, place int) (Entry, error) {
 	if !any {
 		return e, nil
 	}
-	k := logAuthor{no, e.Event.Author}
-	r, ok := f.known[k]
+	k := windowKey{authorKey{no, e.Event.Author}, e.Event.Seq / windowSeqs}
+	m, ok := f.known[k]
 	if !ok {
-		val, err := get(f.txn, appendIDKey(nil, spaceAuthor, no, (*[32]byte)(&k.author)))
-		if err != nil {
-			return e, err
-		}
-		rec, err := decodeAuthorRec(val)
+		rec, _, err := getRecord(f.txn, appendSeqsKey(nil, no, &k.author, k.window), decodeWindowRec)
 		if err != nil {
 			return e, err
 		}
 		if f.known == nil {
-			f.known = make(map[logAuthor]runs)
+			f.known = make(map[windowKey]bitmap)
 		}
-		r = rec.forks
-		f.known[k] = r
+		m = rec.forks
+		f.known[k] = m
 	}
-	e.Fork = r.has(e.Event.Seq)
+	e.Fork = m.has(int(e.Event.Seq % windowSeqs))
 	return e, nil
 }

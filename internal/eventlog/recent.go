@@ -29,6 +29,15 @@ func (r *recent) add(p stored) {
 	r.items = slices.Delete(r.items, 0, n)
 }
 
+// uncount makes an event of a payload not count any more.
+func (r *recent) uncount(arrival uint64, place int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if i, ok := slices.BinarySearchFunc(r.items, arrival, byArrival); ok {
+		r.items[i].counts.clear(place)
+	}
+}
+
 // cost estimates the memory of a decoded payload.
 func (p *stored) cost() int { return len(p.batch.Payload()) + 400*len(p.batch.Events) }
 

@@ -105,7 +105,7 @@ func (r *repairing) removeLost() error {
 			if err != nil {
 				return err
 			}
-			lost, err := r.lost(txn, rec.arrival-uint64(rec.place))
+			lost, err := r.lost(txn, rec.payload())
 			if lost {
 				keys = append(keys, bytes.Clone(key))
 			}

@@ -71,11 +71,11 @@ func TestTornStoreIsRepaired(t *testing.T) {
 			if got := ids(collect(t, c.History(t.Context(), Query{Log: room}))); !slices.Equal(got, batchIDs(before, after)) {
 				t.Errorf("%d events are left", len(got))
 			}
-			if got := c.Count(event.LogID{7}); got != 10 {
+			if got := count(c, event.LogID{7}); got != 10 {
 				t.Errorf("another log has %d events", got)
 			}
 			st, err := c.Author(room, a.id)
-			if err != nil || !slices.Equal(st.Gaps, []Gap{{11, 20}}) {
+			if err != nil || !slices.Equal(st.Gaps, []Run{{11, 20}}) {
 				t.Errorf("the gap is not seen: %+v, %v", st, err)
 			}
 			if m, err := c.Missing(room); err != nil || !slices.Equal(m, batchIDs(lost)[9:]) {
@@ -153,7 +153,7 @@ func TestCheckFindsWhatDoesNotFit(t *testing.T) {
 	mustAppend(t, s, a.seal(t, room, append(texts(10, 50), event.Draft{Kind: event.KindProfile})...))
 	mustAppend(t, s, newAuthor(2).seal(t, room, texts(1, 50)...))
 	must(t, s.Check(t.Context()))
-	for _, space := range []byte{spacePayload, spaceTime, spaceIndex, spaceSums, spaceLog, spaceAuthor, spaceHead, spaceControl} {
+	for _, space := range []byte{spacePayload, spaceTime, spaceIndex, spaceSums, spaceLog, spaceAuthor, spaceSeqs, spaceHead, spaceControl} {
 		dir := copyRunning(t, s)
 		db, err := openBadger(dir, testKey, profileFor(true), s.log)
 		must(t, err)

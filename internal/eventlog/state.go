@@ -2,6 +2,7 @@ package eventlog
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"slices"
 
@@ -10,27 +11,23 @@ import (
 	"github.com/parley-chat/parley/internal/event"
 )
 
-// Gap is a run of sequence numbers, both ends included.
-type Gap struct{ First, Last uint64 }
-
 // AuthorState is what is stored of an author in a log.
 type AuthorState struct {
 	LastSeq uint64   // the highest, 0 if there is nothing
-	LastID  event.ID // of the first event that was stored with it
-	Gaps    []Gap    // what is missing between 1 and LastSeq
-	Forks   []Gap    // what two or more events share
+	LastID  event.ID // of the event that has it; if several have, the lowest
+	Gaps    []Run    // what is missing between 1 and LastSeq
+	Forks   []Run    // what two or more events share
 }
 
 // Heads returns the stored events of a log that have no stored child, the
 // newest at most event.MaxParents of them by (hlc, id), newest first.
 func (s *Store) Heads(log event.LogID) ([]event.ID, error) {
 	var all []Position
-	err := s.logState(log, func(l *logState, _ *badger.Txn) error {
+	err := s.logState(log, func(l *logState) {
 		all = make([]Position, 0, len(l.heads))
 		for id, h := range l.heads {
 			all = append(all, Position{h.hlc, id})
 		}
-		return nil
 	})
 	slices.SortFunc(all, func(a, b Position) int { return b.Compare(a) })
 	out := make([]event.ID, 0, event.MaxParents)
@@ -44,11 +41,10 @@ func (s *Store) Heads(log event.LogID) ([]event.ID, error) {
 // are not stored, ascending.
 func (s *Store) Missing(log event.LogID) ([]event.ID, error) {
 	var out []event.ID
-	err := s.logState(log, func(l *logState, _ *badger.Txn) error {
+	err := s.logState(log, func(l *logState) {
 		for id := range l.missing {
 			out = append(out, id)
 		}
-		return nil
 	})
 	slices.SortFunc(out, event.ID.Compare)
 	return out, err
@@ -57,23 +53,35 @@ func (s *Store) Missing(log event.LogID) ([]event.ID, error) {
 // Author returns what is stored of an author in a log.
 func (s *Store) Author(log event.LogID, author event.Author) (AuthorState, error) {
 	var st AuthorState
-	err := s.logState(log, func(l *logState, txn *badger.Txn) error {
-		r, err := l.author(txn, author)
+	no, _ := s.logs.number(log)
+	if no == 0 {
+		return st, nil
+	}
+	err := s.view(func(txn *badger.Txn) error {
+		id := (*[32]byte)(&author)
+		rec, _, err := getRecord(txn, appendIDKey(nil, spaceAuthor, no, id), decodeAuthorRec)
 		if err != nil {
 			return err
 		}
-		st = AuthorState{LastSeq: r.seqs.max(), LastID: r.last, Gaps: r.seqs.gaps()}
-		for _, x := range r.forks {
-			st.Forks = append(st.Forks, Gap{x.first, x.last})
-		}
-		return nil
+		var seqs, forks runs
+		err = scan(txn, appendIDKey(nil, spaceSeqs, no, id), func(key, val []byte) error {
+			w, err := decodeWindowRec(val)
+			if err != nil || len(key) != seqsKeyLen {
+				return errValue
+			}
+			window := binary.BigEndian.Uint64(key[idKeyLen:])
+			seqs, forks = seqs.addWindow(window, &w.seqs), forks.addWindow(window, &w.forks)
+			return nil
+		})
+		st = AuthorState{LastSeq: rec.seq, LastID: rec.last, Gaps: seqs.gaps(), Forks: forks}
+		return err
 	})
 	return st, err
 }
 
-// logState calls fn with the loaded state of a log, which is locked; not at
-// all if there is no such log.
-func (s *Store) logState(id event.LogID, fn func(l *logState, txn *badger.Txn) error) error {
+// logState calls fn with the loaded state of a log, which is locked and may be
+// ahead of the disk by the commit under way; not at all if there is no such log.
+func (s *Store) logState(id event.LogID, fn func(l *logState)) error {
 	if err := s.enter(); err != nil {
 		return err
 	}
@@ -82,11 +90,11 @@ func (s *Store) logState(id event.LogID, fn func(l *logState, txn *badger.Txn) e
 	defer s.logs.mu.Unlock()
 	return readFault(guard(func() error {
 		return s.db.View(func(txn *badger.Txn) error {
-			l, err := s.logs.stateLocked(txn, id, false)
-			if err != nil || l == nil {
-				return err
+			l, err := s.logs.peekLocked(txn, id, s.profile.logsHeld)
+			if err == nil && l != nil {
+				fn(l)
 			}
-			return fn(l, txn)
+			return err
 		})
 	}))
 }
@@ -109,10 +117,7 @@ func (s *Store) SetMeta(key string, val []byte) error {
 	if len(key) > 1<<10 || len(val) > maxMeta {
 		return fmt.Errorf("eventlog: a key of %d and a value of %d bytes are too large", len(key), len(val))
 	}
-	out := make(chan error, 1)
-	r := &request{key: appKey(key), val: slices.Clone(val), durable: true, done: func(_ Appended, err error) { out <- err }}
-	if err := s.enqueue(context.Background(), r); err != nil {
-		return err
-	}
-	return <-out
+	r := s.enqueue(context.Background(), &request{key: appKey(key), val: slices.Clone(val), durable: true})
+	_, err := r.wait(context.Background())
+	return err
 }

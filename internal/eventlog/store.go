@@ -12,8 +12,6 @@ import (
 
 	"github.com/dgraph-io/badger/v4"
 	"github.com/prometheus/client_golang/prometheus"
-
-	"github.com/parley-chat/parley/internal/event"
 )
 
 // Options says where a store is and how much it may take.
@@ -90,7 +88,7 @@ func (s *Store) open(ctx context.Context, key [32]byte) error {
 		return err
 	}
 	s.lock = lock
-	if err := s.roomToOpen(); err != nil {
+	if err := s.spaceToOpen(); err != nil {
 		return err
 	}
 	if err := ctx.Err(); err != nil {
@@ -170,12 +168,6 @@ func (s *Store) LastArrival() uint64 { return s.newest.Load() }
 // Changed returns a channel that is closed at the next commit and by Close. To
 // follow the store take the channel first, then read Since, then wait.
 func (s *Store) Changed() <-chan struct{} { return s.changed.wait() }
-
-// Logs returns every log that has an event, in the order of first arrival.
-func (s *Store) Logs() []event.LogID { return s.logs.all() }
-
-// Count returns the number of events stored in a log.
-func (s *Store) Count(log event.LogID) int { return s.logs.count(log) }
 
 // Stats is what a store holds.
 type Stats struct {

@@ -59,16 +59,12 @@ func TestAppendIsReadEveryWay(t *testing.T) {
 				t.Fatalf("get %d: %v, %v, %v", i, e.Arrival, ok, err)
 			}
 		}
-		p, ok, err := s.Single(want[77])
-		if err != nil || !ok {
-			t.Fatal(ok, err)
+		b, ok, err := s.Batch(want[77])
+		if err != nil || !ok || b.Verify() != nil || !bytes.Equal(b.Payload(), many.Payload()) {
+			t.Errorf("the payload of an event is not what was received: %v, %v", ok, err)
 		}
-		b, err := event.Decode(p)
-		if err != nil || b.Verify() != nil || b.Events[0].ID != want[77] {
-			t.Error("a single event is not served with its proof")
-		}
-		if n := s.Count(room); n != 258 || s.LastArrival() != 258 || !slices.Equal(s.Logs(), []event.LogID{room}) {
-			t.Errorf("count %d, last %d, logs %v", n, s.LastArrival(), s.Logs())
+		if n := count(s, room); n != 258 || s.LastArrival() != 258 {
+			t.Errorf("count %d, last %d", n, s.LastArrival())
 		}
 	}
 	check(s)
@@ -107,6 +103,55 @@ func TestDuplicatesAreNotStoredTwice(t *testing.T) {
 	}
 	if n := len(collect(t, s.Since(t.Context(), 0))); n != 10 {
 		t.Errorf("%d arrived", n)
+	}
+}
+
+// Anybody can take contents away and be first. What comes later with its
+// content takes the erased event's place, and arrives again.
+func TestErasedEventsAreFilled(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	a := newAuthor(1)
+	whole := a.seal(t, room, append(texts(4, 100), event.Draft{Kind: event.KindProfile})...)
+	next := a.seal(t, room, texts(1, 100)...)
+	bare := whole
+	for _, i := range []int{1, 2, 4} {
+		p, err := bare.Erase(i)
+		must(t, err)
+		bare, err = event.Decode(p)
+		must(t, err)
+	}
+	mustAppend(t, s, bare)
+	mustAppend(t, s, next)
+	cursor := s.LastArrival()
+	res := mustAppend(t, s, whole)
+	if !slices.Equal(res.New, []bool{false, true, true, false, true}) || len(res.Forks)+len(res.Missing) > 0 {
+		t.Errorf("appended %+v", res)
+	}
+	for _, again := range []*event.Batch{bare, whole} { // nothing is taken back
+		if res := mustAppend(t, s, again); slices.Contains(res.New, true) {
+			t.Errorf("appended again: %+v", res)
+		}
+	}
+	for range 2 {
+		history := collect(t, s.History(t.Context(), Query{Log: room}))
+		if !slices.Equal(ids(history), batchIDs(whole, next)) || count(s, room) != 6 {
+			t.Errorf("%d events, %d counted", len(history), count(s, room))
+		}
+		for i := range history {
+			if history[i].Event.Content == nil {
+				t.Errorf("event %d is erased", i)
+			}
+		}
+		all := batchIDs(whole)
+		if got := ids(collect(t, s.Since(t.Context(), cursor))); !slices.Equal(got, []event.ID{all[1], all[2], all[4]}) {
+			t.Errorf("%d events arrived again", len(got))
+		}
+		if n := len(collect(t, s.Since(t.Context(), 0))); n != 6 {
+			t.Errorf("%d events in all", n)
+		}
+		checkedClose(t, s)
+		s = open(t, dir)
 	}
 }
 

@@ -16,7 +16,8 @@ type tally struct {
 	no       uint32
 	rec      logRec
 	payloads int
-	authors  map[event.Author]*authorTally
+	authors  map[event.Author]*authorRec
+	windows  map[windowKey]*windowRec
 	sums     map[uint64]*sums
 	heads    map[event.ID]event.HLC
 	missing  map[event.ID]bool
@@ -24,17 +25,13 @@ type tally struct {
 	control  [][]byte          // keys
 }
 
-type authorTally struct {
-	authorRec
-	arrival uint64 // of last
-}
-
 // tallyLog walks a log. visit, which may be nil, is called with every event
 // that counts.
 func (s *Store) tallyLog(ctx context.Context, txn *badger.Txn, no uint32, visit func(p *stored, place int) error) (*tally, error) {
 	t := &tally{
 		no:       no,
-		authors:  make(map[event.Author]*authorTally),
+		authors:  make(map[event.Author]*authorRec),
+		windows:  make(map[windowKey]*windowRec),
 		sums:     make(map[uint64]*sums),
 		heads:    make(map[event.ID]event.HLC),
 		missing:  make(map[event.ID]bool),
@@ -106,7 +103,7 @@ func (t *tally) addEvent(txn *badger.Txn, p *stored, i int) error {
 		t.sums[bucketOf(e.HLC)] = b
 	}
 	b.add(&e.ID)
-	t.addSeq(e, p.arrival+uint64(i))
+	t.addSeq(e)
 	for j := range e.Parents {
 		if err := t.addParent(txn, &e.Parents[j]); err != nil {
 			return err
@@ -120,20 +117,25 @@ func (t *tally) addEvent(txn *badger.Txn, p *stored, i int) error {
 	return nil
 }
 
-func (t *tally) addSeq(e *event.Event, arrival uint64) {
+func (t *tally) addSeq(e *event.Event) {
 	a := t.authors[e.Author]
 	if a == nil {
-		a = new(authorTally)
+		a = new(authorRec)
 		t.authors[e.Author] = a
 	}
-	if a.seqs.has(e.Seq) {
+	a.add(e)
+	k := windowKey{authorKey{t.no, e.Author}, e.Seq / windowSeqs}
+	w := t.windows[k]
+	if w == nil {
+		w = new(windowRec)
+		t.windows[k] = w
+	}
+	at := int(e.Seq % windowSeqs)
+	if w.seqs.has(at) {
 		t.rec.forks++
-		a.forks = a.forks.add(e.Seq)
+		w.forks.set(at)
 	}
-	if top := a.seqs.max(); e.Seq > top || e.Seq == top && arrival < a.arrival {
-		a.last, a.arrival = e.ID, arrival
-	}
-	a.seqs = a.seqs.add(e.Seq)
+	w.seqs.set(at)
 }
 
 func (t *tally) addParent(txn *badger.Txn, p *event.ID) error {
@@ -159,6 +161,9 @@ func (t *tally) records() map[string][]byte {
 	for id, a := range t.authors {
 		out[string(appendIDKey(nil, spaceAuthor, t.no, (*[32]byte)(&id)))] = a.appendTo(nil)
 	}
+	for k, w := range t.windows {
+		out[string(appendSeqsKey(nil, t.no, &k.author, k.window))] = w.appendTo(nil)
+	}
 	for bucket, x := range t.sums {
 		out[string(appendSumsKey(nil, t.no, bucket))] = x.appendTo(nil)
 	}
@@ -178,7 +183,7 @@ func (t *tally) records() map[string][]byte {
 // says; have or want is false where there is none.
 func (t *tally) diff(txn *badger.Txn, fn func(key, want []byte, have, wanted bool) error) error {
 	want := t.records()
-	for _, space := range []byte{spaceLog, spaceAuthor, spaceSums, spaceHead, spaceMissing, spaceControl} {
+	for _, space := range []byte{spaceLog, spaceAuthor, spaceSeqs, spaceSums, spaceHead, spaceMissing, spaceControl} {
 		err := scan(txn, inLog(space, t.no), func(key, val []byte) error {
 			w, ok := want[string(key)]
 			delete(want, string(key))

@@ -49,6 +49,7 @@ func (d *decoder) end() error {
 type bitmap [event.MaxBatchEvents / 8]byte
 
 func (m *bitmap) set(i int)      { m[i/8] |= 1 << (i % 8) }
+func (m *bitmap) clear(i int)    { m[i/8] &^= 1 << (i % 8) }
 func (m *bitmap) has(i int) bool { return m[i/8]&(1<<(i%8)) != 0 }
 
 func (m *bitmap) count() (n int) {
@@ -93,24 +94,34 @@ func decodeTimeRec(b []byte) (r timeRec, err error) {
 	return r, nil
 }
 
-// indexRec says where an event is: its log, its own arrival number and its
-// place in the payload, which is stored under arrival − place.
+// indexRec says where an event is: its log, its own arrival number, its place
+// in the payload, which is stored under arrival − place, and whether its content
+// is missing there.
 type indexRec struct {
 	arrival uint64
 	place   int
 	log     uint32
+	erased  bool
 }
+
+// payload returns the arrival number under which the event's payload is stored.
+func (r indexRec) payload() uint64 { return r.arrival - uint64(r.place) }
 
 func (r indexRec) appendTo(b []byte) []byte {
 	b = append(binary.AppendUvarint(b, r.arrival), byte(r.place))
-	return binary.AppendUvarint(b, uint64(r.log))
+	log := uint64(r.log) << 1
+	if r.erased {
+		log |= 1
+	}
+	return binary.AppendUvarint(b, log)
 }
 
 func decodeIndexRec(b []byte) (indexRec, error) {
 	d := decoder{b: b}
 	r := indexRec{arrival: d.uvarint()}
 	r.place = int(d.bytes(1)[0])
-	r.log = uint32(d.uvarint())
+	log := d.uvarint()
+	r.log, r.erased = uint32(log>>1), log&1 == 1
 	if uint64(r.place) >= r.arrival {
 		return r, errValue
 	}
@@ -177,24 +188,48 @@ func decodeLogRec(b []byte) (r logRec, err error) {
 	return r, d.end()
 }
 
-// authorRec is what is stored of an author in a log: the seqs, those of them
-// that two or more events share, and the id of the first event stored with the
-// highest seq.
+// authorRec is an author's highest seq that is stored in a log and the id of
+// the event that has it, the lowest id if several have.
 type authorRec struct {
-	seqs, forks runs
-	last        event.ID
+	seq  uint64
+	last event.ID
+}
+
+func (r *authorRec) add(e *event.Event) {
+	if e.Seq > r.seq || e.Seq == r.seq && e.ID.Compare(r.last) < 0 {
+		r.seq, r.last = e.Seq, e.ID
+	}
 }
 
 func (r *authorRec) appendTo(b []byte) []byte {
-	b = append(b, r.last[:]...)
-	return r.forks.appendTo(r.seqs.appendTo(b))
+	return append(binary.AppendUvarint(b, r.seq), r.last[:]...)
 }
 
 func decodeAuthorRec(b []byte) (r authorRec, err error) {
 	d := decoder{b: b}
+	r.seq = d.uvarint()
 	copy(r.last[:], d.bytes(32))
-	r.seqs = decodeRuns(&d)
-	r.forks = decodeRuns(&d)
+	return r, d.end()
+}
+
+// windowRec says which of windowSeqs of an author's seqs are stored, and which
+// of them two or more events share (absent when none is).
+type windowRec struct{ seqs, forks bitmap }
+
+func (r *windowRec) appendTo(b []byte) []byte {
+	b = append(b, r.seqs[:]...)
+	if r.forks.count() == 0 {
+		return b
+	}
+	return append(b, r.forks[:]...)
+}
+
+func decodeWindowRec(b []byte) (r windowRec, err error) {
+	d := decoder{b: b}
+	copy(r.seqs[:], d.bytes(len(r.seqs)))
+	if len(d.b) > 0 {
+		copy(r.forks[:], d.bytes(len(r.forks)))
+	}
 	return r, d.end()
 }
 

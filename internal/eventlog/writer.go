@@ -14,88 +14,92 @@ import (
 // Appended is what became of a batch.
 type Appended struct {
 	Arrival uint64     // number of event 0; event i has Arrival+i. 0 if nothing was new
-	New     []bool     // for each event: it was not stored before
+	New     []bool     // for each event: it was not stored before, or only without its content
 	Forks   []int      // new events whose author, log and seq an event stored before them has too
 	Missing []event.ID // parents of new events that are not stored
 }
 
 // request is one batch, or one value of the application's state.
 type request struct {
-	batch   *event.Batch
-	durable bool
-	done    func(Appended, error)
-
+	batch    *event.Batch
 	key, val []byte // without a batch; a nil val deletes
-	res      Appended
-	err      error
+	durable  bool
+
+	done chan struct{} // closed when res and err are there
+	res  Appended
+	err  error
 }
 
 // Append stores the events of a batch that are new. The caller has verified
-// it and must not change it afterwards. It waits while too many others wait. When it returns
-// without error the events are committed, and, if durable, synced. If ctx ends
-// first they may still be stored: append them again to know.
+// it and must not change it afterwards. It waits while too many others wait.
+// When it returns without error the events are committed, and, if durable,
+// synced. If ctx ends first they may still be stored: append them again to know.
 //
 // Errors: ErrDiskFull, ErrScattered (of this batch), ErrFailed, ErrClosed.
 func (s *Store) Append(ctx context.Context, b *event.Batch, durable bool) (Appended, error) {
-	type result struct {
-		res Appended
-		err error
+	r := s.enqueue(ctx, &request{batch: b, durable: durable})
+	return r.wait(ctx)
+}
+
+// AppendAll is Append of several batches, which share commits. Both results
+// have one value for each of them.
+func (s *Store) AppendAll(ctx context.Context, batches []*event.Batch, durable bool) ([]Appended, []error) {
+	reqs := make([]*request, len(batches))
+	for i, b := range batches {
+		reqs[i] = s.enqueue(ctx, &request{batch: b, durable: durable})
 	}
-	out := make(chan result, 1)
-	r := &request{batch: b, durable: durable, done: func(a Appended, err error) { out <- result{a, err} }}
-	if err := s.enqueue(ctx, r); err != nil {
-		return Appended{}, err
+	res, errs := make([]Appended, len(batches)), make([]error, len(batches))
+	for i, r := range reqs {
+		res[i], errs[i] = r.wait(ctx)
+	}
+	return res, errs
+}
+
+// enqueue hands a request to the writer, or answers it itself.
+func (s *Store) enqueue(ctx context.Context, r *request) *request {
+	r.done = make(chan struct{})
+	s.sending.RLock()
+	defer s.sending.RUnlock()
+	select {
+	case <-s.closing: // first: the queue may be closed already
+		r.answer(ErrClosed)
+		return r
+	default:
 	}
 	select {
-	case x := <-out:
-		return x.res, x.err
+	case s.queue <- r:
+	case <-s.closing:
+		r.answer(ErrClosed)
+	case <-ctx.Done():
+		r.answer(ctx.Err())
+	}
+	return r
+}
+
+// answer ends a request; an error that it has already stays.
+func (r *request) answer(err error) {
+	if r.err == nil {
+		r.err = err
+	}
+	if r.err != nil {
+		r.res = Appended{}
+	}
+	close(r.done)
+}
+
+// wait returns what a request was answered.
+func (r *request) wait(ctx context.Context) (Appended, error) {
+	select {
+	case <-r.done:
+		return r.res, r.err
 	case <-ctx.Done():
 		return Appended{}, ctx.Err()
 	}
 }
 
-// AppendAsync is Append, not durable, for callers that must not wait. It
-// returns false, and never calls done, if the queue is full or the store is
-// closed; what was not taken has to come again by sync. done is called by the
-// writer and must return at once.
-func (s *Store) AppendAsync(b *event.Batch, done func(Appended, error)) bool {
-	s.sending.RLock()
-	defer s.sending.RUnlock()
-	select {
-	case <-s.closing:
-		return false
-	default:
-	}
-	select {
-	case s.queue <- &request{batch: b, done: done}:
-		return true
-	default:
-		s.metrics.refused.Inc()
-		return false
-	}
-}
-
-func (s *Store) enqueue(ctx context.Context, r *request) error {
-	s.sending.RLock()
-	defer s.sending.RUnlock()
-	select {
-	case <-s.closing: // first: the queue may be closed already
-		return ErrClosed
-	default:
-	}
-	select {
-	case s.queue <- r:
-		return nil
-	case <-s.closing:
-		return ErrClosed
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
 // maxGroupKeys bounds the keys of one commit, as countKeys counts them. badger
 // takes at most 15 % of a memtable in one transaction: 7,000 keys in a light
-// store. One batch more may go over the bound, by at most 2,600.
+// store. One batch more may go over the bound, by at most 2,830.
 const maxGroupKeys = 3072
 
 // writer is what the writing goroutine owns.
@@ -162,9 +166,9 @@ func (r *request) size() (keys, bytes int) {
 	if r.batch == nil {
 		return 1, len(r.val)
 	}
-	keys = 6 // payload, time, sums twice, author, log
+	keys = 8 // payload, time, sums twice, author, windows twice, log
 	for i := range r.batch.Events {
-		keys += 2 + len(r.batch.Events[i].Parents)
+		keys += 3 + len(r.batch.Events[i].Parents)
 	}
 	return keys, len(r.batch.Payload())
 }
@@ -182,23 +186,12 @@ func (s *Store) commit(reqs []*request) {
 	if errors.Is(err, ErrCorrupt) {
 		err = s.fail(err)
 	}
-	for _, r := range reqs {
-		if err != nil && r.err == nil {
-			r.err = err
-		}
-	}
 	if err == nil {
 		s.publish(g)
 		s.metrics.committed(g, time.Since(start))
 	}
 	for _, r := range reqs {
-		if r.done == nil {
-			continue
-		}
-		if r.err != nil {
-			r.res = Appended{}
-		}
-		r.done(r.res, r.err)
+		r.answer(err)
 	}
 }
 
@@ -235,6 +228,9 @@ func (s *Store) fail(err error) error {
 func (s *Store) publish(g *group) {
 	for i := range g.stored {
 		s.recent.add(g.stored[i])
+	}
+	for _, old := range g.moved {
+		s.recent.uncount(old.payload(), old.place)
 	}
 	if g.newest > 0 {
 		s.newest.Store(g.newest)

@@ -3,6 +3,7 @@ package eventlog
 import (
 	"context"
 	"errors"
+	"reflect"
 	"runtime"
 	"slices"
 	"sync"
@@ -10,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/dgraph-io/badger/v4"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/parley-chat/parley/internal/event"
@@ -104,8 +106,8 @@ func TestCloseEndsEverybody(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if s.AppendAsync(newAuthor(1).seal(t, room, texts(1, 1)...), func(Appended, error) { t.Error("called") }) {
-		t.Error("a closed store takes batches")
+	if _, err := s.AppendAll(t.Context(), []*event.Batch{newAuthor(1).seal(t, room, texts(1, 1)...)}, false); !errors.Is(err[0], ErrClosed) {
+		t.Errorf("a closed store takes batches: %v", err)
 	}
 	if err := s.Check(t.Context()); !errors.Is(err, ErrClosed) {
 		t.Errorf("check: %v", err)
@@ -129,32 +131,42 @@ func TestCloseInsideAnIteration(t *testing.T) {
 	}
 }
 
-func TestFullQueue(t *testing.T) {
+// AppendAll shares commits and answers each batch for itself; what finds the
+// queue full waits, as long as its context does.
+func TestAppendAll(t *testing.T) {
 	s := open(t, t.TempDir())
 	release := make(chan struct{})
 	held := make(chan struct{})
 	go func() { s.asks <- func() { close(held); <-release } }()
 	<-held // the writer is busy
 	a := newAuthor(1)
-	results := make(chan error, s.profile.queue)
-	for range s.profile.queue {
-		if !s.AppendAsync(a.seal(t, room, texts(1, 20)...), func(_ Appended, err error) { results <- err }) {
-			t.Fatal("refused before the queue is full")
-		}
+	batches := make([]*event.Batch, s.profile.queue)
+	for i := range batches {
+		batches[i] = a.seal(t, room, texts(1, 20)...)
 	}
-	b := a.seal(t, room, texts(1, 20)...)
-	if s.AppendAsync(b, func(Appended, error) { t.Error("called") }) {
-		t.Error("a full queue takes more")
+	batches[9] = batches[8] // one comes twice
+	type results struct {
+		res  []Appended
+		errs []error
+	}
+	out := make(chan results)
+	go func() {
+		res, errs := s.AppendAll(t.Context(), batches, false)
+		out <- results{res, errs}
+	}()
+	for s.Stats().Queued < len(batches) {
+		runtime.Gosched()
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := s.Append(ctx, b, false); !errors.Is(err, context.Canceled) {
+	if _, err := s.Append(ctx, batches[0], false); !errors.Is(err, context.Canceled) {
 		t.Errorf("append waits beyond its context: %v", err)
 	}
 	close(release)
-	for range s.profile.queue {
-		if err := <-results; err != nil {
-			t.Error(err)
+	all := <-out
+	for i := range batches {
+		if all.errs[i] != nil || all.res[i].New[0] == (i == 9) {
+			t.Errorf("batch %d: %+v, %v", i, all.res[i], all.errs[i])
 		}
 	}
 }
@@ -168,9 +180,7 @@ func TestSyncedWithin200ms(t *testing.T) {
 		must(t, err)
 		a := newAuthor(1)
 		dirty := func() (d bool) {
-			done := make(chan struct{})
-			s.asks <- func() { d = s.writer.dirty; close(done) }
-			<-done
+			asked(s, func() { d = s.writer.dirty })
 			return d
 		}
 		for range 3 {
@@ -201,18 +211,7 @@ func TestDiskFull(t *testing.T) {
 	a := newAuthor(1)
 	b := a.seal(t, room, texts(3, 20)...)
 	mustAppend(t, s, b)
-	full := func(on bool) {
-		done := make(chan struct{})
-		s.asks <- func() {
-			s.free = freeBytes
-			if on {
-				s.free = func(string) (uint64, error) { return s.profile.reserve + 10, nil }
-			}
-			close(done)
-		}
-		<-done
-	}
-	full(true)
+	asked(s, func() { s.free = func(string) (uint64, error) { return s.profile.reserve + 10, nil } })
 	next := a.seal(t, room, texts(3, 20)...)
 	if _, err := s.Append(t.Context(), next, true); !errors.Is(err, ErrDiskFull) {
 		t.Errorf("append to a full disk: %v", err)
@@ -223,40 +222,61 @@ func TestDiskFull(t *testing.T) {
 	if got := ids(collect(t, s.History(t.Context(), Query{Log: room}))); !slices.Equal(got, batchIDs(b)) {
 		t.Error("a full disk cannot be read")
 	}
-	full(false)
+	asked(s, func() { s.free = freeBytes })
 	mustAppend(t, s, next)
 }
 
-// Beyond their bounds, gaps, forks and loose ends are refused to who makes
-// them, and nobody else.
-func TestScatteredEventsAreRefused(t *testing.T) {
-	s := open(t, t.TempDir())
-	s.profile.runs = 3
-	a := newAuthor(1)
-	var skipped []*event.Batch
-	for i := range 4 {
+// An author who leaves gaps and forks everywhere makes no record grow, and
+// nothing that he did is forgotten.
+func TestScatteredEventsMakeNoRecordGrow(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	a, twin := newAuthor(1), newAuthor(1)
+	want := AuthorState{LastSeq: 1999}
+	for i := range 1000 {
 		b := a.seal(t, room, texts(1, 0)...)
-		skipped = append(skipped, a.seal(t, room, texts(1, 0)...))
-		if _, err := s.Append(t.Context(), b, false); (i == 3) != errors.Is(err, ErrScattered) {
-			t.Fatalf("run %d: %v", i, err)
+		mustAppend(t, s, b)
+		rival := twin.seal(t, room, event.Draft{Payload: []byte{1}})
+		mustAppend(t, s, rival)
+		want.Forks = append(want.Forks, Run{b.Events[0].Seq, b.Events[0].Seq})
+		want.LastID = slices.MinFunc(batchIDs(b, rival), event.ID.Compare)
+		if i < 999 {
+			want.Gaps = append(want.Gaps, Run{b.Events[0].Seq + 1, b.Events[0].Seq + 1})
+			a.seal(t, room, texts(1, 0)...)
+			twin.seal(t, room, texts(1, 1)...)
 		}
 	}
-	mustAppend(t, s, newAuthor(2).seal(t, room, texts(1, 0)...))
-	mustAppend(t, s, skipped[0])
-
-	twin := newAuthor(1)
-	for i := range 9 {
-		b := twin.seal(t, room, event.Draft{Payload: []byte{byte(i)}})
-		if i%2 == 0 {
-			_, err := s.Append(t.Context(), b, false)
-			if err != nil && !errors.Is(err, ErrScattered) {
-				t.Fatal(err)
+	for range 2 {
+		if st, err := s.Author(room, a.id); err != nil || !reflect.DeepEqual(st, want) {
+			t.Errorf("%d gaps, %d forks, last %d (%v)", len(st.Gaps), len(st.Forks), st.LastSeq, err)
+		}
+		must(t, s.view(func(txn *badger.Txn) error {
+			for _, space := range []byte{spaceAuthor, spaceSeqs, spaceLog, spaceSums} {
+				must(t, scan(txn, []byte{space}, func(key, val []byte) error {
+					if len(val) > 100 {
+						t.Errorf("record %c has %d bytes", space, len(val))
+					}
+					return nil
+				}))
 			}
+			return nil
+		}))
+		checkedClose(t, s)
+		s = open(t, dir)
+	}
+}
+
+func TestNumberOfLogsIsBounded(t *testing.T) {
+	s := open(t, t.TempDir())
+	s.profile.logs = 3
+	a := newAuthor(1)
+	for n := range 4 {
+		_, err := s.Append(t.Context(), a.seal(t, event.LogID{byte(n)}, texts(1, 0)...), false)
+		if (n == 3) != errors.Is(err, ErrScattered) {
+			t.Errorf("log %d: %v", n, err)
 		}
 	}
-	if st, err := s.Author(room, a.id); err != nil || len(st.Forks) > 3 {
-		t.Errorf("%+v, %v", st, err)
-	}
+	mustAppend(t, s, a.seal(t, event.LogID{0}, texts(1, 0)...))
 }
 
 func TestLooseEndsAreRefused(t *testing.T) {
@@ -286,16 +306,12 @@ func TestLeaseIsExtended(t *testing.T) {
 	s := open(t, t.TempDir())
 	a := newAuthor(1)
 	mustAppend(t, s, a.seal(t, room, texts(1, 20)...))
-	ask := func(fn func()) {
-		done := make(chan struct{})
-		s.asks <- func() { fn(); close(done) }
-		<-done
-	}
-	ask(func() { s.writer.leased = s.writer.next + 1 })
+	var leased uint64
+	asked(s, func() { leased = s.writer.next + 6; s.writer.leased = leased })
 	mustAppend(t, s, a.seal(t, room, texts(5, 20)...))
-	ask(func() {
-		if s.writer.dirty {
-			t.Error("the lease is not synced")
+	asked(s, func() {
+		if s.writer.dirty || s.writer.next >= leased || s.writer.leased < leased+leaseSize/2 {
+			t.Error("the lease is not extended before it is used up, or not synced")
 		}
 	})
 	c := open(t, copyRunning(t, s))
@@ -347,11 +363,7 @@ func TestSyncFollowsFilledMemtables(t *testing.T) {
 	s := open(t, t.TempDir())
 	a := newAuthor(1)
 	var first, last int
-	at := func(n *int) {
-		done := make(chan struct{})
-		s.asks <- func() { *n = s.writer.memLog; close(done) }
-		<-done
-	}
+	at := func(n *int) { asked(s, func() { *n = s.writer.memLog }) }
 	at(&first)
 	for n := 0; n < 60_000; n += 256 {
 		mustAppend(t, s, a.seal(t, room, texts(256, 0)...))

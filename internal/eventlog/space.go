@@ -13,22 +13,22 @@ import (
 
 func (s *Store) lockPath() string { return filepath.Join(s.dir, "store.lock") }
 
-// roomToOpen refuses to open on a disk that is nearly full. An existing store
+// spaceToOpen refuses to open on a disk that is nearly full. An existing store
 // needs less: reading what one has must work when writing no longer does.
-func (s *Store) roomToOpen() error {
+func (s *Store) spaceToOpen() error {
 	need := s.profile.openOld
 	if _, err := os.Stat(filepath.Join(s.dir, "MANIFEST")); errors.Is(err, fs.ErrNotExist) {
 		need = s.profile.openNew
 	}
-	return s.room(need)
+	return s.space(need)
 }
 
-// roomToWrite refuses a commit that could eat into the reserve.
-func (s *Store) roomToWrite(bytes int) error {
-	return s.room(s.profile.reserve + uint64(bytes))
+// spaceToWrite refuses a commit that could eat into the reserve.
+func (s *Store) spaceToWrite(bytes int) error {
+	return s.space(s.profile.reserve + uint64(bytes))
 }
 
-func (s *Store) room(need uint64) error {
+func (s *Store) space(need uint64) error {
 	free, err := s.free(s.dir)
 	if err != nil {
 		return ErrFailed.With(err)

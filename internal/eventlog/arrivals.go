@@ -50,9 +50,13 @@ func isEmpty(txn *badger.Txn) bool {
 
 // beginArrivals finds out where numbering goes on, leases the first range, and
 // repairs what an unclean end may have torn.
-func (s *Store) beginArrivals(ctx context.Context) error {
+func (s *Store) beginArrivals(ctx context.Context) (err error) {
+	w := &s.writer
+	if w.memLog, err = newestMemLog(s.dir); err != nil { // before the repair writes: all of that has to be synced
+		return err
+	}
 	var rec arrivalRec
-	err := s.db.View(func(txn *badger.Txn) error {
+	err = s.db.View(func(txn *badger.Txn) error {
 		val, err := get(txn, keyArrivals)
 		if err != nil || val == nil {
 			rec = arrivalRec{clean: true, next: 1, synced: 1}
@@ -72,7 +76,6 @@ func (s *Store) beginArrivals(ctx context.Context) error {
 	if err := s.findNewest(); err != nil {
 		return err
 	}
-	w := &s.writer
 	w.next = rec.next
 	w.leased = w.next + leaseSize
 	w.synced, w.noted = w.next, w.next
@@ -81,10 +84,7 @@ func (s *Store) beginArrivals(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if w.memLog, err = newestMemLog(s.dir); err != nil {
-		return err
-	}
-	return s.db.Sync()
+	return s.syncFiles()
 }
 
 // takeArrivals gives n numbers.

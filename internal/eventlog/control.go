@@ -19,22 +19,10 @@ func (s *Store) Control(ctx context.Context, log event.LogID) iter.Seq2[Entry, e
 			return
 		}
 		at := inLog(spaceControl, no)
-		for {
-			page, next, err := s.controlPage(ctx, no, at)
-			for i := range page {
-				if !yield(page[i], nil) {
-					return
-				}
-			}
-			if err != nil {
-				yield(Entry{}, err)
-				return
-			}
-			if next == nil {
-				return
-			}
-			at = next
-		}
+		yieldPages(yield, func() (page []Entry, more bool, err error) {
+			page, at, err = s.controlPage(ctx, no, at)
+			return page, at != nil, err
+		})
 	}
 }
 

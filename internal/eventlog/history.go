@@ -34,28 +34,41 @@ func (s *Store) History(ctx context.Context, q Query) iter.Seq2[Entry, error] {
 		if left <= 0 {
 			left = math.MaxInt
 		}
-		q := q // the bounds move; the sequence may be used again
-		for size := firstPage; left > 0; size = min(2*size, lastPage) {
-			page, err := s.page(ctx, q, min(size, left))
-			for i := range page {
-				if !yield(page[i], nil) {
-					return
-				}
-			}
-			if err != nil {
-				yield(Entry{}, err)
-				return
-			}
-			if len(page) < min(size, left) {
-				return
-			}
+		q, size := q, firstPage // they move; the sequence may be used again
+		yieldPages(yield, func() ([]Entry, bool, error) {
+			n := min(size, left)
+			page, err := s.page(ctx, q, n)
 			left -= len(page)
-			at := page[len(page)-1].Position()
+			size = min(2*size, lastPage)
+			if len(page) < n || left == 0 {
+				return page, false, err
+			}
+			at := page[n-1].Position()
 			if q.Reverse {
 				q.Before = &at
 			} else {
 				q.After = &at
 			}
+			return page, true, err
+		})
+	}
+}
+
+// yieldPages yields what read returns, until there is no more or an error.
+func yieldPages(yield func(Entry, error) bool, read func() (page []Entry, more bool, err error)) {
+	for {
+		page, more, err := read()
+		for i := range page {
+			if !yield(page[i], nil) {
+				return
+			}
+		}
+		if err != nil {
+			yield(Entry{}, err)
+			return
+		}
+		if !more {
+			return
 		}
 	}
 }

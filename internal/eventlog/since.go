@@ -20,22 +20,12 @@ const sincePage = 16
 func (s *Store) Since(ctx context.Context, cursor uint64) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
 		at := cursor
-		for {
+		yieldPages(yield, func() ([]Entry, bool, error) {
 			page, next, err := s.arrived(ctx, at)
-			for i := range page {
-				if !yield(page[i], nil) {
-					return
-				}
-			}
-			if err != nil {
-				yield(Entry{}, err)
-				return
-			}
-			if next == at {
-				return
-			}
+			more := next != at
 			at = next
-		}
+			return page, more, err
+		})
 	}
 }
 

@@ -245,23 +245,28 @@ func (s *Store) syncLate() {
 	}
 }
 
-// sync brings everything committed so far to disk. badger syncs the newest
-// memtable log and value-log file; it syncs a value-log file when it begins
-// another, but not a memtable log, so that is done here.
+// sync brings everything committed so far to disk.
 func (s *Store) sync() error {
 	if !s.writer.dirty {
 		return nil
 	}
-	if err := s.syncOldMemtables(); err != nil {
-		return s.fail(err)
-	}
-	if err := s.db.Sync(); err != nil {
+	if err := s.syncFiles(); err != nil {
 		return s.fail(err)
 	}
 	s.metrics.syncs.Inc()
 	s.writer.dirty = false
 	s.writer.synced = s.writer.next
 	return nil
+}
+
+// syncFiles syncs badger's files. badger syncs the newest memtable log and
+// value-log file; it syncs a value-log file when it begins another, but not a
+// memtable log, so that is done here.
+func (s *Store) syncFiles() error {
+	if err := s.syncOldMemtables(); err != nil {
+		return err
+	}
+	return s.db.Sync()
 }
 
 // syncOldMemtables syncs the logs of memtables that were filled since the last

@@ -134,7 +134,7 @@ func (n *Node) takeRecord(record []byte) error {
 	if len(record) == 0 || !n.net.Mode.hasRoot() {
 		return nil
 	}
-	f, changed, err := n.net.WithRecord(record)
+	f, changed, err := n.net.withRecord(record)
 	if err != nil || !changed {
 		return err
 	}

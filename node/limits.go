@@ -129,7 +129,12 @@ func (l limits) partial() rcmgr.PartialLimitConfig {
 }
 
 func (l limits) connRate() *rate.Limiter {
-	limit := rate.Limit{RPS: l.newPerSecond, Burst: l.newBurst}
+	return addressRate(l.newPerSecond, l.newBurst)
+}
+
+// addressRate limits what one address may begin a second, and at once.
+func addressRate(perSecond float64, burst int) *rate.Limiter {
+	limit := rate.Limit{RPS: perSecond, Burst: burst}
 	return &rate.Limiter{
 		NetworkPrefixLimits: loopbackUnlimited(),
 		SubnetRateLimiter: rate.SubnetLimiter{

@@ -63,10 +63,10 @@ func Tag(id [32]byte) string {
 	return hex.EncodeToString(sum[:4])
 }
 
-// OpenNetworkID returns the ID of the open network of a name: its SHA-256.
+// openNetworkID returns the ID of the open network of a name: its SHA-256.
 //
 // spec: 01-network §2.1
-func OpenNetworkID(name string) ([32]byte, error) {
+func openNetworkID(name string) ([32]byte, error) {
 	name, err := networkName(name)
 	if err != nil {
 		return [32]byte{}, err
@@ -74,11 +74,11 @@ func OpenNetworkID(name string) ([32]byte, error) {
 	return sha256.Sum256([]byte(name)), nil
 }
 
-// AdHocNetworkID returns the ID of the closed network made of a name and a
+// adHocNetworkID returns the ID of the closed network made of a name and a
 // secret. It depends on the name's comparison key, so capitals do not matter.
 //
 // spec: 01-network §2.3
-func AdHocNetworkID(name string, secret [32]byte) ([32]byte, error) {
+func adHocNetworkID(name string, secret [32]byte) ([32]byte, error) {
 	name, err := networkName(name)
 	if err != nil {
 		return [32]byte{}, err

@@ -16,7 +16,7 @@ var update = flag.Bool("update", false, "write the vectors in testdata anew")
 func hexID(id [32]byte) string { return hex.EncodeToString(id[:]) }
 
 func TestOpenNetworkID(t *testing.T) {
-	id, err := OpenNetworkID("lan")
+	id, err := openNetworkID("lan")
 	if err != nil || id != sha256.Sum256([]byte("lan")) {
 		t.Errorf("%x, %v", id, err)
 	}
@@ -27,28 +27,28 @@ func TestOpenNetworkID(t *testing.T) {
 		"cafe\u0301": "caf\u00e9",
 	}
 	for a, b := range same {
-		ia, errA := OpenNetworkID(a)
-		ib, errB := OpenNetworkID(b)
+		ia, errA := openNetworkID(a)
+		ib, errB := openNetworkID(b)
 		if errA != nil || errB != nil || ia != ib {
 			t.Errorf("%q and %q: %v, %v", a, b, errA, errB)
 		}
 	}
-	if a, _ := OpenNetworkID("Garden"); a == mustID(t, "garden") {
+	if a, _ := openNetworkID("Garden"); a == mustID(t, "garden") {
 		t.Error("capitals make no difference")
 	}
 	for _, bad := range []string{"", " ", "\t", "a\x00b", "\xff", strings.Repeat("x", 65), strings.Repeat("x", 5000)} {
-		if _, err := OpenNetworkID(bad); !errors.Is(err, ErrNetworkName) {
+		if _, err := openNetworkID(bad); !errors.Is(err, ErrNetworkName) {
 			t.Errorf("%q: %v", bad, err)
 		}
 	}
-	if _, err := OpenNetworkID(strings.Repeat("网", 64)); err != nil {
+	if _, err := openNetworkID(strings.Repeat("网", 64)); err != nil {
 		t.Errorf("64 characters: %v", err)
 	}
 }
 
 func mustID(t *testing.T, name string) [32]byte {
 	t.Helper()
-	id, err := OpenNetworkID(name)
+	id, err := openNetworkID(name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,15 +57,15 @@ func mustID(t *testing.T, name string) [32]byte {
 
 func TestAdHocNetworkID(t *testing.T) {
 	secret := seq(3)
-	id, err := AdHocNetworkID("Lab", secret)
+	id, err := adHocNetworkID("Lab", secret)
 	want := sha256.Sum256(append([]byte("parley/adhoc/1lab"), secret[:]...))
 	if err != nil || id != want {
 		t.Errorf("%x, %v", id, err)
 	}
-	if other, _ := AdHocNetworkID("lab", seq(4)); other == id {
+	if other, _ := adHocNetworkID("lab", seq(4)); other == id {
 		t.Error("the secret makes no difference")
 	}
-	if other, _ := AdHocNetworkID("lab2", secret); other == id {
+	if other, _ := adHocNetworkID("lab2", secret); other == id {
 		t.Error("the name makes no difference")
 	}
 }

@@ -80,19 +80,19 @@ func (f *NetworkFile) Invite(addr *peer.AddrInfo) Invite {
 	return v
 }
 
-// WithRecord returns the file with a newer record that a peer served. changed
+// withRecord returns the file with a newer record that a peer served. changed
 // is false, and the file the same, when the record is not newer than the one
 // known. The error is ErrNetworkRecord; networks without a root have none.
-func (f *NetworkFile) WithRecord(signed []byte) (file *NetworkFile, changed bool, err error) {
+func (f *NetworkFile) withRecord(signed []byte) (file *NetworkFile, changed bool, err error) {
 	if !f.Mode.hasRoot() {
 		return f, false, ErrNetworkRecord.Withf("a network record in a network of mode %v", f.Mode)
 	}
-	r, err := VerifyNetworkRecord(signed, f.ID)
+	r, err := verifyRecord(signed, f.ID)
 	if err != nil {
 		return f, false, err
 	}
 	if len(f.Record) > 0 {
-		if old, err := VerifyNetworkRecord(f.Record, f.ID); err == nil && old.Sequence >= r.Sequence {
+		if old, err := verifyRecord(f.Record, f.ID); err == nil && old.Sequence >= r.Sequence {
 			return f, false, nil
 		}
 	}
@@ -178,7 +178,7 @@ func foundNetwork(name string, root ed25519.PrivateKey) (*NetworkFile, error) {
 	first := Epoch{Number: 1}
 	_, _ = rand.Read(first.Secret[:])
 	id := [32]byte(root.Public().(ed25519.PublicKey))
-	record, err := signRecord(NetworkRecord{
+	record, err := signRecord(networkRecord{
 		Version: recordV1, Network: id, Name: name, Mode: ModeSecret, Sequence: 1,
 		Epochs: []uint64{first.Number}, WireMin: wireVersion, WireMax: wireVersion,
 	}, root)
@@ -316,7 +316,7 @@ func (f *NetworkFile) check() error {
 		last = e.Number
 	}
 	if len(f.Record) > 0 {
-		_, err := VerifyNetworkRecord(f.Record, f.ID)
+		_, err := verifyRecord(f.Record, f.ID)
 		return err
 	}
 	return nil

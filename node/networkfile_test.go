@@ -19,7 +19,7 @@ func TestCreateNetwork(t *testing.T) {
 	if f.Mode != ModeSecret || f.Name != "Garden" || f.Epoch().Number != 1 || f.Epoch().Secret == [32]byte{} || len(f.Tag) != 8 {
 		t.Errorf("made %+v", f.Network)
 	}
-	r, err := VerifyNetworkRecord(f.Record, f.ID)
+	r, err := verifyRecord(f.Record, f.ID)
 	if err != nil || r.Name != "Garden" || r.Sequence != 1 || !reflect.DeepEqual(r.Epochs, []uint64{1}) {
 		t.Errorf("record %+v, %v", r, err)
 	}
@@ -182,7 +182,7 @@ func TestJoinerLearns(t *testing.T) {
 	if err != nil || f.Name != "" || f.Epoch().Number != 1 {
 		t.Fatalf("%+v, %v", f, err)
 	}
-	named, changed, err := f.WithRecord(signed(t, r))
+	named, changed, err := f.withRecord(signed(t, r))
 	if err != nil || !changed || named.Name != "Garden" || f.Name != "" {
 		t.Fatalf("%+v, %v, %v", named, changed, err)
 	}
@@ -194,21 +194,21 @@ func TestJoinerLearns(t *testing.T) {
 	if err != nil || two.Name != "Garden" || two.Epoch() != (Epoch{300, seq(2)}) || len(two.Epochs) != 2 {
 		t.Fatalf("%+v, %v", two, err)
 	}
-	if _, changed, err := two.WithRecord(signed(t, r)); changed || err != nil {
+	if _, changed, err := two.withRecord(signed(t, r)); changed || err != nil {
 		t.Errorf("the same record again: %v, %v", changed, err)
 	}
 	older := r
 	older.Sequence, older.Name = 2, "Older"
-	if same, changed, err := two.WithRecord(signed(t, older)); changed || err != nil || same.Name != "Garden" {
+	if same, changed, err := two.withRecord(signed(t, older)); changed || err != nil || same.Name != "Garden" {
 		t.Errorf("an older record: %v, %v", changed, err)
 	}
 	r.Sequence, r.Epochs = 4, []uint64{300}
-	three, changed, err := two.WithRecord(signed(t, r))
+	three, changed, err := two.withRecord(signed(t, r))
 	if err != nil || !changed || len(three.Epochs) != 1 || three.Epoch().Number != 300 {
 		t.Errorf("a record that ends an epoch: %+v, %v, %v", three, changed, err)
 	}
 	r.Sequence, r.Epochs = 5, []uint64{301}
-	if four, _, err := three.WithRecord(signed(t, r)); err != nil || len(four.Epochs) != 1 {
+	if four, _, err := three.withRecord(signed(t, r)); err != nil || len(four.Epochs) != 1 {
 		t.Errorf("an outdated member forgets its last secret: %+v, %v", four, err)
 	}
 	if got, err := LoadNetwork(dir); err != nil || !reflect.DeepEqual(got, two) {
@@ -218,7 +218,7 @@ func TestJoinerLearns(t *testing.T) {
 
 func TestNetworksWithoutARootTakeNoRecord(t *testing.T) {
 	f := &NetworkFile{Network: makeNetwork(testRecord().Network, "x", ModeAdHoc), Epochs: []Epoch{{1, seq(1)}}}
-	if _, changed, err := f.WithRecord(signed(t, testRecord())); changed || !errors.Is(err, ErrNetworkRecord) {
+	if _, changed, err := f.withRecord(signed(t, testRecord())); changed || !errors.Is(err, ErrNetworkRecord) {
 		t.Errorf("%v, %v", changed, err)
 	}
 }

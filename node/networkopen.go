@@ -48,10 +48,10 @@ func (n NetworkConfig) fresh() (*NetworkFile, error) {
 		return nil, err
 	}
 	if n.Secret != nil {
-		id, err := AdHocNetworkID(name, *n.Secret)
+		id, err := adHocNetworkID(name, *n.Secret)
 		return &NetworkFile{Network: makeNetwork(id, name, ModeAdHoc), Epochs: []Epoch{{1, *n.Secret}}}, err
 	}
-	id, err := OpenNetworkID(name)
+	id, err := openNetworkID(name)
 	return &NetworkFile{Network: makeNetwork(id, name, ModeOpen)}, err
 }
 

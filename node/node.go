@@ -54,6 +54,7 @@ type Node struct {
 	skew    skews
 	mates   mates
 	lost    chan struct{} // gossip was dropped unseen
+	topics  topics
 
 	netMu sync.Mutex
 	net   *NetworkFile
@@ -75,7 +76,7 @@ func Start(ctx context.Context, cfg Config) (*Node, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	n := &Node{cfg: cfg, log: orSilent(cfg.Logger), since: time.Now(), lost: make(chan struct{}, 1), done: make(chan struct{})}
+	n := &Node{cfg: cfg, log: orSilent(cfg.Logger), since: time.Now(), lost: make(chan struct{}, 1), topics: topics{}, done: make(chan struct{})}
 	n.ctx, n.cancel = context.WithCancel(context.Background())
 	if err := n.start(ctx); err != nil {
 		return nil, errors.Join(err, n.Close())
@@ -160,7 +161,7 @@ func (n *Node) openGate(context.Context) (err error) {
 func (n *Node) openPubSub(context.Context) (err error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	n.atClose(func() error { cancel(); return nil })
-	tracer := &gossipTracer{m: n.metrics, heard: n.pulse.Heard, lost: n.gossipLost}
+	tracer := &gossipTracer{m: n.metrics, heard: n.pulse.Heard, lost: n.gossipLost, topics: n.topics}
 	n.pubsub, err = newPubSub(ctx, n.Host(), n.log, tracer)
 	return err
 }

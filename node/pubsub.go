@@ -40,7 +40,7 @@ const SubscriptionQueue = gossipQueue
 var gossipProtocols = []protocol.ID{pubsub.GossipSubID_v12, pubsub.GossipSubID_v11, pubsub.GossipSubID_v10}
 
 // newPubSub starts GossipSub on the facade h; it ends with ctx.
-func newPubSub(ctx context.Context, h host.Host, log *slog.Logger, tracer pubsub.RawTracer) (*pubsub.PubSub, error) {
+func newPubSub(ctx context.Context, h host.Host, log *slog.Logger, tracer *gossipTracer) (*pubsub.PubSub, error) {
 	ps, err := pubsub.NewGossipSub(ctx, h,
 		pubsub.WithMessageSignaturePolicy(pubsub.StrictNoSign),
 		pubsub.WithNoAuthor(), // StrictNoSign alone would still send author and seqno
@@ -48,6 +48,7 @@ func newPubSub(ctx context.Context, h host.Host, log *slog.Logger, tracer pubsub
 		pubsub.WithGossipSubProtocols(gossipProtocols, pubsub.GossipSubDefaultFeatures),
 		pubsub.WithGossipSubParams(gossipParams()),
 		pubsub.WithFloodPublish(false),
+		pubsub.WithSubscriptionFilter(tracer.topics),
 		pubsub.WithMaxMessageSize(gossipMessage),
 		pubsub.WithPeerOutboundQueueSize(gossipQueue),
 		pubsub.WithValidateQueueSize(gossipQueue),

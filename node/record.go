@@ -20,9 +20,9 @@ const (
 	recordDomain = "parley/network/1"
 )
 
-// NetworkRecord is what a closed network's root says about it. Every admitted
+// networkRecord is what a closed network's root says about it. Every admitted
 // peer serves the newest one it has, verbatim as the root signed it.
-type NetworkRecord struct {
+type networkRecord struct {
 	Version      uint64   // of this format, major<<8 | minor
 	Network      [32]byte // the root's public key
 	Name         string
@@ -50,7 +50,7 @@ const (
 // signRecord encodes and signs a record with the network's root key.
 //
 // spec: 01-network §5
-func signRecord(r NetworkRecord, root ed25519.PrivateKey) ([]byte, error) {
+func signRecord(r networkRecord, root ed25519.PrivateKey) ([]byte, error) {
 	if err := r.check(); err != nil {
 		return nil, err
 	}
@@ -62,31 +62,31 @@ func signRecord(r NetworkRecord, root ed25519.PrivateKey) ([]byte, error) {
 	return protowire.AppendBytes(b, sig), nil
 }
 
-// VerifyNetworkRecord decodes a signed record, strictly, and checks that the
+// verifyRecord decodes a signed record, strictly, and checks that the
 // root of network signed it. The error is always ErrNetworkRecord.
-func VerifyNetworkRecord(signed []byte, network [32]byte) (NetworkRecord, error) {
+func verifyRecord(signed []byte, network [32]byte) (networkRecord, error) {
 	if len(signed) > maxRecord {
-		return NetworkRecord{}, ErrNetworkRecord.Withf("a network record of %d bytes", len(signed))
+		return networkRecord{}, ErrNetworkRecord.Withf("a network record of %d bytes", len(signed))
 	}
 	s := scanner{rest: signed}
 	body, sig := s.bytes(1), s.bytes(2)
 	if s.bad || len(s.rest) > 0 || len(sig) != ed25519.SignatureSize {
-		return NetworkRecord{}, ErrNetworkRecord.Withf("the network record is not in strict form")
+		return networkRecord{}, ErrNetworkRecord.Withf("the network record is not in strict form")
 	}
 	r, err := decodeRecord(body)
 	if err != nil {
-		return NetworkRecord{}, err
+		return networkRecord{}, err
 	}
 	if r.Network != network {
-		return NetworkRecord{}, ErrNetworkRecord.Withf("the network record is of another network")
+		return networkRecord{}, ErrNetworkRecord.Withf("the network record is of another network")
 	}
 	if !ed25519.Verify(network[:], append([]byte(recordDomain), body...), sig) {
-		return NetworkRecord{}, ErrNetworkRecord.Withf("the network record is not signed by the network's root")
+		return networkRecord{}, ErrNetworkRecord.Withf("the network record is not signed by the network's root")
 	}
 	return r, nil
 }
 
-func (r *NetworkRecord) encode() []byte {
+func (r *networkRecord) encode() []byte {
 	b := appendUint(nil, recVersion, r.Version)
 	b = appendBytes(b, recNetwork, r.Network[:])
 	b = appendBytes(b, recName, []byte(r.Name))
@@ -116,9 +116,9 @@ func appendBytes(b []byte, field protowire.Number, v []byte) []byte {
 
 // decodeRecord accepts one encoding of each record. A higher minor version
 // may have further fields after those known here, in rising order.
-func decodeRecord(body []byte) (NetworkRecord, error) {
+func decodeRecord(body []byte) (networkRecord, error) {
 	s := scanner{rest: body}
-	r := NetworkRecord{Version: s.uint(recVersion)}
+	r := networkRecord{Version: s.uint(recVersion)}
 	id := s.bytes(recNetwork)
 	name := s.bytes(recName)
 	mode := s.uint(recMode)
@@ -136,14 +136,14 @@ func decodeRecord(body []byte) (NetworkRecord, error) {
 		s.skipRising(recWireMax)
 	}
 	if s.bad || len(s.rest) > 0 || len(id) != len(r.Network) || mode > 255 {
-		return NetworkRecord{}, ErrNetworkRecord.Withf("the network record is not in strict form")
+		return networkRecord{}, ErrNetworkRecord.Withf("the network record is not in strict form")
 	}
 	r.Network, r.Name, r.Mode = [32]byte(id), string(name), Mode(mode)
 	if err := r.check(); err != nil {
-		return NetworkRecord{}, err
+		return networkRecord{}, err
 	}
 	if !bytes.Equal(r.encode(), body[:known]) { // tags and varints that are not minimal
-		return NetworkRecord{}, ErrNetworkRecord.Withf("the network record is not in strict form")
+		return networkRecord{}, ErrNetworkRecord.Withf("the network record is not in strict form")
 	}
 	return r, nil
 }
@@ -164,7 +164,7 @@ func epochNumbers(s *scanner) []uint64 {
 }
 
 // check holds what both the root and a reader must keep to.
-func (r *NetworkRecord) check() error {
+func (r *networkRecord) check() error {
 	bad := func(format string, args ...any) error {
 		return ErrNetworkRecord.Withf("the network record has %s", fmt.Sprintf(format, args...))
 	}

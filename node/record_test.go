@@ -16,14 +16,14 @@ func testRoot() ed25519.PrivateKey {
 	return ed25519.NewKeyFromSeed(seed[:])
 }
 
-func testRecord() NetworkRecord {
-	return NetworkRecord{
+func testRecord() networkRecord {
+	return networkRecord{
 		Version: recordV1, Network: [32]byte(testRoot().Public().(ed25519.PublicKey)), Name: "Garden",
 		Mode: ModeSecret, Sequence: 3, Epochs: []uint64{1, 300}, RegistrarSet: 2, WireMin: 0x0100, WireMax: 0x0102,
 	}
 }
 
-func signed(t testing.TB, r NetworkRecord) []byte {
+func signed(t testing.TB, r networkRecord) []byte {
 	t.Helper()
 	b, err := signRecord(r, testRoot())
 	if err != nil {
@@ -41,12 +41,12 @@ func forge(body []byte) []byte {
 }
 
 func TestRecordComesBack(t *testing.T) {
-	records := map[string]NetworkRecord{"all fields": testRecord()}
+	records := map[string]networkRecord{"all fields": testRecord()}
 	small := testRecord()
 	small.Mode, small.Epochs, small.RegistrarSet = ModeCertified, nil, 0
 	records["certified"] = small
 	for name, r := range records {
-		got, err := VerifyNetworkRecord(signed(t, r), r.Network)
+		got, err := verifyRecord(signed(t, r), r.Network)
 		if err != nil || !reflect.DeepEqual(got, r) {
 			t.Errorf("%s: %+v, %v", name, got, err)
 		}
@@ -55,20 +55,20 @@ func TestRecordComesBack(t *testing.T) {
 
 func TestRecordOfAnotherHand(t *testing.T) {
 	good := signed(t, testRecord())
-	if _, err := VerifyNetworkRecord(good, seq(9)); !errors.Is(err, ErrNetworkRecord) {
+	if _, err := verifyRecord(good, seq(9)); !errors.Is(err, ErrNetworkRecord) {
 		t.Errorf("for another network: %v", err)
 	}
 	for i := range good {
 		bad := bytes.Clone(good)
 		bad[i] ^= 1
-		if _, err := VerifyNetworkRecord(bad, testRecord().Network); !errors.Is(err, ErrNetworkRecord) {
+		if _, err := verifyRecord(bad, testRecord().Network); !errors.Is(err, ErrNetworkRecord) {
 			t.Fatalf("byte %d changed: %v", i, err)
 		}
-		if _, err := VerifyNetworkRecord(good[:i], testRecord().Network); err == nil {
+		if _, err := verifyRecord(good[:i], testRecord().Network); err == nil {
 			t.Fatalf("cut at %d and taken", i)
 		}
 	}
-	if _, err := VerifyNetworkRecord(append(bytes.Clone(good), 0), testRecord().Network); err == nil {
+	if _, err := verifyRecord(append(bytes.Clone(good), 0), testRecord().Network); err == nil {
 		t.Error("with a byte behind it and taken")
 	}
 	// A signature of the root over the same bytes as something else is none.
@@ -78,35 +78,35 @@ func TestRecordOfAnotherHand(t *testing.T) {
 	b = protowire.AppendBytes(b, body)
 	b = protowire.AppendTag(b, 2, protowire.BytesType)
 	b = protowire.AppendBytes(b, ed25519.Sign(testRoot(), body))
-	if _, err := VerifyNetworkRecord(b, r.Network); err == nil {
+	if _, err := verifyRecord(b, r.Network); err == nil {
 		t.Error("a signature without the domain is taken")
 	}
 }
 
 func TestRecordRules(t *testing.T) {
-	for name, change := range map[string]func(*NetworkRecord){
-		"version 0":         func(r *NetworkRecord) { r.Version = 0 },
-		"version 2.0":       func(r *NetworkRecord) { r.Version = 0x0200 },
-		"no name":           func(r *NetworkRecord) { r.Name = "" },
-		"a name unprepared": func(r *NetworkRecord) { r.Name = " Garden" },
-		"a name too long":   func(r *NetworkRecord) { r.Name = strings.Repeat("x", 65) },
-		"an open network":   func(r *NetworkRecord) { r.Mode = ModeOpen },
-		"an unknown mode":   func(r *NetworkRecord) { r.Mode = 9 },
-		"sequence 0":        func(r *NetworkRecord) { r.Sequence = 0 },
-		"no epochs":         func(r *NetworkRecord) { r.Epochs = nil },
-		"epoch 0":           func(r *NetworkRecord) { r.Epochs = []uint64{0} },
-		"an epoch twice":    func(r *NetworkRecord) { r.Epochs = []uint64{1, 1} },
-		"falling epochs":    func(r *NetworkRecord) { r.Epochs = []uint64{2, 1} },
-		"17 epochs":         func(r *NetworkRecord) { r.Epochs = make([]uint64, 17) },
-		"no wire version":   func(r *NetworkRecord) { r.WireMin = 0 },
-		"wire versions":     func(r *NetworkRecord) { r.WireMin, r.WireMax = 2, 1 },
+	for name, change := range map[string]func(*networkRecord){
+		"version 0":         func(r *networkRecord) { r.Version = 0 },
+		"version 2.0":       func(r *networkRecord) { r.Version = 0x0200 },
+		"no name":           func(r *networkRecord) { r.Name = "" },
+		"a name unprepared": func(r *networkRecord) { r.Name = " Garden" },
+		"a name too long":   func(r *networkRecord) { r.Name = strings.Repeat("x", 65) },
+		"an open network":   func(r *networkRecord) { r.Mode = ModeOpen },
+		"an unknown mode":   func(r *networkRecord) { r.Mode = 9 },
+		"sequence 0":        func(r *networkRecord) { r.Sequence = 0 },
+		"no epochs":         func(r *networkRecord) { r.Epochs = nil },
+		"epoch 0":           func(r *networkRecord) { r.Epochs = []uint64{0} },
+		"an epoch twice":    func(r *networkRecord) { r.Epochs = []uint64{1, 1} },
+		"falling epochs":    func(r *networkRecord) { r.Epochs = []uint64{2, 1} },
+		"17 epochs":         func(r *networkRecord) { r.Epochs = make([]uint64, 17) },
+		"no wire version":   func(r *networkRecord) { r.WireMin = 0 },
+		"wire versions":     func(r *networkRecord) { r.WireMin, r.WireMax = 2, 1 },
 	} {
 		r := testRecord()
 		change(&r)
 		if _, err := signRecord(r, testRoot()); err == nil {
 			t.Errorf("%s: signed", name)
 		}
-		if _, err := VerifyNetworkRecord(forge(r.encode()), r.Network); !errors.Is(err, ErrNetworkRecord) {
+		if _, err := verifyRecord(forge(r.encode()), r.Network); !errors.Is(err, ErrNetworkRecord) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -117,7 +117,7 @@ func TestRecordRules(t *testing.T) {
 func TestRecordStrictness(t *testing.T) {
 	r := testRecord()
 	good := r.encode()
-	if _, err := VerifyNetworkRecord(forge(good), r.Network); err != nil {
+	if _, err := verifyRecord(forge(good), r.Network); err != nil {
 		t.Fatal(err)
 	}
 	unknown := appendUint(bytes.Clone(good), 10, 1)
@@ -139,7 +139,7 @@ func TestRecordStrictness(t *testing.T) {
 		if bytes.Equal(body, good) {
 			t.Fatalf("%s: the test changes nothing", name)
 		}
-		if _, err := VerifyNetworkRecord(forge(body), r.Network); !errors.Is(err, ErrNetworkRecord) {
+		if _, err := verifyRecord(forge(body), r.Network); !errors.Is(err, ErrNetworkRecord) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -151,7 +151,7 @@ func TestRecordStrictness(t *testing.T) {
 	if b := signed(t, r); len(b) > maxRecord {
 		t.Errorf("the largest record has %d bytes", len(b))
 	}
-	if _, err := VerifyNetworkRecord(make([]byte, maxRecord+1), r.Network); err == nil {
+	if _, err := verifyRecord(make([]byte, maxRecord+1), r.Network); err == nil {
 		t.Error("an oversized record is taken")
 	}
 }
@@ -161,7 +161,7 @@ func TestRecordOfANewerMinorVersion(t *testing.T) {
 	r := testRecord()
 	r.Version = recordV1 + 1
 	body := appendBytes(appendUint(r.encode(), 11, 7), 15, []byte("new"))
-	got, err := VerifyNetworkRecord(forge(body), r.Network)
+	got, err := verifyRecord(forge(body), r.Network)
 	if err != nil || !reflect.DeepEqual(got, r) {
 		t.Errorf("%+v, %v", got, err)
 	}
@@ -171,7 +171,7 @@ func TestRecordOfANewerMinorVersion(t *testing.T) {
 		"fixed size": protowire.AppendFixed32(protowire.AppendTag(r.encode(), 11, protowire.Fixed32Type), 7),
 		"cut":        append(r.encode(), 11<<3),
 	} {
-		if _, err := VerifyNetworkRecord(forge(extra), r.Network); err == nil {
+		if _, err := verifyRecord(forge(extra), r.Network); err == nil {
 			t.Errorf("%s: taken", name)
 		}
 	}
@@ -211,7 +211,7 @@ func FuzzVerifyRecord(f *testing.F) {
 	r := testRecord()
 	f.Add(signed(f, r))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if _, err := VerifyNetworkRecord(b, r.Network); err == nil && !bytes.Equal(b, signed(t, r)) {
+		if _, err := verifyRecord(b, r.Network); err == nil && !bytes.Equal(b, signed(t, r)) {
 			t.Fatalf("a forged record was taken: %x", b)
 		}
 	})

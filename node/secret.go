@@ -14,13 +14,13 @@ func ReadSecretFile(path string) ([32]byte, error) {
 	if err != nil {
 		return [32]byte{}, ErrSecret.Withf("the secret file cannot be read").With(err).WithDo("check its name and permissions")
 	}
-	return ParseSecret(data)
+	return parseSecret(data)
 }
 
-// ParseSecret reads 32 bytes as hex (64 digits) or base64 (43 characters, or
+// parseSecret reads 32 bytes as hex (64 digits) or base64 (43 characters, or
 // 44 with padding; the standard or the URL alphabet). White space is ignored.
 // The error, ErrSecret, shows nothing of the content.
-func ParseSecret(data []byte) (secret [32]byte, err error) {
+func parseSecret(data []byte) (secret [32]byte, err error) {
 	text := strings.Map(func(r rune) rune {
 		if unicode.IsSpace(r) {
 			return -1

@@ -17,7 +17,7 @@ func TestParseSecret(t *testing.T) {
 		hexed, strings.ToUpper(hexed), " " + hexed[:32] + "\r\n" + hexed[32:] + "\n\t",
 		std, strings.TrimRight(std, "="), base64.URLEncoding.EncodeToString(raw), std[:10] + " \n" + std[10:],
 	} {
-		if got, err := ParseSecret([]byte(text)); err != nil || got != want {
+		if got, err := parseSecret([]byte(text)); err != nil || got != want {
 			t.Errorf("%q: %x, %v", text, got, err)
 		}
 	}
@@ -25,7 +25,7 @@ func TestParseSecret(t *testing.T) {
 		"", "x", hexed[:62], hexed + "00", hexed[:63] + "g", std[:40], std + "=", std + "A", string(raw),
 		base64.StdEncoding.EncodeToString(raw[:31]), std[:42] + "9=",
 	} {
-		_, err := ParseSecret([]byte(text))
+		_, err := parseSecret([]byte(text))
 		if !errors.Is(err, ErrSecret) {
 			t.Errorf("%q is taken: %v", text, err)
 		} else if len(text) > 8 && strings.Contains(err.Error(), text[:8]) {
@@ -49,11 +49,11 @@ func TestReadSecretFile(t *testing.T) {
 func FuzzParseSecret(f *testing.F) {
 	f.Add([]byte("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		s, err := ParseSecret(data)
+		s, err := parseSecret(data)
 		if err != nil {
 			return
 		}
-		if again, err := ParseSecret([]byte(hex.EncodeToString(s[:]))); err != nil || again != s {
+		if again, err := parseSecret([]byte(hex.EncodeToString(s[:]))); err != nil || again != s {
 			t.Fatalf("%x became %x, %v", s, again, err)
 		}
 	})

@@ -14,10 +14,12 @@ type gossipTracer struct {
 	m     *metrics
 	heard func(peer.ID) // a peer gave a sign of life
 	lost  func()        // a message was dropped unseen
+
+	topics topics
 }
 
 func (t *gossipTracer) OnNewOutboundStream(peer.ID, protocol.ID) {}
-func (t *gossipTracer) OnClosedOutboundStream(peer.ID)           {}
+func (t *gossipTracer) OnClosedOutboundStream(p peer.ID)         { t.topics.forget(p) }
 func (t *gossipTracer) Join(string)                              { t.m.topics.Inc() }
 func (t *gossipTracer) Leave(string)                             { t.m.topics.Dec() }
 func (t *gossipTracer) Graft(peer.ID, string)                    {}

@@ -55,9 +55,7 @@ type Config struct {
 	Network [32]byte
 	// Secrets returns the secrets to offer, at most hello.MaxEpochs. It is
 	// called for each handshake, so they may change.
-	Secrets  func() []hello.Secret
-	Features uint64
-	Role     hello.Role
+	Secrets func() []hello.Secret
 
 	// OnAdmitted hears of each finished handshake of a peer that is admitted,
 	// from the goroutine that ran it. It must not block.

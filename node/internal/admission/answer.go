@@ -89,7 +89,6 @@ func (s *Service) handshake(str network.Stream) (hello.Config, error) {
 	cfg := hello.Config{
 		Network: s.cfg.Network, Secrets: s.cfg.Secrets(),
 		Local: []byte(s.host.ID()), Remote: []byte(str.Conn().RemotePeer()),
-		Features: s.cfg.Features, Role: s.cfg.Role,
 	}
 	if _, err := rand.Read(cfg.Nonce[:]); err != nil {
 		return cfg, fmt.Errorf("nonce: %w", err)

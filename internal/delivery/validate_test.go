@@ -41,6 +41,28 @@ func TestKnownRemembersWholeBatchesOnly(t *testing.T) {
 	}
 }
 
+// Whoever takes the contents away and is first must not keep others from them.
+func TestAnErasedBatchIsNotKnown(t *testing.T) {
+	whole := newAuthor(1).write(t, testTime, 3)
+	payload, err := whole.Erase(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bare, err := event.Decode(payload)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := unjoined(t, newMemory())
+	for _, test := range []struct {
+		b    *event.Batch
+		want bool
+	}{{bare, false}, {whole, true}} {
+		if _, _, err := l.append(arrival{test.b, "forwarder"}); err != nil || l.known.has(whole) != test.want {
+			t.Errorf("known %v, want %v (%v)", !test.want, test.want, err)
+		}
+	}
+}
+
 func TestReplaysAreOldAndOfKnownAuthors(t *testing.T) {
 	a, other := newAuthor(1), newAuthor(2)
 	old, next := a.write(t, testTime, 1), a.write(t, testTime, 1)

@@ -17,7 +17,7 @@ const maxFindings = 20
 
 // Check compares everything in the store with everything else and tells what
 // does not fit as ErrCorrupt. Nothing is written meanwhile: a million events
-// take some seconds. These are the invariants:
+// take a quarter of a minute. These are the invariants:
 //
 //   - every payload decodes, has one time record that matches it, and their
 //     arrival numbers do not overlap and lie below the lease;

@@ -22,17 +22,20 @@ type AuthorState struct {
 // Heads returns the stored events of a log that have no stored child, the
 // newest at most event.MaxParents of them by (hlc, id), newest first.
 func (s *Store) Heads(log event.LogID) ([]event.ID, error) {
-	var all []Position
+	newest := make([]Position, 0, event.MaxParents+1)
 	err := s.logState(log, func(l *logState) {
-		all = make([]Position, 0, len(l.heads))
 		for id, h := range l.heads {
-			all = append(all, Position{h.hlc, id})
+			p := Position{h.hlc, id}
+			at, _ := slices.BinarySearchFunc(newest, p, func(a, b Position) int { return b.Compare(a) })
+			if at < event.MaxParents {
+				newest = slices.Insert(newest, at, p)
+				newest = newest[:min(len(newest), event.MaxParents)]
+			}
 		}
 	})
-	slices.SortFunc(all, func(a, b Position) int { return b.Compare(a) })
-	out := make([]event.ID, 0, event.MaxParents)
-	for i := range all[:min(len(all), event.MaxParents)] {
-		out = append(out, all[i].ID)
+	out := make([]event.ID, len(newest))
+	for i := range newest {
+		out[i] = newest[i].ID
 	}
 	return out, err
 }

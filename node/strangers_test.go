@@ -1,12 +1,14 @@
 package node
 
 import (
+	"bufio"
 	"slices"
 	"strconv"
 	"testing"
 	"time"
 
 	"github.com/libp2p/go-libp2p"
+	"github.com/libp2p/go-libp2p/core/crypto"
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -14,7 +16,9 @@ import (
 	"github.com/libp2p/go-libp2p/p2p/transport/tcp"
 	ma "github.com/multiformats/go-multiaddr"
 
+	"github.com/parley-chat/parley/internal/hello"
 	"github.com/parley-chat/parley/internal/testnet"
+	"github.com/parley-chat/parley/internal/wire"
 	"github.com/parley-chat/parley/node/internal/admission"
 )
 
@@ -26,10 +30,10 @@ func only(n *Node, transport string) peer.AddrInfo {
 
 // newStranger is a libp2p host without limits of its own, connected to n by TCP. It
 // leaves those waiting who greet it, so that it is not turned away at once.
-func newStranger(t *testing.T, n *Node) host.Host {
+func newStranger(t *testing.T, n *Node, opts ...libp2p.Option) host.Host {
 	t.Helper()
-	h, err := libp2p.New(libp2p.NoListenAddrs, libp2p.Transport(tcp.NewTCPTransport),
-		libp2p.DisableRelay(), libp2p.DisableMetrics(), libp2p.ResourceManager(&network.NullResourceManager{}))
+	h, err := libp2p.New(append(opts, libp2p.NoListenAddrs, libp2p.Transport(tcp.NewTCPTransport),
+		libp2p.DisableRelay(), libp2p.DisableMetrics(), libp2p.ResourceManager(&network.NullResourceManager{}))...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,6 +149,55 @@ func TestStrangersTakeHalfTheMemoryAtMost(t *testing.T) {
 	if got := reserve("member"); got < 16<<20 {
 		t.Errorf("a member got %d bytes", got)
 	}
+}
+
+// Its words are right, and its key is one that can sign no event.
+func TestAPeerWithoutAnAuthorsKeyIsRefused(t *testing.T) {
+	n := startNode(t)
+	for kind, want := range map[int]bool{crypto.ECDSA: false, crypto.Ed25519: true} {
+		key, _, err := crypto.GenerateKeyPair(kind, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h := newStranger(t, n, libp2p.Identity(key))
+		if got := saysHello(t, h, n) == nil; got != want {
+			t.Errorf("a peer with a key of type %d is admitted: %v, want %v", kind, got, want)
+		}
+	}
+}
+
+// saysHello runs one handshake of the open network from a host without a node.
+func saysHello(t *testing.T, h host.Host, n *Node) error {
+	t.Helper()
+	s, err := h.NewStream(testContext(t), n.ID(), admission.ProtocolID(n.Network().Tag))
+	if err != nil {
+		return err
+	}
+	defer s.Reset()
+	i, msg, err := hello.Initiate(hello.Config{
+		Network: n.Network().ID, Secrets: []hello.Secret{hello.Open(n.Network().ID)},
+		Local: []byte(h.ID()), Remote: []byte(n.ID()), Nonce: [hello.NonceSize]byte{1},
+	}, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := bufio.NewReader(s)
+	for _, step := range []func([]byte) error{
+		func(b []byte) (err error) { msg, err = i.Prove(b, time.Now()); return err },
+		func(b []byte) error { _, err := i.Finish(b); return err },
+	} {
+		if err := wire.WriteFrame(s, msg); err != nil {
+			return err
+		}
+		answer, err := wire.ReadFrame(r, hello.MaxMessage)
+		if err != nil {
+			return err
+		}
+		if err := step(answer); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // What is served to who is not admitted: libp2p's identify, our ping and hello.

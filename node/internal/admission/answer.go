@@ -84,8 +84,14 @@ func (s *Service) respond(str network.Stream, p peer.ID) error {
 // errGone: proven, but no connection is left to admit.
 var errGone = errors.New("not admitted")
 
-// handshake is our side of one handshake, with a fresh nonce.
+// handshake is our side of one handshake, with a fresh nonce. A peer ID without
+// an Ed25519 key is nobody's who could write an event.
+//
+// spec: 02-hello §1
 func (s *Service) handshake(str network.Stream) (hello.Config, error) {
+	if _, err := wire.Author(str.Conn().RemotePeer()); err != nil {
+		return hello.Config{}, fmt.Errorf("%w: %w", hello.ErrForm, err)
+	}
 	cfg := hello.Config{
 		Network: s.cfg.Network, Secrets: s.cfg.Secrets(),
 		Local: []byte(s.host.ID()), Remote: []byte(str.Conn().RemotePeer()),

@@ -83,13 +83,15 @@ bench: $(BIN)/benchstat
 cross:
 	@set -e; for os in darwin windows; do echo "== $$os"; GOOS=$$os CGO_ENABLED=0 $(GO) vet ./...; done
 
-# release writes the programs of all PLATFORMS and their checksums to dist/.
+# release writes the programs of all PLATFORMS and their checksums to dist/. They tell as their version what git calls
+# the commit: the tag v1.2.3 is 1.2.3; anything else has the commit in it.
+release: RELEASE := $(patsubst v%,%,$(shell git describe --tags --always --dirty 2>/dev/null || true))
 release:
 	rm -rf dist && mkdir dist
 	@set -e; for p in $(PLATFORMS); do \
 		os=$${p%/*}; arch=$${p#*/}; ext=; [ $$os != windows ] || ext=.exe; \
 		echo "== $$os $$arch"; \
-		GOOS=$$os GOARCH=$$arch CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o dist/parley-$$os-$$arch$$ext ./cmd/parley; \
+		GOOS=$$os GOARCH=$$arch CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.release=$(RELEASE)' -o dist/parley-$$os-$$arch$$ext ./cmd/parley; \
 	done
 	cd dist && sha256sum parley-* > SHA256SUMS && cat SHA256SUMS
 

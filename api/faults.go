@@ -97,6 +97,9 @@ func Restore(m *v1.Fault) *fault.Error {
 }
 
 func fromCode(ce *connect.Error) error {
+	if errors.Is(ce, io.ErrUnexpectedEOF) {
+		return ErrGone // killed in the middle: what of the protocol was missing helps nobody
+	}
 	switch ce.Code() {
 	case connect.CodeCanceled:
 		return context.Canceled
@@ -104,9 +107,7 @@ func fromCode(ce *connect.Error) error {
 		return context.DeadlineExceeded
 	case connect.CodeUnimplemented:
 		return ErrOther
-	case connect.CodeInvalidArgument:
-		return ErrArgument.With(errors.New(ce.Message()))
-	case connect.CodeResourceExhausted:
+	case connect.CodeInvalidArgument, connect.CodeResourceExhausted:
 		return ErrArgument.With(errors.New(ce.Message()))
 	default:
 		return ErrGone.With(errors.New(ce.Message()))

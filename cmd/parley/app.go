@@ -25,12 +25,13 @@ type app struct {
 	out, err io.Writer
 	getenv   func(string) string
 
-	dir  string // data directory, absolute once settle was called
-	json bool
+	dir    string // data directory, absolute once settle was called
+	json   bool
+	inChat bool // what is typed are the chat's commands, not the shell's
 }
 
 // notSettings are flags that neither the environment nor the file can give.
-var notSettings = []string{"help"}
+var notSettings = []string{"help", "version"}
 
 // settle completes the settings of a command from the environment and the
 // file in the data directory, whose place must be known first.
@@ -61,10 +62,10 @@ func (a *app) badFile(err error) error {
 }
 
 func (a *app) settleDir(flags *pflag.FlagSet) error {
-	if f := flags.Lookup("dir"); f != nil && !f.Changed {
-		if v := a.getenv(config.EnvName("dir")); v != "" {
-			a.dir = v
-		}
+	if !flags.Changed("dir") {
+		a.dir = a.getenv(config.EnvName("dir"))
+	} else if a.dir == "" {
+		return a.badValue("--dir", "", "") // a script's variable that is not set
 	}
 	if a.dir == "" {
 		dir, err := defaultDir(a.getenv)

@@ -119,9 +119,7 @@ func (a *app) talk(ctx context.Context, c *client.Client, join []string) error {
 	s.screen = ed
 	// What other code of the command prints goes through the editor now, which
 	// keeps the line being typed whole.
-	chat := *a
-	chat.out, chat.err, chat.json = ed, ed, false
-	s.app = &chat
+	s.app.out, s.app.err = ed, ed
 	if err = s.hold(ctx, join); !s.quit {
 		ed.Close()
 		fmt.Fprintln(a.out) // leaves the line with the prompt

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	v1 "github.com/parley-chat/parley/api/parley/v1"
 	"github.com/parley-chat/parley/cmd/parley/internal/show"
@@ -31,6 +32,7 @@ func init() {
 		{"/members", "[ROOM]", "who is in a room", (*session).cmdMembers},
 		{"/peers", "", "who this node is connected with", (*session).cmdPeers},
 		{"/rooms", "", "the rooms there are", (*session).cmdRooms},
+		{"/status", "", "describe the running node", (*session).cmdStatus},
 		{"/history", "[N]", "the newest messages of the room", (*session).cmdHistory},
 		{"/help", "", "this list", (*session).cmdHelp},
 		{"/quit", "", "end the chat", (*session).cmdQuit},
@@ -55,11 +57,12 @@ func (s *session) obey(ctx context.Context, line string) error {
 	case text == "":
 		return nil
 	case strings.HasPrefix(text, "//"): // text that begins with a slash
-		return s.send(ctx, s.room, text[1:])
+		return s.sayHere(ctx, text[1:])
 	case !strings.HasPrefix(text, "/"):
-		return s.send(ctx, s.room, line)
+		return s.sayHere(ctx, line)
 	}
 	name, args, _ := strings.Cut(text, " ")
+	name = strings.ToLower(name)
 	for _, c := range commands {
 		if c.name == name {
 			return c.run(s, ctx, strings.TrimSpace(args))
@@ -69,21 +72,46 @@ func (s *session) obey(ctx context.Context, line string) error {
 	return nil
 }
 
-func (s *session) send(ctx context.Context, room, text string) error {
-	if room == "" {
+// sayHere sends to the room in front, where the line shows as it was typed.
+func (s *session) sayHere(ctx context.Context, text string) error {
+	if s.room == "" {
 		s.say("You are in no room: /join ROOM goes to one.")
 		return nil
 	}
+	id, err := s.send(ctx, s.room, text)
+	if err == nil {
+		s.mine[id] = true
+	}
+	return err
+}
+
+func (s *session) send(ctx context.Context, room, text string) (id string, err error) {
+	if !utf8.ValidString(text) {
+		return "", errNotText
+	}
 	res, err := s.client.SendMessage(ctx, &v1.SendMessageRequest{Room: room, Text: text})
 	if err != nil {
-		return err
+		return "", s.notIn(err, room)
 	}
-	s.mine[res.GetId()] = true
 	s.waiting(room)
+	return res.GetId(), nil
+}
+
+// notIn says how to come into a room.
+func (s *session) notIn(err error, room string) error {
+	return s.app.notIn(err, room, "join it with: %s", "join "+show.Clean(room))
+}
+
+// usedSo tells how a command of the chat is used.
+func (s *session) usedSo(use string) error {
+	s.say("It is used so: %s", use)
 	return nil
 }
 
 func (s *session) cmdJoin(ctx context.Context, args string) error {
+	if args == "" {
+		return s.usedSo("/join ROOM")
+	}
 	room, err := s.app.room(args)
 	if err != nil {
 		return err
@@ -95,14 +123,11 @@ func (s *session) cmdJoin(ctx context.Context, args string) error {
 }
 
 func (s *session) cmdLeave(ctx context.Context, args string) error {
-	if args == "" {
-		args = s.room
-	}
-	room, err := s.app.room(args)
-	if err != nil {
+	room, err := s.roomOr(args)
+	if room == "" || err != nil {
 		return err
 	}
-	if _, err := s.client.LeaveRoom(ctx, &v1.LeaveRoomRequest{Room: room}); err != nil {
+	if _, err := s.app.leave(ctx, s.client, room); err != nil {
 		return err
 	}
 	if err := s.refreshRooms(ctx); err != nil {
@@ -122,29 +147,55 @@ func (s *session) cmdLeave(ctx context.Context, args string) error {
 }
 
 func (s *session) cmdMsg(ctx context.Context, args string) error {
-	to, text, _ := strings.Cut(args, " ")
+	to, text := s.cutRoom(args)
+	if strings.TrimSpace(text) == "" {
+		return s.usedSo("/msg ROOM TEXT")
+	}
 	room, err := s.app.room(to)
 	if err != nil {
 		return err
 	}
-	if strings.TrimSpace(text) == "" {
-		s.say("It is used so: %s", "/msg ROOM TEXT")
-		return nil
+	id, err := s.send(ctx, room, text)
+	if err == nil && s.here(room) {
+		s.mine[id] = true // elsewhere it is shown, with its room, as it arrives
 	}
-	return s.send(ctx, room, text)
+	return err
+}
+
+// cutRoom splits off the room that text goes to: the name of a joined one,
+// which may have spaces, else the first word.
+func (s *session) cutRoom(args string) (room, text string) {
+	for _, name := range s.joinedNames() {
+		if rest, ok := strings.CutPrefix(args, name+" "); ok && len(name) > len(room) {
+			room, text = name, rest
+		}
+	}
+	if room == "" {
+		room, text, _ = strings.Cut(args, " ")
+	}
+	return room, text
+}
+
+// roomOr returns the room that a command names, or else the one in front. If
+// there is neither it says so and returns an empty name.
+func (s *session) roomOr(args string) (string, error) {
+	if args != "" {
+		return s.app.room(args)
+	}
+	if s.room == "" {
+		s.say("You are in no room: /join ROOM goes to one.")
+	}
+	return s.room, nil
 }
 
 func (s *session) cmdMembers(ctx context.Context, args string) error {
-	if args == "" {
-		args = s.room
-	}
-	room, err := s.app.room(args)
-	if err != nil {
+	room, err := s.roomOr(args)
+	if room == "" || err != nil {
 		return err
 	}
 	res, err := s.client.ListMembers(ctx, &v1.ListMembersRequest{Room: room})
 	if err != nil {
-		return err
+		return s.notIn(err, room)
 	}
 	return s.app.printMembers(res.GetMembers())
 }
@@ -165,21 +216,28 @@ func (s *session) cmdRooms(ctx context.Context, _ string) error {
 	return s.app.printRooms(res.GetRooms())
 }
 
+func (s *session) cmdStatus(ctx context.Context, _ string) error {
+	st, err := s.client.Status(ctx, &v1.StatusRequest{})
+	if err != nil {
+		return err
+	}
+	return s.app.printStatus(st)
+}
+
 func (s *session) cmdHistory(ctx context.Context, args string) error {
 	limit := uint64(2 * recent)
 	if args != "" {
 		n, err := strconv.ParseUint(args, 10, 32)
 		if err != nil {
-			s.say("It is used so: %s", "/history N")
-			return nil
+			return s.usedSo("/history N")
 		}
 		limit = n
 	}
-	if s.room == "" {
-		s.say("You are in no room: /join ROOM goes to one.")
-		return nil
+	room, err := s.roomOr("")
+	if room == "" || err != nil {
+		return err
 	}
-	return s.history(ctx, s.room, uint32(limit))
+	return s.history(ctx, room, uint32(limit))
 }
 
 func (s *session) cmdHelp(context.Context, string) error {

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"io"
+	"os"
 	"strings"
 
 	"github.com/ergochat/readline"
@@ -20,6 +21,7 @@ func newEditor(s *session) (*editor, error) {
 	var err error
 	e.Instance, err = readline.NewFromConfig(&readline.Config{
 		Prompt:          "> ",
+		Stdin:           &pasteReader{r: os.Stdin},
 		InterruptPrompt: "\n", // nothing
 		EOFPrompt:       "\n",
 		AutoComplete:    completer(s),
@@ -31,16 +33,23 @@ func newEditor(s *session) (*editor, error) {
 	if err != nil {
 		return nil, errTerminal.With(err)
 	}
-	return e, nil
+	_, err = io.WriteString(os.Stdout, pasteOn)
+	return e, err
 }
 
-// ReadLine returns the next line. Control-C on a line with text drops the
+// Close gives the terminal back.
+func (e *editor) Close() error {
+	_, err := io.WriteString(os.Stdout, pasteOff)
+	return errors.Join(err, e.Instance.Close())
+}
+
+// ReadLine returns the next line, which is several when it was pasted. Control-C on a line with text drops the
 // text, on an empty one it ends the chat like control-D.
 func (e *editor) ReadLine() (string, error) {
 	for {
 		line, err := e.Instance.ReadLine()
 		if !errors.Is(err, readline.ErrInterrupt) {
-			return line, err
+			return strings.TrimRight(unmark.Replace(line), "\n"), err
 		}
 		if strings.TrimSpace(e.typing) == "" {
 			return "", io.EOF

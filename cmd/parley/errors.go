@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"slices"
 
 	"github.com/parley-chat/parley/api"
@@ -26,6 +28,8 @@ var (
 	errMetrics    = fault.New("P1008", fault.Environment, "metrics cannot be served on that address", "choose another --metrics address")
 	errUnforeseen = fault.New("P1009", fault.Bug, "something went wrong in an unforeseen way", "report it")
 	errInput      = fault.New("P1010", fault.Environment, "standard input cannot be read", "check what is piped in")
+	errOutput     = fault.New("P1011", fault.Environment, "standard output cannot be written", "check what it is redirected to")
+	errNotText    = fault.New("P1012", fault.User, "the message is not text in UTF-8", "convert it, for example with iconv")
 )
 
 // errReported ends a command whose failures have been printed.
@@ -54,6 +58,9 @@ func (a *app) report(err error) int {
 	}
 	if errors.Is(err, context.Canceled) || errors.Is(err, errReported) {
 		return statusFailed // interrupted, or said already
+	}
+	if p := new(fs.PathError); errors.As(err, &p) && p.Op == "write" && p.Path == os.Stdout.Name() {
+		err = errOutput.With(p.Err)
 	}
 	fmt.Fprintln(a.err, "parley: "+a.say(err))
 	switch {

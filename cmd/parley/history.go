@@ -21,22 +21,23 @@ func (a *app) historyCommand() *cobra.Command {
 	req := &v1.HistoryRequest{}
 	var canonical bool
 	c := a.command(&cobra.Command{
-		Use:               "history ROOM",
-		Short:             a.text.T("print the messages of a room"),
+		Use:   "history ROOM",
+		Short: a.text.T("print the messages of a room"),
+		Long:  a.text.T("print the newest messages of a room, oldest first; the order and, with --canonical, the bytes are the same on every node in sync"),
+		Example: `  parley history lobby
+  parley history lobby --limit 0 --json | jq -r .text
+  parley history lobby --before 0568001714cd…`,
 		Args:              a.args(1, 1),
 		ValidArgsFunction: a.completeRooms(joinedRooms),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			var err error
-			if req.Room, err = a.room(args[0]); err != nil {
-				return err
-			}
 			for name, id := range map[string]string{"--before": req.GetBefore(), "--after": req.GetAfter()} {
 				if _, err := chat.ParseID(id); id != "" && err != nil {
 					return a.badValue(name, id, a.text.T("it is not a message id"))
 				}
 			}
-			return a.withNode(cmd, func(ctx context.Context, c *client.Client) error {
-				return a.history(ctx, c, req, a.historyPrinter(canonical))
+			return a.inRoom(cmd, args[0], func(ctx context.Context, c *client.Client, room string) error {
+				req.Room = room
+				return a.history(ctx, c, req, a.historyPrinter(ctx, c, room, canonical))
 			})
 		},
 	})
@@ -71,26 +72,33 @@ func (a *app) history(ctx context.Context, c *client.Client, req *v1.HistoryRequ
 	return stream.Err()
 }
 
-func (a *app) historyPrinter(canonical bool) messagePrinter {
+func (a *app) historyPrinter(ctx context.Context, c *client.Client, room string, canonical bool) messagePrinter {
 	switch {
 	case canonical:
 		return func(w io.Writer, m *v1.Message) error { return show.JSON(w, show.CanonicalOf(m)) }
 	case a.json:
 		return func(w io.Writer, m *v1.Message) error { return show.JSON(w, show.MessageOf(m)) }
 	default:
-		return a.printForPeople
+		return a.printerForPeople(ctx, c, room)
 	}
 }
 
-// printForPeople writes one message as a line with the local time.
-func (a *app) printForPeople(w io.Writer, m *v1.Message) error {
-	_, err := fmt.Fprintf(w, "%s  %s\n", show.WhenOf(m, time.Now()), a.line(m))
-	return err
+// printerForPeople writes a message as a line with the local time, and tells
+// namesakes among the room's members apart.
+func (a *app) printerForPeople(ctx context.Context, c *client.Client, room string) messagePrinter {
+	known := names{}
+	res, _ := c.ListMembers(ctx, &v1.ListMembersRequest{Room: room}) // without it, names alone are shown
+	for _, m := range res.GetMembers() {
+		known.seen(m.GetPeerId(), m.GetNick())
+	}
+	return func(w io.Writer, m *v1.Message) error {
+		_, err := fmt.Fprintf(w, "%s  %s\n", show.WhenOf(m, time.Now()), a.line(m, known.of(m.GetAuthor(), m.GetNick())))
+		return err
+	}
 }
 
 // line is a message in words: who, and what was said or done.
-func (a *app) line(m *v1.Message) string {
-	nick := show.Clean(m.GetNick())
+func (a *app) line(m *v1.Message, nick string) string {
 	mark := ""
 	if m.GetFork() {
 		mark = " " + a.text.T("(one of two with the same number: a restored backup)")

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/mdp/qrterminal/v3"
@@ -30,7 +32,9 @@ func (a *app) inviteCommand() *cobra.Command {
 	c := a.command(&cobra.Command{
 		Use:   "invite",
 		Short: a.text.T("print the invite to the network, as text and as a QR code"),
-		Args:  a.args(0, 0),
+		Example: `  parley invite
+  parley invite --out invite.txt   # the other side: parley --invite-file invite.txt`,
+		Args: a.args(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			f, err := node.LoadNetwork(a.dir)
 			if err != nil {
@@ -55,18 +59,36 @@ func (a *app) inviteCommand() *cobra.Command {
 }
 
 func (a *app) printInvite(f *node.NetworkFile, v node.Invite) error {
-	qrterminal.GenerateWithConfig(v.QRText(), qrterminal.Config{
-		Level: qrterminal.L, Writer: a.out, HalfBlocks: true, QuietZone: 2,
-		BlackChar: qrterminal.BLACK_BLACK, WhiteChar: qrterminal.WHITE_WHITE,
-		WhiteBlackChar: qrterminal.WHITE_BLACK, BlackWhiteChar: qrterminal.BLACK_WHITE,
-	})
+	words := "whoever sees this invite can join: hand it over like a key"
+	if f.Mode == node.ModeOpen {
+		words = "this network is open: the invite only saves typing its name"
+	}
+	if err := a.note(words); err != nil {
+		return err
+	}
 	if _, err := fmt.Fprintln(a.out, v.String()); err != nil {
 		return err
 	}
-	if f.Mode == node.ModeOpen {
-		return a.note("this network is open: the invite only saves typing its name")
+	_, err := io.WriteString(a.out, a.qrCode(v.QRText()))
+	return err
+}
+
+// qrCode draws a QR code that is seen whole on 24 lines, which is why it is
+// printed last. On a terminal it is white on black whatever the colours are,
+// since many readers take no inverted one.
+func (a *app) qrCode(text string) string {
+	var code strings.Builder
+	qrterminal.GenerateWithConfig(text, qrterminal.Config{
+		Level: qrterminal.L, Writer: &code, HalfBlocks: true, QuietZone: 2,
+		BlackChar: qrterminal.BLACK_BLACK, WhiteChar: qrterminal.WHITE_WHITE,
+		WhiteBlackChar: qrterminal.WHITE_BLACK, BlackWhiteChar: qrterminal.BLACK_WHITE,
+	})
+	if !isTerminal(a.out) {
+		return code.String()
 	}
-	return a.note("whoever sees this invite can join: hand it over like a key")
+	const whiteOnBlack, plain = "\x1b[97;40m", "\x1b[0m"
+	lines := strings.Split(strings.TrimSuffix(code.String(), "\n"), "\n")
+	return whiteOnBlack + strings.Join(lines, plain+"\n"+whiteOnBlack) + plain + "\n"
 }
 
 // ownAddr is where a newcomer can reach this node, if it runs and listens on

@@ -23,11 +23,7 @@ func (a *app) joinCommand() *cobra.Command {
 		Args:              a.args(1, 1),
 		ValidArgsFunction: a.completeRooms(othersRooms),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			room, err := a.room(args[0])
-			if err != nil {
-				return err
-			}
-			return a.withNode(cmd, func(ctx context.Context, c *client.Client) error {
+			return a.inRoom(cmd, args[0], func(ctx context.Context, c *client.Client, room string) error {
 				res, err := c.JoinRoom(ctx, &v1.JoinRoomRequest{Room: room})
 				if err != nil {
 					return err
@@ -45,12 +41,8 @@ func (a *app) leaveCommand() *cobra.Command {
 		Args:              a.args(1, 1),
 		ValidArgsFunction: a.completeRooms(joinedRooms),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			room, err := a.room(args[0])
-			if err != nil {
-				return err
-			}
-			return a.withNode(cmd, func(ctx context.Context, c *client.Client) error {
-				res, err := c.LeaveRoom(ctx, &v1.LeaveRoomRequest{Room: room})
+			return a.inRoom(cmd, args[0], func(ctx context.Context, c *client.Client, room string) error {
+				res, err := a.leave(ctx, c, room)
 				if err != nil {
 					return err
 				}
@@ -58,4 +50,9 @@ func (a *app) leaveCommand() *cobra.Command {
 			})
 		},
 	})
+}
+
+func (a *app) leave(ctx context.Context, c *client.Client, room string) (*v1.LeaveRoomResponse, error) {
+	res, err := c.LeaveRoom(ctx, &v1.LeaveRoomRequest{Room: room})
+	return res, a.notIn(err, room, "the joined ones are listed by: %s", "rooms")
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -103,7 +104,15 @@ func (m *machine) peers() []string {
 // hello counts the machine's handshakes by result.
 func (m *machine) hello() map[string]uint64 {
 	m.t.Helper()
-	return jsonLines[statusRow](m, "status")[0].Discovery.Hello
+	counts := map[string]uint64{}
+	for result, text := range jsonLines[statusRow](m, "status")[0].Discovery.Hello {
+		n, err := strconv.ParseUint(text, 10, 64)
+		if err != nil {
+			m.t.Fatal(err)
+		}
+		counts[result] = n
+	}
+	return counts
 }
 
 // meets waits until the machine has admitted exactly the others, and returns how long that took.

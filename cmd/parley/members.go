@@ -24,11 +24,7 @@ func (a *app) membersCommand() *cobra.Command {
 		Args:              a.args(1, 1),
 		ValidArgsFunction: a.completeRooms(joinedRooms),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			room, err := a.room(args[0])
-			if err != nil {
-				return err
-			}
-			return a.withNode(cmd, func(ctx context.Context, c *client.Client) error {
+			return a.inRoom(cmd, args[0], func(ctx context.Context, c *client.Client, room string) error {
 				res, err := c.ListMembers(ctx, &v1.ListMembersRequest{Room: room})
 				if err != nil {
 					return err

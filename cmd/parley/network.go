@@ -42,10 +42,11 @@ func (a *app) networkCommand() *cobra.Command {
 func (a *app) networkNewCommand() *cobra.Command {
 	var certified bool
 	c := a.command(&cobra.Command{
-		Use:     "new NAME [--certified]",
-		Short:   a.text.T("make a closed network and print the invite to it"),
-		Example: `  parley network new family --dir ~/parley-family`,
-		Args:    a.args(1, 1),
+		Use:   "new NAME",
+		Short: a.text.T("make a closed network and print the invite to it"),
+		Example: `  parley network new family --dir ~/parley-family
+  parley --dir ~/parley-family`,
+		Args: a.args(1, 1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if certified {
 				return errCertified

@@ -49,7 +49,7 @@ func (a *app) printPeers(peers []*v1.Peer) error {
 		return nil
 	}
 	if len(peers) == 0 {
-		return a.note("no peers yet; %s says why", "parley status"+a.dirFlag())
+		return a.note("no peers yet; %s says why", a.typed("status"))
 	}
 	return show.Table(a.out, a.peerHead(), peerRows(peers))
 }

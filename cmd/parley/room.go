@@ -1,9 +1,15 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"strings"
 
+	"github.com/spf13/cobra"
+
+	"github.com/parley-chat/parley/api/client"
 	"github.com/parley-chat/parley/chat"
+	"github.com/parley-chat/parley/cmd/parley/internal/text"
 	"github.com/parley-chat/parley/internal/event"
 )
 
@@ -17,4 +23,39 @@ func (a *app) room(arg string) (string, error) {
 		return "", chat.ErrRoomName.Withf("%q is not a room name", arg)
 	}
 	return arg, nil
+}
+
+// inRoom runs f with the room that an argument names and the running node's
+// API.
+func (a *app) inRoom(cmd *cobra.Command, arg string, f func(ctx context.Context, c *client.Client, room string) error) error {
+	room, err := a.room(arg)
+	if err != nil {
+		return err
+	}
+	return a.withNode(cmd, func(ctx context.Context, c *client.Client) error {
+		return a.notIn(f(ctx, c, room), room, "join it with: %s", "join "+quote(room))
+	})
+}
+
+// notIn says of a room one is not in what to type now; other errors pass.
+func (a *app) notIn(err error, room, do, command string) error {
+	switch {
+	case errors.As(err, &text.Said{}): // said already
+		return err
+	case errors.Is(err, chat.ErrNotJoined):
+		return a.said(chat.ErrNotJoined, a.text.T("you are not in the room %q", room), a.text.T(do, a.typed(command)))
+	case errors.Is(err, chat.ErrNoRoom):
+		return a.said(chat.ErrNoRoom, a.text.T("this node was never in the room %q", room), a.text.T(do, a.typed(command)))
+	default:
+		return err
+	}
+}
+
+// typed is a command as it is typed where the person is: in a shell, for this
+// very directory, or in the chat.
+func (a *app) typed(command string) string {
+	if a.inChat {
+		return "/" + command
+	}
+	return "parley " + command + a.dirFlag()
 }

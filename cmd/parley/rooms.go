@@ -20,7 +20,7 @@ type roomRow struct {
 func (a *app) roomsCommand() *cobra.Command {
 	var all bool
 	c := a.command(&cobra.Command{
-		Use:   "rooms [--all]",
+		Use:   "rooms",
 		Short: a.text.T("list the joined rooms"),
 		Args:  a.args(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -47,7 +47,7 @@ func (a *app) printRooms(rooms []*v1.Room) error {
 		return nil
 	}
 	if len(rooms) == 0 {
-		return a.note("no rooms; join one with: %s", "parley join lobby"+a.dirFlag())
+		return a.note("no rooms; join one with: %s", a.typed("join lobby"))
 	}
 	return show.Table(a.out, a.roomHead(), a.roomRows(rooms))
 }

@@ -13,6 +13,8 @@ func newRoot(a *app) *cobra.Command {
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SuggestionsMinimumDistance = 2
+	root.Version = a.versionLine(ourVersion())
+	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetIn(a.in)
 	root.SetOut(a.out)
 	root.SetErr(a.err)
@@ -20,6 +22,7 @@ func newRoot(a *app) *cobra.Command {
 	flags.StringVar(&a.dir, "dir", "", a.text.T("data `directory` (default: the platform's place for it)"))
 	flags.BoolVar(&a.json, "json", false, a.text.T("print JSON, one object a line"))
 	flags.BoolP("help", "h", false, a.text.T("show help"))
+	root.Flags().Bool("version", false, a.text.T("print the release and the versions of wire and store"))
 	root.SetFlagErrorFunc(a.flagError)
 	root.SetHelpTemplate(a.helpTemplate())
 	root.SetUsageTemplate(a.helpTemplate())
@@ -79,8 +82,9 @@ func (a *app) flagError(cmd *cobra.Command, err error) error {
 
 func (a *app) helpCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "help [COMMAND]",
-		Short: a.text.T("show help for a command"),
+		Use:                   "help [COMMAND]",
+		Short:                 a.text.T("show help for a command"),
+		DisableFlagsInUseLine: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			target, rest, err := cmd.Root().Find(args)
 			if err != nil || len(rest) > 0 {
@@ -97,7 +101,7 @@ func (a *app) helpTemplate() string {
 	return `{{with (or .Long .Short)}}{{.}}
 
 {{end}}` + t("Usage:") + `{{if .Runnable}}
-  {{.UseLine}}{{end}}{{if .HasAvailableSubCommands}}
+  {{.UseLine}}{{if .HasAvailableLocalFlags}} ` + t("[FLAGS]") + `{{end}}{{end}}{{if .HasAvailableSubCommands}}
   {{.CommandPath}} ` + t("COMMAND") + `{{end}}{{if .HasExample}}
 
 ` + t("Examples:") + `

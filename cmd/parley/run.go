@@ -15,9 +15,9 @@ import (
 	"github.com/parley-chat/parley/cmd/parley/internal/show"
 )
 
-// closeTime is what closing may take: with the rest it stays below the three
-// seconds in which a signal ends the program.
-const closeTime = 2500 * time.Millisecond
+// closeTime is what closing may take: with the rest, on a busy machine too, it
+// stays below the three seconds in which a signal ends the program.
+const closeTime = 2 * time.Second
 
 // ready is what run prints, after the word, once everything answers.
 type ready struct {
@@ -31,10 +31,13 @@ type ready struct {
 func (a *app) runCommand() *cobra.Command {
 	var flags *runFlags
 	c := a.command(&cobra.Command{
-		Use:     "run",
-		Short:   a.text.T("run a node until it is interrupted"),
-		Example: "  parley run --name ada --join lobby",
-		Args:    a.args(0, 0),
+		Use:   "run",
+		Short: a.text.T("run a node until it is interrupted"),
+		Long:  a.text.T("run a node until it is interrupted. When it listens and answers other commands it prints one line, the word ready and a JSON object; the log goes to standard error."),
+		Example: `  parley run --name ada --join lobby
+  parley run --dir ~/ward-7 --invite-file invite.txt
+  parley run --no-mdns --peer /ip4/192.0.2.7/udp/7330/quic-v1/p2p/12D3KooW…`,
+		Args: a.args(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			log, err := flags.logger(a)
 			if err != nil {
@@ -77,7 +80,7 @@ func (a *app) serve(ctx context.Context, flags *runFlags, log *slog.Logger) erro
 		return err
 	}
 	if err := a.printReady(d); err != nil {
-		return errors.Join(errFile.With(err), d.close())
+		return errors.Join(err, d.close())
 	}
 	select {
 	case <-ctx.Done():

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"os"
 	"os/user"
+	"slices"
 	"strings"
 
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -118,7 +119,7 @@ func (r *runFlags) readSecrets(a *app, n *node.NetworkConfig) error {
 		if err != nil {
 			return err
 		}
-		invite, err := node.ParseInvite(text)
+		invite, err := node.ParseInvite(inviteIn(text))
 		if err != nil {
 			return err
 		}
@@ -138,6 +139,14 @@ func (a *app) readInvite(path string) (string, error) {
 	}
 	defer f.Close()
 	return readAtMost(f, most)
+}
+
+// inviteIn leaves out the QR code of what parley invite prints.
+func inviteIn(text string) string {
+	lines := slices.DeleteFunc(strings.Split(text, "\n"), func(line string) bool {
+		return strings.ContainsAny(line, "█▀▄")
+	})
+	return strings.Join(lines, "\n")
 }
 
 // logger writes to standard error as the flags say.

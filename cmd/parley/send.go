@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -20,20 +21,21 @@ func (a *app) sendCommand() *cobra.Command {
 	return a.command(&cobra.Command{
 		Use:   "send ROOM TEXT",
 		Short: a.text.T("send a message, or each line of standard input with -"),
+		Long:  a.text.T("send a message and print its ID as soon as it is safe on disk; whoever is away gets it later. With - each line of standard input is a message, and an ID is printed for each, in order."),
 		Example: `  parley send lobby "hello, everybody"
   journalctl -f | parley send logs -`,
 		Args:              a.args(2, -1),
 		ValidArgsFunction: a.completeRooms(joinedRooms),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			room, err := a.room(args[0])
-			if err != nil {
-				return err
-			}
-			return a.withNode(cmd, func(ctx context.Context, c *client.Client) error {
+			return a.inRoom(cmd, args[0], func(ctx context.Context, c *client.Client, room string) error {
 				if len(args) == 2 && args[1] == "-" {
 					return a.sendLines(ctx, c, room)
 				}
-				res, err := c.SendMessage(ctx, &v1.SendMessageRequest{Room: room, Text: strings.Join(args[1:], " ")})
+				text := strings.Join(args[1:], " ")
+				if !utf8.ValidString(text) {
+					return errNotText
+				}
+				res, err := c.SendMessage(ctx, &v1.SendMessageRequest{Room: room, Text: text})
 				if err != nil {
 					return err
 				}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"unicode/utf8"
 
 	"connectrpc.com/connect"
 
@@ -56,24 +57,34 @@ func (a *app) sendLines(ctx context.Context, c *client.Client, room string) erro
 	return nil
 }
 
-// feed sends the lines and closes the sending half.
-func (a *app) feed(ctx context.Context, room string, stream *sendStream, numbers chan<- int) error {
+// feed sends the lines and closes the sending half. It returns errReported if
+// it left one out.
+func (a *app) feed(ctx context.Context, room string, stream *sendStream, numbers chan<- int) (result error) {
 	defer stream.CloseRequest()
 	r := bufio.NewReaderSize(a.in, keepLine)
 	for n := 1; ; n++ {
 		line, err := readLine(r)
-		if len(bytes.TrimSpace(line)) > 0 {
+		switch {
+		case len(bytes.TrimSpace(line)) == 0:
+		case !utf8.Valid(line):
+			result = errReported
+			if err := a.lineFailed(n, errNotText); err != nil {
+				return err
+			}
+		default:
 			select {
 			case numbers <- n:
 			case <-ctx.Done():
 				return ctx.Err()
 			}
-			if stream.Send(&v1.SendMessagesRequest{Room: room, Text: string(line)}) != nil {
+			if err := stream.Send(&v1.SendMessagesRequest{Room: room, Text: string(line)}); errors.Is(err, io.EOF) {
 				return nil // receiving tells why
+			} else if err != nil {
+				return err
 			}
 		}
 		if errors.Is(err, io.EOF) {
-			return nil
+			return result
 		}
 		if err != nil {
 			return errInput.With(err)
@@ -86,6 +97,11 @@ func readLine(r *bufio.Reader) ([]byte, error) {
 	line, err := r.ReadSlice('\n')
 	if errors.Is(err, bufio.ErrBufferFull) {
 		line = bytes.Clone(line)
+		for range utf8.UTFMax - 1 { // the cut may have gone through a character
+			if r, n := utf8.DecodeLastRune(line); r == utf8.RuneError && n == 1 {
+				line = line[:len(line)-1]
+			}
+		}
 		for errors.Is(err, bufio.ErrBufferFull) {
 			_, err = r.ReadSlice('\n')
 		}
@@ -117,8 +133,11 @@ func (a *app) printSent(stream *sendStream, numbers <-chan int) (failed bool, er
 		if err := a.printID(out, res.GetId()); err != nil {
 			return failed, err
 		}
-		if len(numbers) == 0 && out.Flush() != nil {
-			return failed, errFile.Withf("standard output is closed")
+		if len(numbers) > 0 {
+			continue // more is under way
+		}
+		if err := out.Flush(); err != nil {
+			return failed, err
 		}
 	}
 }

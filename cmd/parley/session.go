@@ -54,7 +54,9 @@ type session struct {
 }
 
 func newSession(a *app, c *client.Client) *session {
-	return &session{app: a, client: c, names: names{}, people: map[string]map[string]*v1.Member{}, mine: map[string]bool{}}
+	chat := *a
+	chat.json, chat.inChat = false, true
+	return &session{app: &chat, client: c, names: names{}, people: map[string]map[string]*v1.Member{}, mine: map[string]bool{}}
 }
 
 // input is what the person typed, or how typing ended.

@@ -186,11 +186,20 @@ func TestCommandsOfTheChat(t *testing.T) {
 	for _, c := range []struct{ line, want string }{
 		{"/help", "/quit             end the chat\n"},
 		{"/foo \x1b[2J", "There is no command /foo: /help lists them"},
-		{"/join", "(P4002)\n"},
+		{"/join", "It is used so: /join ROOM\n"},
+		{"/join #x", "(P4002)\n"},
 		{"/join @bob", "(P1006)\n"},
 		{"/msg @bob hi", "(P1006)\n"},
 		{"/msg lobby", "It is used so: /msg ROOM TEXT\n"},
-		{"/msg other hi", "(P4007)\n"},
+		{"/msg other hi", "this node was never in the room \"other\": join it with: /join other (P4007)\n"},
+		{"/msg two words", "join it with: /join two (P4007)\n"},
+		{"/leave other", "the joined ones are listed by: /rooms (P4001)\n"},
+		{"/join two words", "* nobody else is in two words yet\n"},
+		{"/JOIN lobby", "* nobody else is in lobby yet\n"},
+		{"/msg two words by the way", "  [two words] ada: by the way\n"},
+		{"/leave two words", "* you left two words\n"},
+		{"not \xff text", "(P1012)\n"},
+		{"/status", "directory      "},
 		{"/peers", "no peers yet"},
 		{"/rooms", "lobby  1        yes\n"},
 		{"/members", "ada   …"},
@@ -198,8 +207,8 @@ func TestCommandsOfTheChat(t *testing.T) {
 		{"/leave", "You are in no room: /join ROOM goes to one.\n"},
 		{"hello?", "You are in no room"},
 		{"/history", "You are in no room"},
-		{"/members", "(P4002)\n"},
-		{"/leave", "(P4002)\n"},
+		{"/members", "You are in no room"},
+		{"/leave", "You are in no room"},
 	} {
 		p.types(c.line)
 		p.sees(c.want)

@@ -26,7 +26,7 @@ type statusRow struct {
 	Rooms      uint32       `json:"rooms"`
 	Started    string       `json:"started"`
 	Cursor     uint64       `json:"cursor,string"`
-	ClockAhead int64        `json:"clock_ahead_ms"`
+	ClockAhead int64        `json:"clock_ahead_ms,string"`
 	ClockWrong bool         `json:"clock_wrong"`
 	KeySealed  bool         `json:"key_sealed"`
 	Discovery  discoveryRow `json:"discovery"`
@@ -42,7 +42,7 @@ type discoveryRow struct {
 	Known          uint32            `json:"known"`
 	DialFailures   uint64            `json:"dial_failures,string"`
 	DialError      string            `json:"dial_error"`
-	Hello          map[string]uint64 `json:"hello"`
+	Hello          map[string]string `json:"hello"`
 }
 
 func (a *app) statusCommand() *cobra.Command {
@@ -83,10 +83,10 @@ func discoveryOf(d *v1.Discovery) discoveryRow {
 	row := discoveryRow{
 		Multicast: d.GetMulticast(), Interfaces: orEmpty(d.GetInterfaces()), MulticastError: d.GetMulticastError(),
 		Heard: d.GetHeard(), OtherNetworks: orEmpty(d.GetOtherNetworks()),
-		Known: d.GetKnown(), DialFailures: d.GetDialFailures(), DialError: d.GetDialError(), Hello: d.GetHello(),
+		Known: d.GetKnown(), DialFailures: d.GetDialFailures(), DialError: d.GetDialError(), Hello: map[string]string{},
 	}
-	if row.Hello == nil {
-		row.Hello = map[string]uint64{}
+	for reason, n := range d.GetHello() {
+		row.Hello[reason] = strconv.FormatUint(n, 10)
 	}
 	return row
 }

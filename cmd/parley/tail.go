@@ -16,15 +16,14 @@ func (a *app) tailCommand() *cobra.Command {
 	req := &v1.WatchRequest{}
 	var after string
 	c := a.command(&cobra.Command{
-		Use:               "tail ROOM",
-		Short:             a.text.T("print the messages of a room as they arrive"),
+		Use:   "tail ROOM",
+		Short: a.text.T("print the messages of a room as they arrive"),
+		Long:  a.text.T("print the messages of a room as they arrive, until interrupted; with --json each has a cursor, after which a later tail can go on without a gap"),
+		Example: `  parley tail lobby --history 10
+  parley tail lobby --json --after 2407`,
 		Args:              a.args(1, 1),
 		ValidArgsFunction: a.completeRooms(joinedRooms),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			var err error
-			if req.Room, err = a.room(args[0]); err != nil {
-				return err
-			}
 			if after != "" {
 				cursor, err := strconv.ParseUint(after, 10, 64)
 				if err != nil {
@@ -35,7 +34,8 @@ func (a *app) tailCommand() *cobra.Command {
 			if after != "" && req.GetHistory() > 0 {
 				return a.usage(cmd.CommandPath(), "--after and --history exclude each other")
 			}
-			return a.withNode(cmd, func(ctx context.Context, c *client.Client) error {
+			return a.inRoom(cmd, args[0], func(ctx context.Context, c *client.Client, room string) error {
+				req.Room = room
 				return a.tail(ctx, c, req)
 			})
 		},
@@ -52,7 +52,7 @@ func (a *app) tail(ctx context.Context, c *client.Client, req *v1.WatchRequest) 
 		return err
 	}
 	defer stream.Close()
-	print := a.tailPrinter()
+	print := a.tailPrinter(ctx, c, req.GetRoom())
 	for stream.Receive() {
 		if m := stream.Msg().GetMessage(); m != nil {
 			if err := print(a.out, m); err != nil {
@@ -66,9 +66,9 @@ func (a *app) tail(ctx context.Context, c *client.Client, req *v1.WatchRequest) 
 	return stream.Err()
 }
 
-func (a *app) tailPrinter() messagePrinter {
+func (a *app) tailPrinter(ctx context.Context, c *client.Client, room string) messagePrinter {
 	if !a.json {
-		return a.printForPeople
+		return a.printerForPeople(ctx, c, room)
 	}
 	return func(w io.Writer, m *v1.Message) error {
 		row := show.MessageOf(m)

@@ -43,15 +43,11 @@ func (s *session) arrived(m *v1.Message) {
 }
 
 func (s *session) showMessage(m *v1.Message, now time.Time) {
-	shown := &v1.Message{
-		Nick: s.names.of(m.GetAuthor(), m.GetNick()),
-		Kind: m.GetKind(), Text: m.GetText(), Erased: m.GetErased(), Fork: m.GetFork(),
-	}
 	line := show.WhenOf(m, now) + "  "
 	if !s.here(m.GetRoom()) && s.room != "" {
 		line += "[" + show.Clean(m.GetRoom()) + "] "
 	}
-	fmt.Fprintln(s.screen, line+s.app.line(shown))
+	fmt.Fprintln(s.screen, line+s.app.line(m, s.names.of(m.GetAuthor(), m.GetNick())))
 }
 
 // memberChanged says what is new about a member of a room.
@@ -64,20 +60,31 @@ func (s *session) memberChanged(c *v1.MemberChanged) {
 		s.people[key] = people
 	}
 	before := people[m.GetPeerId()]
-	people[m.GetPeerId()] = m
 	if c.GetLeft() {
 		delete(people, m.GetPeerId())
+	} else if before != nil || m.GetOnline() { // who is only heard of joins when they come
+		people[m.GetPeerId()] = m
 	}
 	if m.GetPeerId() == s.self {
 		s.names.seen(s.self, m.GetNick())
 		return
 	}
-	if text := s.whatChanged(before, c); text != "" {
+	if text := s.whatChanged(before, c); text != "" && s.worthTelling(before, c) {
 		if !s.here(c.GetRoom()) {
 			text = "[" + show.Clean(c.GetRoom()) + "] " + text
 		}
 		fmt.Fprintln(s.screen, "* "+text)
 	}
+}
+
+// worthTelling leaves out of other rooms what is told in the one in front:
+// that somebody in both came, went or has another name.
+func (s *session) worthTelling(before *v1.Member, c *v1.MemberChanged) bool {
+	if s.here(c.GetRoom()) || before == nil || c.GetLeft() {
+		return true
+	}
+	_, inFront := s.people[roomKey(s.room)][c.GetMember().GetPeerId()]
+	return !inFront
 }
 
 func (s *session) whatChanged(before *v1.Member, c *v1.MemberChanged) string {

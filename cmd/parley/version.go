@@ -57,7 +57,11 @@ func (a *app) versionCommand() *cobra.Command {
 		Args:  a.args(0, 0),
 		RunE: func(*cobra.Command, []string) error {
 			v := ourVersion()
-			return a.print(v, "parley %s, wire %s, schema %s", v.Release, v.Wire, v.Schema)
+			return a.print(v, "%s", a.versionLine(v))
 		},
 	})
+}
+
+func (a *app) versionLine(v version) string {
+	return a.text.T("parley %s, wire %s, schema %s", v.Release, v.Wire, v.Schema)
 }

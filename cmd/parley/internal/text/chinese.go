@@ -23,6 +23,11 @@ var chinese = map[string]string{
 	"print the messages of a room":                                         "打印房间的消息",
 	"print the messages of a room as they arrive":                          "实时打印房间收到的消息",
 	"print a script that completes commands, flags and rooms in a shell":   "打印 shell 补全脚本，可补全命令、选项和房间",
+	"print the newest messages of a room, oldest first; the order and, with --canonical, the bytes are the same on every node in sync":                                                        "打印房间最新的消息，由旧到新；所有已同步节点上顺序相同，加 --canonical 则字节也相同",
+	"print the messages of a room as they arrive, until interrupted; with --json each has a cursor, after which a later tail can go on without a gap":                                         "实时打印房间收到的消息，直到被中断；加 --json 时每条都有游标，之后的 tail 可从游标处无缺口地继续",
+	"send a message and print its ID as soon as it is safe on disk; whoever is away gets it later. With - each line of standard input is a message, and an ID is printed for each, in order.": "发送一条消息，安全写入磁盘后立即打印其 ID；不在的人之后会收到。用 - 则标准输入的每一行都是一条消息，并按顺序为每条打印 ID。",
+	"run a node until it is interrupted. When it listens and answers other commands it prints one line, the word ready and a JSON object; the log goes to standard error.":                    "运行节点，直到被中断。开始监听并能应答其他命令时打印一行：ready 和一个 JSON 对象；日志写到标准错误。",
+	"[FLAGS]":                 "[选项]",
 	"show help":               "显示帮助",
 	"show help for a command": "显示某个命令的帮助",
 
@@ -88,6 +93,10 @@ var chinese = map[string]string{
 	"correct or remove it":                                               "请改正或删除它",
 	"see %s":                                                             "参见 %s",
 	"no node is running on %s":                                           "%s 上没有正在运行的节点",
+	"you are not in the room %q":                                         "您不在房间 %q 中",
+	"this node was never in the room %q":                                 "本节点从未进入过房间 %q",
+	"join it with: %s":                                                   "用以下命令加入：%s",
+	"the joined ones are listed by: %s":                                  "用以下命令列出已加入的房间：%s",
 	"start one with: %s":                                                 "用以下命令启动：%s",
 	"parley: line %d: %s":                                                "parley：第 %d 行：%s",
 

@@ -44,6 +44,14 @@ var chineseFaults = map[string]said{
 		"standard input cannot be read", "check what is piped in",
 		"无法读取标准输入", "检查传入的内容",
 	},
+	"P1011": {
+		"standard output cannot be written", "check what it is redirected to",
+		"无法写入标准输出", "检查输出重定向到了哪里",
+	},
+	"P1012": {
+		"the message is not text in UTF-8", "convert it, for example with iconv",
+		"消息不是 UTF-8 文本", "请先转换，例如用 iconv",
+	},
 	"P2001": {
 		"the configuration is wrong", "correct it and start again",
 		"配置有误", "请改正后重新启动",

@@ -3,7 +3,7 @@
 //
 //	s, err := eventlog.Open(ctx, eventlog.Options{Dir: dir, Key: key})
 //	defer s.Close()
-//	res, err := s.Append(ctx, batch, true) // verified by the caller; on disk when it returns
+//	res, err := s.Append(ctx, batch, true) // verified by the caller; on disk when it returns; AppendAll: several
 //	for e, err := range s.History(ctx, eventlog.Query{Log: log, Reverse: true, Limit: 50}) { … }
 //	for e, err := range s.Since(ctx, cursor) { … }
 //

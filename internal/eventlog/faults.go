@@ -29,6 +29,8 @@ var (
 	ErrClosed = fault.New("P3007", fault.Bug, "the store is closed", "")
 	ErrFailed = fault.New("P3008", fault.Environment, "writing to the store failed",
 		"look at the disk and start Parley again: what was acknowledged is safe")
+	// ErrScattered refuses one batch: it would make a log, or the number of logs,
+	// grow beyond what a store holds.
 	ErrScattered = fault.New("P3009", fault.Peer, "an author's events are too scattered to be stored", "")
 )
 

@@ -3,6 +3,8 @@ package eventlog
 import (
 	"runtime"
 	"testing"
+
+	"github.com/parley-chat/parley/internal/event"
 )
 
 // What a store may take of the Go heap, idle and after a load, in MB: badger's
@@ -35,6 +37,37 @@ func TestMemoryIsBounded(t *testing.T) {
 				t.Errorf("more than %d MB idle or %d MB under load", c.idle, c.after)
 			}
 		})
+	}
+}
+
+// However many logs are written and read, and whatever loose ends they have,
+// what is held of them stays within its bounds.
+func TestWhatIsHeldOfLogsIsBounded(t *testing.T) {
+	s := open(t, t.TempDir())
+	s.profile.logsHeld, s.profile.endsHeld = 4, 20
+	for n := range 60 {
+		log := event.LogID{byte(n % 12)}
+		mustAppend(t, s, newAuthor(n).seal(t, log, texts(1, 0)...)) // names no parents: one head more
+		for other := range 12 {
+			heads, err := s.Heads(event.LogID{byte(other)})
+			want := n / 12
+			if other <= n%12 {
+				want++
+			}
+			if err != nil || len(heads) != min(want, event.MaxParents) {
+				t.Fatalf("%d heads, want %d (%v)", len(heads), want, err)
+			}
+		}
+		ends := 0
+		s.logs.mu.Lock()
+		held := len(s.logs.held)
+		for _, l := range s.logs.held {
+			ends += len(l.heads) + len(l.missing)
+		}
+		s.logs.mu.Unlock()
+		if held > 4+1 || ends > 20+5 { // the bounds, and one log more
+			t.Fatalf("%d logs with %d loose ends are held", held, ends)
+		}
 	}
 }
 

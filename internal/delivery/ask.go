@@ -108,14 +108,18 @@ func (l *Log) check(payload []byte) (*event.Batch, error) {
 }
 
 // admit stores a fetched batch, or holds it aside when it is from the future.
-// It returns how many events were new.
-func (l *Log) admit(b *event.Batch, from peer.ID) (fresh int, err error) {
-	a := arrival{b, from}
+// It waits while its author is over his budget. It returns how many events were
+// new, and which of their parents are missing.
+func (l *Log) admit(ctx context.Context, b *event.Batch, from peer.ID) (fresh int, missing []event.ID, err error) {
 	if now := time.Now(); early(now, b) {
-		l.hold(now, a)
-		return 0, nil
+		l.hold(now, arrival{b, from})
+		return 0, nil, nil
 	}
-	fresh, _, err = l.append(a) // what is missing the round itself asks for
+	if err := l.s.budgets.authors.Wait(ctx, b.Author(), len(b.Payload())); err != nil {
+		return 0, nil, err
+	}
+	res, err := l.s.cfg.Store.Append(ctx, b, false)
+	fresh, _ = l.appended(b, res, err, false)
 	l.s.metrics.fetched.Add(float64(fresh))
-	return fresh, err
+	return fresh, res.Missing, err
 }

@@ -4,13 +4,15 @@ import (
 	"sync"
 	"time"
 
+	lru "github.com/hashicorp/golang-lru/v2"
+
 	"github.com/parley-chat/parley/internal/event"
 )
 
 // Bounds of what validators remember of a log.
 const (
 	maxKnown   = 8192             // batches in each of two generations
-	maxAuthors = 10_000           // authors whose newest event is remembered
+	maxAuthors = 8192             // authors whose newest event is remembered
 	replayAge  = 10 * time.Minute // older events are no news of a known author
 )
 
@@ -20,45 +22,65 @@ const (
 // budget.
 type known struct {
 	mu      sync.Mutex
-	recent  map[event.ID]uint64 // last event of a stored batch → seq of its first
-	older   map[event.ID]uint64
-	authors map[event.Author]uint64 // highest stored seq
+	recent  map[event.ID]knownBatch // by last event
+	older   map[event.ID]knownBatch
+	authors *lru.Cache[event.Author, uint64] // highest stored seq
+}
+
+// knownBatch is a stored batch. One that was fetched before gossip brought it
+// is not held against who forwards it, once: he could not know.
+type knownBatch struct {
+	first    uint64 // seq of its first event
+	gossiped bool
 }
 
 func newKnown() *known {
-	return &known{recent: make(map[event.ID]uint64), authors: make(map[event.Author]uint64)}
+	authors, err := lru.New[event.Author, uint64](maxAuthors)
+	if err != nil {
+		panic(err) // only for a size below one
+	}
+	return &known{recent: make(map[event.ID]knownBatch), authors: authors}
 }
 
-// add remembers a stored batch.
-func (k *known) add(b *event.Batch) {
+// add remembers a stored batch, and says whether its forwarder is to be excused
+// if he brought nothing new.
+func (k *known) add(b *event.Batch, gossiped bool) (excused bool) {
 	first, last := &b.Events[0], &b.Events[len(b.Events)-1]
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if len(k.recent) >= maxKnown {
-		k.older, k.recent = k.recent, make(map[event.ID]uint64)
+		k.older, k.recent = k.recent, make(map[event.ID]knownBatch)
 	}
-	if seq, ok := k.find(last.ID); !ok || first.Seq < seq {
-		k.recent[last.ID] = first.Seq
+	was, ok := k.find(last.ID)
+	if !ok {
+		was.first = first.Seq
 	}
-	if _, ok := k.authors[last.Author]; ok || len(k.authors) < maxAuthors {
-		k.authors[last.Author] = max(k.authors[last.Author], last.Seq)
-	}
+	k.recent[last.ID] = knownBatch{min(was.first, first.Seq), was.gossiped || gossiped}
+	highest, _ := k.authors.Get(last.Author)
+	k.authors.Add(last.Author, max(highest, last.Seq))
+	return ok && !was.gossiped
 }
 
-func (k *known) find(id event.ID) (uint64, bool) {
-	if seq, ok := k.recent[id]; ok {
-		return seq, true
+func (k *known) find(id event.ID) (knownBatch, bool) {
+	if b, ok := k.recent[id]; ok {
+		return b, true
 	}
-	seq, ok := k.older[id]
-	return seq, ok
+	b, ok := k.older[id]
+	return b, ok
 }
 
-// has reports whether every event of b was stored lately.
-func (k *known) has(b *event.Batch) bool {
+// gossiped reports whether every event of b, which gossip brought, was stored
+// lately, and if so, whether its forwarder is excused.
+func (k *known) gossiped(b *event.Batch) (known, excused bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	seq, ok := k.find(b.Events[len(b.Events)-1].ID)
-	return ok && seq <= b.Events[0].Seq
+	last := b.Events[len(b.Events)-1].ID
+	was, ok := k.find(last)
+	if !ok || was.first > b.Events[0].Seq {
+		return false, false
+	}
+	k.recent[last] = knownBatch{was.first, true}
+	return true, !was.gossiped
 }
 
 // replayed reports whether b is old and of an author who has long gone on:
@@ -68,7 +90,6 @@ func (k *known) replayed(now time.Time, b *event.Batch) bool {
 	if event.Ahead(now, last.HLC) > -replayAge {
 		return false
 	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return last.Seq <= k.authors[last.Author]
+	highest, _ := k.authors.Get(last.Author)
+	return last.Seq <= highest
 }

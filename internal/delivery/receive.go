@@ -42,8 +42,9 @@ func (l *Log) validate(_ context.Context, from peer.ID, msg *pubsub.Message) pub
 	if _, ok := msg.ValidatorData.(own); ok {
 		return pubsub.ValidationAccept
 	}
-	if !l.s.budgets.solvent(from) {
+	if !l.s.budgets.useless.Solvent(from) {
 		l.s.metrics.ignored.WithLabelValues("budget").Inc()
+		l.fetcher.lost() // it may be good, and pubsub shows us no second copy
 		return pubsub.ValidationIgnore
 	}
 	b, err := event.Decode(msg.Data)
@@ -57,11 +58,13 @@ func (l *Log) validate(_ context.Context, from peer.ID, msg *pubsub.Message) pub
 		return l.reject(from, err)
 	}
 	now := time.Now()
-	switch {
-	case l.known.has(b):
-		return l.ignore(from, "known")
-	case l.known.replayed(now, b):
+	if l.known.replayed(now, b) {
 		return l.ignore(from, "replayed")
+	}
+	if known, excused := l.known.gossiped(b); excused {
+		return pubsub.ValidationIgnore
+	} else if known {
+		return l.ignore(from, "known")
 	}
 	if err := b.Verify(); err != nil {
 		return l.reject(from, err)
@@ -70,7 +73,7 @@ func (l *Log) validate(_ context.Context, from peer.ID, msg *pubsub.Message) pub
 		l.hold(now, arrival{b, from})
 		return l.ignore(from, "early")
 	}
-	if !l.s.budgets.author(b.Author(), len(msg.Data)) {
+	if !l.s.budgets.authors.Take(b.Author(), len(msg.Data)) {
 		return l.ignore(from, "rate")
 	}
 	l.enqueue(arrival{b, from})
@@ -91,13 +94,14 @@ func (l *Log) belongs(b *event.Batch) error {
 }
 
 func (l *Log) reject(from peer.ID, err error) pubsub.ValidationResult {
+	l.s.budgets.useless.Charge(from, rejectCost)
 	l.s.metrics.rejected.WithLabelValues(reason(err)).Inc()
 	l.log.Debug("batch rejected", "peer", from, "err", err)
 	return pubsub.ValidationReject
 }
 
 func (l *Log) ignore(from peer.ID, reason string) pubsub.ValidationResult {
-	l.s.budgets.charge(from)
+	l.s.budgets.useless.Charge(from, 1)
 	l.s.metrics.ignored.WithLabelValues(reason).Inc()
 	return pubsub.ValidationIgnore
 }
@@ -167,49 +171,56 @@ func (l *Log) appendAll(items []arrival) {
 	}
 	appended, errs := l.s.cfg.Store.AppendAll(l.ctx, batches, false)
 	for i, a := range items {
-		if _, missing, _ := l.appended(a, appended[i], errs[i]); missing {
-			l.fetcher.missing(a.from)
+		fresh, excused := l.appended(a.batch, appended[i], errs[i], true)
+		if errs[i] == nil && fresh == 0 && !excused {
+			l.ignore(a.from, "stored")
+		}
+		if fresh > 0 && len(appended[i].Missing) > 0 {
+			l.Told(a.from, appended[i].Missing)
 		}
 	}
 }
 
-// append stores one verified batch. It returns how many events were new and
-// whether parents of those are missing. Errors are counted.
-func (l *Log) append(a arrival) (fresh int, missing bool, err error) {
-	appended, err := l.s.cfg.Store.Append(l.ctx, a.batch, false)
-	return l.appended(a, appended, err)
-}
-
-// appended takes note of what became of a batch.
-func (l *Log) appended(a arrival, appended eventlog.Appended, err error) (fresh int, missing bool, _ error) {
+// appended takes note of what became of a batch. It returns how many events
+// were new, and if none was, whether its forwarder is excused.
+func (l *Log) appended(b *event.Batch, res eventlog.Appended, err error, gossiped bool) (fresh int, excused bool) {
 	if err != nil {
-		if l.ctx.Err() == nil {
-			l.log.Error("batch not stored", "err", err)
-			l.s.metrics.unstored.Inc()
-		}
-		return 0, false, err
+		l.notStored(err)
+		return 0, false
 	}
-	for _, isNew := range appended.New {
+	l.failing.Store(false)
+	for _, isNew := range res.New {
 		if isNew {
 			fresh++
 		}
 	}
-	if !erased(a.batch) { // else its content may still come
-		l.known.add(a.batch)
+	if !erased(b) { // else its content may still come
+		excused = l.known.add(b, gossiped)
 	}
-	newest := a.batch.Events[len(a.batch.Events)-1].HLC
-	l.s.cfg.Clock.Observe(time.Now(), newest)
+	l.s.cfg.Clock.Observe(time.Now(), b.Events[len(b.Events)-1].HLC)
 	if fresh == 0 {
-		l.s.budgets.charge(a.from)
-		l.s.metrics.ignored.WithLabelValues("stored").Inc()
-		return 0, false, nil
+		return 0, excused
 	}
 	l.s.metrics.received.Add(float64(fresh))
-	l.s.stored(a.batch, appended.New)
-	if a.batch.Author() == l.s.cfg.Author {
+	l.s.stored(b, res.New)
+	if b.Author() == l.s.cfg.Author {
 		l.forgotten.Store(true)
 	}
-	return fresh, len(appended.Missing) > 0, nil
+	return fresh, false
+}
+
+// notStored counts a batch that the store refused. Why is told once, until
+// something is stored again; that of a peer is never told as ours.
+func (l *Log) notStored(err error) {
+	if l.ctx.Err() != nil {
+		return
+	}
+	l.s.metrics.unstored.Inc()
+	if errors.Is(err, eventlog.ErrScattered) {
+		l.log.Debug("batch not stored", "err", err)
+	} else if !l.failing.Swap(true) {
+		l.log.Error("batches are not stored", "err", err)
+	}
 }
 
 // erased reports whether a batch lacks the content of an event. Anybody can

@@ -228,7 +228,7 @@ func (s *sender) store(b *event.Batch) error {
 	}
 	newest := b.Events[len(b.Events)-1]
 	s.last.LastSeq, s.last.LastID, s.loaded = newest.Seq, newest.ID, true
-	s.l.known.add(b)
+	s.l.known.add(b, true)
 	s.l.s.stored(b, appended.New)
 	return nil
 }

@@ -104,22 +104,16 @@ func (v *server) serve(stream network.Stream, p peer.ID, busy bool) (string, err
 	if err != nil {
 		return "malformed", err
 	}
-	if !v.s.budgets.request(p) {
+	if !v.s.budgets.requests.Take(p, 1) || !v.s.budgets.served.Solvent(p) {
 		return "busy", reply(stream, statusBusy, nil)
 	}
 	if !v.serves(r.log) {
 		return "no-log", reply(stream, statusNoLog, nil)
 	}
-	payloads, err := collect(v.s.cfg.Store, r)
+	payloads, read, err := collect(v.s.cfg.Store, r)
+	v.s.budgets.served.Charge(p, read)
 	if err != nil {
 		return "failed", errors.Join(err, reply(stream, statusFailed, nil))
-	}
-	size := 0
-	for _, b := range payloads {
-		size += len(b)
-	}
-	if !v.s.budgets.serve(p, size) {
-		return "busy", reply(stream, statusBusy, nil)
 	}
 	return "ok", reply(stream, statusOK, payloads)
 }

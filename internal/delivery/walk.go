@@ -1,16 +1,18 @@
 package delivery
 
 import (
+	"cmp"
 	"container/heap"
 	"slices"
 
 	"github.com/parley-chat/parley/internal/event"
 )
 
-// maxWalk is how many batches one request may make the server look at.
-const maxWalk = 4096
+// maxWalk is how many batches one request may make the server look at, besides
+// those that it names.
+const maxWalk = 1024
 
-// walk collects the stored batches that hold the wanted events and their
+// walk collects the stored batches that hold the wanted events, and their
 // ancestors, newest first by hlc, without those that the asker has: what he
 // names in have, and the ancestors of it that the walk meets. It is how git
 // finds what to send: the order by time is a hint that saves work; where it is
@@ -21,6 +23,10 @@ type walk struct {
 	queue batchHeap
 	seen  map[event.ID]*node // any event of a batch that is or was in the queue
 	open  int                // nodes in the queue that the asker does not have
+	read  int                // bytes of what was looked at
+	heads []*node            // if the asker names nothing
+	reply []*node
+	size  int // bytes of reply
 }
 
 // node is one batch of the walk.
@@ -28,86 +34,85 @@ type node struct {
 	batch  *event.Batch
 	hlc    event.HLC
 	had    bool // the asker has it
-	wanted bool // the asker named it: it is sent whatever he has
+	wanted bool // the asker named it: it is sent whatever he has, and at once
 	queued bool
 }
 
 // collect returns what answers r, ancestors before their descendants as far as
 // time tells: the wanted batches and ancestors of up to r.limit events, but no
-// more than maxReplySize bytes and one batch.
-func collect(store Store, r *request) ([][]byte, error) {
+// more than maxReplySize bytes and one batch. It says too how many bytes it had
+// to look at.
+func collect(store Store, r *request) (payloads [][]byte, read int, err error) {
 	w := &walk{store: store, log: r.log, seen: make(map[event.ID]*node)}
 	if err := w.begin(r); err != nil {
-		return nil, err
+		return nil, w.read, err
 	}
-	var payloads [][]byte
-	ancestors, bytes := 0, 0
-	for steps := 0; w.open > 0 && steps < maxWalk && bytes < maxReplySize; steps++ {
+	ancestors, steps := 0, 0
+	for ; w.open > 0 && steps < maxWalk && ancestors < r.limit && w.size < maxReplySize; steps++ {
 		n := w.pop()
-		if !n.had {
-			if !n.wanted {
-				ancestors += len(n.batch.Events)
-			}
-			payloads = append(payloads, n.batch.Payload())
-			bytes += len(n.batch.Payload())
-		}
-		if ancestors >= r.limit {
-			w.wantedOnly()
-			continue
+		if !n.had && !n.wanted {
+			w.send(n)
+			ancestors += len(n.batch.Events)
 		}
 		for i := range n.batch.Events {
 			if err := w.push(n.batch.Events[i].Parents, n.had); err != nil {
-				return nil, err
+				return nil, w.read, err
 			}
 		}
 	}
-	slices.Reverse(payloads)
-	return payloads, nil
+	if steps == maxWalk {
+		w.sendHeads()
+	}
+	slices.SortStableFunc(w.reply, func(a, b *node) int { return cmp.Compare(a.hlc, b.hlc) })
+	for _, n := range w.reply {
+		payloads = append(payloads, n.batch.Payload())
+	}
+	return payloads, w.read, nil
 }
 
-// begin queues what the asker wants, or the heads if he names nothing, and
-// what he has.
+// begin queues what the asker wants, which is sent, or the heads if he names
+// nothing, and what he has.
 func (w *walk) begin(r *request) error {
-	want := r.want
-	if len(want) == 0 {
-		var err error
-		if want, err = w.store.Heads(r.log); err != nil {
-			return err
-		}
-	}
-	if len(r.have) > 0 && r.limit > 0 {
-		if err := w.push(r.have, true); err != nil {
-			return err
-		}
-	}
-	if err := w.push(want, false); err != nil {
+	if err := w.push(r.want, false); err != nil {
 		return err
 	}
-	for _, id := range r.want {
-		if n := w.seen[id]; n != nil {
-			n.wanted = true
-			if n.had && n.queued {
-				w.open++
-			}
-			n.had = false
+	wanted := slices.Clone(w.queue)
+	slices.SortFunc(wanted, func(a, b *node) int { return cmp.Compare(b.hlc, a.hlc) })
+	for _, n := range wanted {
+		n.wanted = true
+		if w.size < maxReplySize {
+			w.send(n)
 		}
 	}
-	return nil
+	if r.limit == 0 {
+		return nil
+	}
+	if len(r.want) == 0 {
+		heads, err := w.store.Heads(r.log)
+		if err != nil {
+			return err
+		}
+		if err := w.push(heads, false); err != nil {
+			return err
+		}
+		w.heads = slices.Clone(w.queue)
+	}
+	return w.push(r.have, true)
 }
 
-// wantedOnly drops from the queue what the asker did not name.
-func (w *walk) wantedOnly() {
-	kept := w.queue[:0]
-	w.open = 0
-	for _, n := range w.queue {
-		if n.wanted {
-			kept = append(kept, n)
-			w.open++
+// sendHeads sends the heads that a walk which was too long has not reached:
+// what is below them the asker can then ask for.
+func (w *walk) sendHeads() {
+	for _, n := range w.heads {
+		if n.queued && !n.had && w.size < maxReplySize {
+			w.send(n)
 		}
 	}
-	clear(w.queue[len(kept):])
-	w.queue = kept
-	heap.Init(&w.queue)
+}
+
+func (w *walk) send(n *node) {
+	w.reply = append(w.reply, n)
+	w.size += len(n.batch.Payload())
 }
 
 // push queues the batches that hold ids. What is reached from something the
@@ -143,6 +148,7 @@ func (w *walk) load(id event.ID, had bool) (*node, error) {
 	if b.Log() != w.log {
 		return nil, nil // known, but not to those of this log
 	}
+	w.read += len(b.Payload())
 	n := &node{batch: b, hlc: b.Events[len(b.Events)-1].HLC, had: had, queued: true}
 	for i := range b.Events {
 		if w.seen[b.Events[i].ID] == nil {

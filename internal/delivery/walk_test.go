@@ -12,7 +12,7 @@ import (
 func served(t *testing.T, m *memory, r *request) (batches []*event.Batch) {
 	t.Helper()
 	r.log = testLog
-	payloads, err := collect(m, r)
+	payloads, _, err := collect(m, r)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,6 +83,24 @@ func TestAReplyIsBounded(t *testing.T) {
 	}
 	if bytes > maxReplySize+event.MaxBatchBytes {
 		t.Errorf("%d bytes", bytes)
+	}
+}
+
+// One side of a partition wrote more than a request may make us look at. What
+// the other side wrote before that, and is asked for by name, is served all the
+// same: nothing else would ever bring it.
+func TestWhatIsWantedIsServedBehindALongHistoryThatOneHas(t *testing.T) {
+	theirs := newAuthor(1).write(t, testTime, 1)
+	m := newMemory(theirs)
+	a := newAuthor(2)
+	for i := range maxWalk + 100 {
+		_, _ = m.Append(t.Context(), a.write(t, testTime.Add(time.Duration(i+1)*time.Second), 1), false)
+	}
+	for _, want := range [][]event.ID{{tail(theirs)}, nil} {
+		got := served(t, m, &request{want: want, have: []event.ID{a.last}, limit: maxLimit})
+		if len(got) != 1 || got[0].Events[0].ID != tail(theirs) {
+			t.Errorf("%d batches", len(got))
+		}
 	}
 }
 

@@ -17,39 +17,25 @@ type roomState struct {
 }
 
 func (a *app) joinCommand() *cobra.Command {
-	return a.command(&cobra.Command{
-		Use:               "join ROOM",
-		Short:             a.text.T("join a room; the node remembers it"),
-		Args:              a.args(1, 1),
-		ValidArgsFunction: a.completeRooms(othersRooms),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.inRoom(cmd, args[0], func(ctx context.Context, c *client.Client, room string) error {
-				res, err := c.JoinRoom(ctx, &v1.JoinRoomRequest{Room: room})
-				if err != nil {
-					return err
-				}
-				return a.print(roomState{res.GetRoom(), true}, "joined %s", show.Clean(res.GetRoom()))
-			})
-		},
-	})
+	return a.roomCommand("join", a.text.T("join a room; the node remembers it"), othersRooms,
+		func(ctx context.Context, c *client.Client, room string) error {
+			res, err := c.JoinRoom(ctx, &v1.JoinRoomRequest{Room: room})
+			if err != nil {
+				return err
+			}
+			return a.print(roomState{res.GetRoom(), true}, "joined %s", show.Clean(res.GetRoom()))
+		})
 }
 
 func (a *app) leaveCommand() *cobra.Command {
-	return a.command(&cobra.Command{
-		Use:               "leave ROOM",
-		Short:             a.text.T("leave a room; its history stays readable"),
-		Args:              a.args(1, 1),
-		ValidArgsFunction: a.completeRooms(joinedRooms),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.inRoom(cmd, args[0], func(ctx context.Context, c *client.Client, room string) error {
-				res, err := a.leave(ctx, c, room)
-				if err != nil {
-					return err
-				}
-				return a.print(roomState{res.GetRoom(), false}, "left %s", show.Clean(res.GetRoom()))
-			})
-		},
-	})
+	return a.roomCommand("leave", a.text.T("leave a room; its history stays readable"), joinedRooms,
+		func(ctx context.Context, c *client.Client, room string) error {
+			res, err := a.leave(ctx, c, room)
+			if err != nil {
+				return err
+			}
+			return a.print(roomState{res.GetRoom(), false}, "left %s", show.Clean(res.GetRoom()))
+		})
 }
 
 func (a *app) leave(ctx context.Context, c *client.Client, room string) (*v1.LeaveRoomResponse, error) {

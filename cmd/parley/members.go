@@ -18,21 +18,14 @@ type memberRow struct {
 }
 
 func (a *app) membersCommand() *cobra.Command {
-	return a.command(&cobra.Command{
-		Use:               "members ROOM",
-		Short:             a.text.T("list the members of a room"),
-		Args:              a.args(1, 1),
-		ValidArgsFunction: a.completeRooms(joinedRooms),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.inRoom(cmd, args[0], func(ctx context.Context, c *client.Client, room string) error {
-				res, err := c.ListMembers(ctx, &v1.ListMembersRequest{Room: room})
-				if err != nil {
-					return err
-				}
-				return a.printMembers(res.GetMembers())
-			})
-		},
-	})
+	return a.roomCommand("members", a.text.T("list the members of a room"), joinedRooms,
+		func(ctx context.Context, c *client.Client, room string) error {
+			res, err := c.ListMembers(ctx, &v1.ListMembersRequest{Room: room})
+			if err != nil {
+				return err
+			}
+			return a.printMembers(res.GetMembers())
+		})
 }
 
 func (a *app) printMembers(members []*v1.Member) error {

@@ -39,33 +39,24 @@ func (a *app) peersCommand() *cobra.Command {
 }
 
 func (a *app) printPeers(peers []*v1.Peer) error {
-	if a.json {
-		for _, p := range peers {
-			row := peerRow{p.GetPeerId(), p.GetNick(), orEmpty(p.GetAddrs()), p.GetTransport(), p.GetRttMs(), p.GetZone()}
+	var rows [][]string
+	for _, p := range peers {
+		row := peerRow{p.GetPeerId(), p.GetNick(), orEmpty(p.GetAddrs()), p.GetTransport(), p.GetRttMs(), p.GetZone()}
+		if a.json {
 			if err := show.JSON(a.out, row); err != nil {
 				return err
 			}
+			continue
 		}
+		rtt := strconv.FormatFloat(row.RTT, 'f', 1, 64) + " ms"
+		rows = append(rows, []string{row.Nick, show.ShortID(row.PeerID), row.Transport, rtt, row.Zone, strings.Join(row.Addrs, " ")})
+	}
+	switch t := a.text.T; {
+	case a.json:
 		return nil
-	}
-	if len(peers) == 0 {
+	case len(rows) == 0:
 		return a.note("no peers yet; %s says why", a.typed("status"))
+	default:
+		return show.Table(a.out, []string{t("NICK"), t("PEER"), t("TRANSPORT"), t("RTT"), t("ZONE"), t("ADDRESSES")}, rows)
 	}
-	return show.Table(a.out, a.peerHead(), peerRows(peers))
-}
-
-func (a *app) peerHead() []string {
-	t := a.text.T
-	return []string{t("NICK"), t("PEER"), t("TRANSPORT"), t("RTT"), t("ZONE"), t("ADDRESSES")}
-}
-
-func peerRows(peers []*v1.Peer) [][]string {
-	var rows [][]string
-	for _, p := range peers {
-		rtt := strconv.FormatFloat(p.GetRttMs(), 'f', 1, 64) + " ms"
-		rows = append(rows, []string{
-			p.GetNick(), show.ShortID(p.GetPeerId()), p.GetTransport(), rtt, p.GetZone(), strings.Join(p.GetAddrs(), " "),
-		})
-	}
-	return rows
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/parley-chat/parley/api/client"
+	v1 "github.com/parley-chat/parley/api/parley/v1"
 	"github.com/parley-chat/parley/chat"
 	"github.com/parley-chat/parley/cmd/parley/internal/text"
 	"github.com/parley-chat/parley/internal/event"
@@ -25,9 +26,22 @@ func (a *app) room(arg string) (string, error) {
 	return arg, nil
 }
 
+// roomCommand is a command whose one argument is a room.
+func (a *app) roomCommand(name, short string, fits func(*v1.Room) bool, f inRoomFunc) *cobra.Command {
+	return a.command(&cobra.Command{
+		Use:               name + " ROOM",
+		Short:             short,
+		Args:              a.args(1, 1),
+		ValidArgsFunction: a.completeRooms(fits),
+		RunE:              func(cmd *cobra.Command, args []string) error { return a.inRoom(cmd, args[0], f) },
+	})
+}
+
+type inRoomFunc = func(ctx context.Context, c *client.Client, room string) error
+
 // inRoom runs f with the room that an argument names and the running node's
 // API.
-func (a *app) inRoom(cmd *cobra.Command, arg string, f func(ctx context.Context, c *client.Client, room string) error) error {
+func (a *app) inRoom(cmd *cobra.Command, arg string, f inRoomFunc) error {
 	room, err := a.room(arg)
 	if err != nil {
 		return err

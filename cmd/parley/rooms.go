@@ -38,28 +38,23 @@ func (a *app) roomsCommand() *cobra.Command {
 }
 
 func (a *app) printRooms(rooms []*v1.Room) error {
-	if a.json {
-		for _, r := range rooms {
-			if err := show.JSON(a.out, roomRow{r.GetRoom(), r.GetMembers(), r.GetJoined()}); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	if len(rooms) == 0 {
-		return a.note("no rooms; join one with: %s", a.typed("join lobby"))
-	}
-	return show.Table(a.out, a.roomHead(), a.roomRows(rooms))
-}
-
-func (a *app) roomHead() []string {
-	return []string{a.text.T("ROOM"), a.text.T("MEMBERS"), a.text.T("JOINED")}
-}
-
-func (a *app) roomRows(rooms []*v1.Room) [][]string {
 	var rows [][]string
 	for _, r := range rooms {
-		rows = append(rows, []string{r.GetRoom(), strconv.Itoa(int(r.GetMembers())), a.yesNo(r.GetJoined())})
+		row := roomRow{r.GetRoom(), r.GetMembers(), r.GetJoined()}
+		if a.json {
+			if err := show.JSON(a.out, row); err != nil {
+				return err
+			}
+			continue
+		}
+		rows = append(rows, []string{row.Room, strconv.Itoa(int(row.Members)), a.yesNo(row.Joined)})
 	}
-	return rows
+	switch t := a.text.T; {
+	case a.json:
+		return nil
+	case len(rows) == 0:
+		return a.note("no rooms; join one with: %s", a.typed("join lobby"))
+	default:
+		return show.Table(a.out, []string{t("ROOM"), t("MEMBERS"), t("JOINED")}, rows)
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -17,6 +18,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/protocol"
+	ma "github.com/multiformats/go-multiaddr"
 
 	"github.com/parley-chat/parley/internal/testnet"
 )
@@ -59,6 +61,33 @@ func TestAJoinerOfAClosedNetworkLearnsItsName(t *testing.T) {
 			t.Error("the record was not passed on")
 		}
 		gossips(t, a, b, "x")
+	})
+}
+
+// The address in an invite is all a joiner has where multicast does not reach;
+// it is dialled, also at a start without the invite, and never replaces what
+// was learned of the peer since.
+func TestAJoinerDialsTheAddressOfHisInvite(t *testing.T) {
+	inBubble(t, testnet.Config{}, func(t *testing.T, net *testnet.Net) {
+		a, invite := founder(t, net, 0, "Acme Ltd")
+		invite.Addr = &peer.AddrInfo{ID: a.ID(), Addrs: a.Addrs()[:1]}
+		invite, err := ParseInvite(invite.String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		dir := t.TempDir()
+		n := simNode(t, net, 1, func(c *Config) { c.Dir, c.Network.Invite = dir, &invite })
+		waitAdmitted(t, n, a)
+		known := n.book.all()
+		n.book.introduce(peer.AddrInfo{ID: a.ID(), Addrs: []ma.Multiaddr{ma.StringCast("/ip4/192.0.2.1/tcp/1")}})
+		if got := n.book.all(); !reflect.DeepEqual(got[0].Addrs, known[0].Addrs) {
+			t.Errorf("%v took the place of %v", got[0].Addrs, known[0].Addrs)
+		}
+		if err := n.Close(); err != nil {
+			t.Fatal(err)
+		}
+		again := simNode(t, net, 2, func(c *Config) { c.Dir = dir })
+		waitAdmitted(t, again, a)
 	})
 }
 

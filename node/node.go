@@ -119,6 +119,9 @@ func (n *Node) openDir(context.Context) error {
 	}
 	n.book = openPeerBook(n.cfg.Dir, n.log)
 	n.atClose(n.book.flush)
+	if v := n.cfg.Network.Invite; v != nil && v.Addr != nil && v.Addr.ID != n.ID() {
+		n.book.introduce(*v.Addr)
+	}
 	return nil
 }
 

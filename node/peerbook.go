@@ -129,6 +129,17 @@ func (b *peerBook) remember(info peer.AddrInfo) {
 	}
 }
 
+// introduce takes note of the peer an invite names, unless it is known: where
+// it was reached says more. The invite may not be given at the next start.
+func (b *peerBook) introduce(info peer.AddrInfo) {
+	b.mu.Lock()
+	_, known := b.peers[info.ID]
+	b.mu.Unlock()
+	if !known {
+		b.remember(info)
+	}
+}
+
 // all returns the remembered peers, the one seen last first.
 func (b *peerBook) all() []peer.AddrInfo {
 	b.mu.Lock()

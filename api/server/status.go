@@ -20,7 +20,6 @@ func (s *service) ListPeers(context.Context, *v1.ListPeersRequest) (*v1.ListPeer
 		for _, addr := range p.Addrs {
 			out.Addrs = append(out.Addrs, addr.String())
 		}
-		slices.Sort(out.Addrs)
 		res.Peers = append(res.Peers, out)
 	}
 	slices.SortFunc(res.Peers, func(a, b *v1.Peer) int { return cmp.Compare(a.PeerId, b.PeerId) })

@@ -112,6 +112,8 @@ func (a *app) line(m *v1.Message, nick string) string {
 		return nick + ": " + a.text.T("(erased)") + mark
 	case m.GetKind() != chat.KindMessage:
 		return nick + ": " + a.text.T("(needs a newer Parley)") + mark
+	case m.GetType() == "": // every content that can be read has a type
+		return nick + ": " + a.text.T("(unreadable)") + mark
 	default:
 		return nick + ": " + show.Text(m.GetText()) + mark
 	}

@@ -61,6 +61,7 @@ type Message struct {
 	Text    string   `json:"text"`
 	Parents []string `json:"parents"`
 	State   string   `json:"state,omitempty"`
+	Fork    bool     `json:"fork,omitempty"` // which of two is marked depends on what came first
 	Cursor  string   `json:"cursor,omitempty"`
 }
 
@@ -72,7 +73,7 @@ func MessageOf(m *v1.Message) Message {
 		Author: m.GetAuthor(), Nick: &nick,
 		Time: Time(timeOf(m)), HLC: m.GetHlc(), Seq: m.GetSeq(),
 		Kind: m.GetKind(), Type: m.GetType(), Text: m.GetText(),
-		Parents: m.GetParents(), State: m.GetState(),
+		Parents: m.GetParents(), State: m.GetState(), Fork: m.GetFork(),
 	}
 	if out.Parents == nil {
 		out.Parents = []string{}
@@ -83,7 +84,7 @@ func MessageOf(m *v1.Message) Message {
 // CanonicalOf returns the form that is the same on every node in sync.
 func CanonicalOf(m *v1.Message) Message {
 	out := MessageOf(m)
-	out.Direct, out.Nick, out.State = "", nil, ""
+	out.Direct, out.Nick, out.State, out.Fork = "", nil, "", false
 	if key, err := event.RoomKey(out.Room); err == nil {
 		out.Room = key
 	}

@@ -100,6 +100,10 @@ func TestMessageKeys(t *testing.T) {
 			`"hlc":"117663773884874755","seq":"1152921504606846976","kind":"message","type":"text","text":"hi","parents":["cc","dd"],"state":"held 1/2"}`},
 		"canonical": {CanonicalOf(message()), `{"id":"aa","log":"bb","room":"große halle","author":"12D3","time":"2026-11-23T04:05:06.007Z",` +
 			`"hlc":"117663773884874755","seq":"1152921504606846976","kind":"message","type":"text","text":"hi","parents":["cc","dd"]}`},
+		"fork": {MessageOf(&v1.Message{Kind: "leave", Fork: true}), `{"id":"","log":"","author":"","nick":"","time":"1970-01-01T00:00:00.000Z",` +
+			`"hlc":"0","seq":"0","kind":"leave","type":"","text":"","parents":[],"fork":true}`},
+		"canonical fork": {CanonicalOf(&v1.Message{Kind: "leave", Fork: true}), `{"id":"","log":"","author":"","time":"1970-01-01T00:00:00.000Z",` +
+			`"hlc":"0","seq":"0","kind":"leave","type":"","text":"","parents":[]}`},
 		"bare": {MessageOf(&v1.Message{Kind: "leave"}), `{"id":"","log":"","author":"","nick":"","time":"1970-01-01T00:00:00.000Z",` +
 			`"hlc":"0","seq":"0","kind":"leave","type":"","text":"","parents":[]}`},
 	}

@@ -164,6 +164,7 @@ var chinese = map[string]string{
 	"* %s is here":           "* %s 在这里",
 	"* %s left":              "* %s 离开了",
 	"(erased)":               "（已抹除）",
+	"(unreadable)":           "（无法读取）",
 	"(needs a newer Parley)": "（需要更新的 Parley）",
 	"(one of two with the same number: a restored backup)": "（同一编号有两条：可能恢复过备份）",
 

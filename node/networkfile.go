@@ -151,18 +151,15 @@ func CreateNetwork(dir, name string) (*NetworkFile, error) {
 	} else if !errors.Is(err, ErrNoNetwork) {
 		return nil, err
 	}
-	_, root, err := ed25519.GenerateKey(rand.Reader)
+	// The root key first: a network.json without its root key could never
+	// rotate, a root key without a network harms nobody.
+	root, err := foundingKey(dir)
 	if err != nil {
 		return nil, err
 	}
 	f, err := foundNetwork(name, root)
 	if err != nil {
 		return nil, err
-	}
-	// The root key first: a network.json without its root key could never
-	// rotate, a root key without a network harms nobody.
-	if err := createFile(filepath.Join(dir, rootKeyFile), encodeRootKey(root)); err != nil {
-		return nil, ErrDir.Withf("root.key cannot be made").With(err)
 	}
 	if err := f.create(dir); err != nil {
 		return nil, err

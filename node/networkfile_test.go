@@ -80,6 +80,22 @@ func TestDamagedNetworkFileIsToldAndKept(t *testing.T) {
 	}
 }
 
+// Killed between the two files, network new has left a root key alone.
+func TestAFoundingThatWasCutShortIsTakenUpAgain(t *testing.T) {
+	dir := t.TempDir()
+	first, err := CreateNetwork(dir, "Garden")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(filepath.Join(dir, networkFile)); err != nil {
+		t.Fatal(err)
+	}
+	again, err := CreateNetwork(dir, "Garden")
+	if err != nil || again.ID != first.ID || !HasRootKey(dir, again.ID) {
+		t.Errorf("founded again: %v, %v", again, err)
+	}
+}
+
 func TestRootKeyFaults(t *testing.T) {
 	dir := t.TempDir()
 	f, err := CreateNetwork(dir, "Garden")

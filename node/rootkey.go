@@ -3,6 +3,7 @@ package node
 import (
 	"bytes"
 	"crypto/ed25519"
+	"crypto/rand"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -36,19 +37,43 @@ func parseRootKey(data []byte) (ed25519.PrivateKey, error) {
 	return root, nil
 }
 
-// loadRootKey reads the root key of the network with this ID. Errors:
-// ErrRootKey, ErrPermissions.
-func loadRootKey(dir string, network [32]byte) (ed25519.PrivateKey, error) {
+// errNoRootKey is the ErrRootKey of a directory without root.key.
+var errNoRootKey = errors.New("this directory has no root.key")
+
+// readRootKey reads root.key. Errors: ErrRootKey, ErrPermissions.
+func readRootKey(dir string) (ed25519.PrivateKey, error) {
 	data, err := readFile(filepath.Join(dir, rootKeyFile), 4<<10, true)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, ErrRootKey.Withf("this directory has no root.key")
+		return nil, ErrRootKey.With(errNoRootKey)
 	case errors.Is(err, ErrPermissions):
 		return nil, err
 	case err != nil:
 		return nil, ErrRootKey.With(err)
 	}
-	root, err := parseRootKey(data)
+	return parseRootKey(data)
+}
+
+// foundingKey makes the root key of a network to be. One that is there already
+// was left by a founding that was cut short, which is taken up again.
+func foundingKey(dir string) (ed25519.PrivateKey, error) {
+	root, err := readRootKey(dir)
+	if !errors.Is(err, errNoRootKey) {
+		return root, err
+	}
+	if _, root, err = ed25519.GenerateKey(rand.Reader); err != nil {
+		return nil, err
+	}
+	if err := createFile(filepath.Join(dir, rootKeyFile), encodeRootKey(root)); err != nil {
+		return nil, ErrDir.Withf("root.key cannot be made").With(err)
+	}
+	return root, nil
+}
+
+// loadRootKey reads the root key of the network with this ID. Errors:
+// ErrRootKey, ErrPermissions.
+func loadRootKey(dir string, network [32]byte) (ed25519.PrivateKey, error) {
+	root, err := readRootKey(dir)
 	if err != nil {
 		return nil, err
 	}

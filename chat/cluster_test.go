@@ -35,7 +35,7 @@ func gather(t *testing.T, n int, cfg nodetest.Config) *party {
 func gatherBut(t *testing.T, n, bare int, cfg nodetest.Config) *party {
 	t.Helper()
 	p := &party{
-		t: t, ms: make([]*chat.Messenger, n+8), regs: make([]*prometheus.Registry, n+8), bare: bare,
+		t: t, ms: make([]*chat.Messenger, n+16), regs: make([]*prometheus.Registry, n+16), bare: bare,
 	}
 	cfg.N = n
 	cfg.App = p.open

@@ -15,6 +15,10 @@ type ID = event.ID
 // ParseID reads the 64 hex digits that ID.String writes.
 func ParseID(s string) (ID, error) { return event.ParseID(s) }
 
+// LogID names the log of a room for ever, whoever writes its name how. String
+// gives lower hex.
+type LogID = event.LogID
+
 // Kinds of events, as Message.Kind names them.
 const (
 	KindMessage = "message" // something said
@@ -30,8 +34,8 @@ const StateQueued = "queued"
 // Message is one stored event as an application sees it.
 type Message struct {
 	ID     ID
-	Log    event.LogID // the log it lives in; String gives lower hex
-	Room   string      // name of the room as it was joined here
+	Log    LogID  // the log it lives in
+	Room   string // name of the room as it was joined here
 	Author peer.ID
 	Nick   string    // the author's name as of now; never empty
 	Time   time.Time // the author's claim, UTC, milliseconds

@@ -45,7 +45,7 @@ type Messenger struct {
 	presence atomic.Pointer[presence.Service] // nil until Open has started it
 	hub      hub
 
-	changing sync.Mutex // over joining, leaving, naming: one at a time
+	changing chan struct{} // holds a token while one joins, leaves or names: one at a time
 
 	mu      sync.Mutex // over the fields below; never held while waiting
 	closed  bool
@@ -67,7 +67,7 @@ type Messenger struct {
 // read-only, disk full) and with ErrNick.
 func Open(ctx context.Context, n *node.Node, cfg Config) (*Messenger, error) {
 	m := &Messenger{
-		node: n, id: n.ID(), log: cfg.Logger,
+		node: n, id: n.ID(), log: cfg.Logger, changing: make(chan struct{}, 1),
 		ignored: make(map[event.Author]struct{}),
 		rooms:   make(map[string]*Room), byLog: make(map[event.LogID]*Room),
 	}
@@ -206,12 +206,28 @@ func (m *Messenger) Close() error {
 	return m.end
 }
 
-// open reports ErrClosed once Close has begun.
+// alive reports ErrClosed once Close has begun.
 func (m *Messenger) alive() error {
 	if m.ctx.Err() != nil {
 		return ErrClosed
 	}
 	return nil
+}
+
+// change begins a change of what is joined, named or ignored, and returns what
+// ends it. Errors: ErrClosed, ctx's.
+func (m *Messenger) change(ctx context.Context) (end func(), err error) {
+	if err := m.alive(); err != nil {
+		return nil, err
+	}
+	select {
+	case m.changing <- struct{}{}:
+		return func() { <-m.changing }, nil
+	case <-m.ctx.Done():
+		return nil, ErrClosed
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // ID returns the peer ID that own messages bear as their author.

@@ -40,11 +40,11 @@ func (m *Messenger) SetNick(ctx context.Context, nick string) error {
 	if err != nil {
 		return err
 	}
-	m.changing.Lock()
-	defer m.changing.Unlock()
-	if err := m.alive(); err != nil {
+	end, err := m.change(ctx)
+	if err != nil {
 		return err
 	}
+	defer end()
 	if m.ownNick() != nick {
 		if err := m.store.SetMeta(metaNick, []byte(nick)); err != nil {
 			return err
@@ -86,8 +86,9 @@ func (m *Messenger) nickOf(author event.Author, r *Room) string {
 		}
 	}
 	if p := m.presence.Load(); p != nil {
-		if known, ok := p.Peer(author); ok && known.Nick != "" {
-			return known.Nick
+		known, _ := p.Peer(author)
+		if nick := shown(known.Nick); nick != "" {
+			return nick
 		}
 	}
 	for _, r := range m.joinedRooms() {
@@ -98,15 +99,23 @@ func (m *Messenger) nickOf(author event.Author, r *Room) string {
 	return short(wire.PeerID(author))
 }
 
-// nick returns the nick of an author's latest profile in the room, if it can
-// be shown.
+// nick returns the nick of an author's latest profile in the room, if it can be
+// shown.
 func (r *Room) nick(author event.Author) string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if m, ok := r.view.Member(author); ok && presence.ValidName(m.Nick) {
-		return m.Nick
+	m, _ := r.view.Member(author)
+	return shown(m.Nick)
+}
+
+// shown returns what others call themselves, if they may: empty if it is not a
+// nick by our own rule, such as one that cannot be seen.
+func shown(nick string) string {
+	clean, err := cleanNick(nick)
+	if err != nil {
+		return ""
 	}
-	return ""
+	return clean
 }
 
 func short(p peer.ID) string {
@@ -116,16 +125,16 @@ func short(p peer.ID) string {
 
 // Ignore hides what p writes from history and updates, or shows it again; it
 // is remembered. Nothing is deleted and nobody is told.
-func (m *Messenger) Ignore(_ context.Context, p peer.ID, on bool) error {
+func (m *Messenger) Ignore(ctx context.Context, p peer.ID, on bool) error {
 	author, err := wire.Author(p)
 	if err != nil {
 		return ErrPeer.With(err)
 	}
-	m.changing.Lock()
-	defer m.changing.Unlock()
-	if err := m.alive(); err != nil {
+	end, err := m.change(ctx)
+	if err != nil {
 		return err
 	}
+	defer end()
 	m.mu.Lock()
 	if on {
 		m.ignored[author] = struct{}{}

@@ -81,7 +81,7 @@ func (m *Messenger) recallJSON(key string, v any) error {
 	return json.Unmarshal(data, v)
 }
 
-// saveRooms remembers the rooms. m.changing is held.
+// saveRooms remembers the rooms, within a change.
 func (m *Messenger) saveRooms() error {
 	m.mu.Lock()
 	saved := make([]savedRoom, 0, len(m.rooms))

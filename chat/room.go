@@ -51,7 +51,7 @@ func (m *Messenger) newRoom(ctx context.Context, name, key string) (*Room, error
 func (r *Room) Name() string { return r.name }
 
 // Log returns the id of the room's log.
-func (r *Room) Log() event.LogID { return r.log }
+func (r *Room) Log() LogID { return r.log }
 
 // Joined reports whether the room is joined now.
 func (r *Room) Joined() bool {
@@ -99,14 +99,18 @@ func (r *Room) introduce(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p, err := r.replica().Submit(ctx, delivery.Draft{Kind: event.KindProfile, Payload: payload})
+	return r.write(ctx, delivery.Draft{Kind: event.KindProfile, Payload: payload})
+}
+
+// write writes an event that changes who is in the room. Once it is queued it
+// waits whatever becomes of ctx: what is written and what is remembered must
+// not differ.
+func (r *Room) write(ctx context.Context, d delivery.Draft) error {
+	p, err := r.replica().Submit(ctx, d)
 	if err == nil {
-		_, err = p.Wait(ctx)
+		_, err = p.Wait(context.WithoutCancel(ctx))
 	}
-	if err != nil {
-		return r.m.stopped(err)
-	}
-	return nil
+	return r.m.stopped(err)
 }
 
 // stored brings what is known of the room up to date with a stored batch. It
@@ -120,13 +124,13 @@ func (m *Messenger) stored(b *event.Batch, fresh []bool) {
 	changed := false
 	r.mu.Lock()
 	r.holds.add(b)
-	if last.HLC > r.heard[last.Author] {
-		r.heard[last.Author] = last.HLC
-	}
 	for i := range b.Events {
 		if fresh[i] && r.view.Apply(&b.Events[i]) {
 			changed = true
 		}
+	}
+	if _, known := r.view.Member(last.Author); known {
+		r.heard[last.Author] = max(r.heard[last.Author], last.HLC)
 	}
 	r.mu.Unlock()
 	if changed {

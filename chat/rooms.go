@@ -12,7 +12,7 @@ import (
 	"github.com/parley-chat/parley/internal/wire"
 )
 
-// maxRooms bounds the rooms that are remembered, joined or not.
+// maxRooms bounds the rooms that are joined at a time.
 const maxRooms = 1000
 
 func compare(a, b string) int { return cmp.Compare(a, b) }
@@ -35,14 +35,17 @@ func (m *Messenger) Join(ctx context.Context, name string) (*Room, error) {
 	if err != nil {
 		return nil, err
 	}
-	m.changing.Lock()
-	defer m.changing.Unlock()
-	if err := m.alive(); err != nil {
+	end, err := m.change(ctx)
+	if err != nil {
 		return nil, err
 	}
+	defer end()
 	r, err := m.roomFor(ctx, name, key)
 	if err != nil || r.Joined() {
 		return r, err
+	}
+	if len(m.joinedRooms()) >= maxRooms {
+		return nil, ErrRooms
 	}
 	if err := r.start(); err != nil {
 		return nil, m.stopped(err)
@@ -80,17 +83,14 @@ func (m *Messenger) forget(r *Room) error {
 	return m.saveRooms()
 }
 
-// roomFor returns the room of a key and makes it if it is new here. m.changing
-// is held.
+// roomFor returns the room of a key and makes it if it is new here, within a
+// change.
 func (m *Messenger) roomFor(ctx context.Context, name, key string) (*Room, error) {
 	m.mu.Lock()
-	r, n := m.rooms[key], len(m.rooms)
+	r := m.rooms[key]
 	m.mu.Unlock()
 	if r != nil {
 		return r, nil
-	}
-	if n >= maxRooms {
-		return nil, ErrRooms
 	}
 	r, err := m.newRoom(ctx, name, key)
 	if err != nil {
@@ -106,8 +106,11 @@ func (m *Messenger) roomFor(ctx context.Context, name, key string) (*Room, error
 // the next start; its history stays readable. Errors: ErrRoomName,
 // ErrNotJoined, ErrClosed, store errors.
 func (m *Messenger) Leave(ctx context.Context, name string) error {
-	m.changing.Lock()
-	defer m.changing.Unlock()
+	end, err := m.change(ctx)
+	if err != nil {
+		return err
+	}
+	defer end()
 	r, err := m.Room(name)
 	if errors.Is(err, ErrNoRoom) || err == nil && !r.Joined() {
 		return ErrNotJoined.Withf("you are not in the room %q", name)
@@ -115,14 +118,11 @@ func (m *Messenger) Leave(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	p, err := r.replica().Submit(ctx, delivery.Draft{Kind: event.KindLeave})
-	if err == nil {
-		_, err = p.Wait(ctx)
+	r.setJoined(false) // nothing is sent after the leave event
+	if err := r.write(ctx, delivery.Draft{Kind: event.KindLeave}); err != nil {
+		r.setJoined(true)
+		return err
 	}
-	if err != nil {
-		return m.stopped(err)
-	}
-	r.setJoined(false)
 	m.delivery.Leave(r.log)
 	m.presence.Load().Touch()
 	m.hub.put(change{kind: roomsChanged})
@@ -198,6 +198,8 @@ func (m *Messenger) roomOf(log event.LogID) *Room {
 // stopped gives the errors of replication their code.
 func (m *Messenger) stopped(err error) error {
 	switch {
+	case err == nil:
+		return nil
 	case m.ctx.Err() != nil && errors.Is(err, delivery.ErrStopped):
 		return ErrClosed
 	case errors.Is(err, delivery.ErrStopped):

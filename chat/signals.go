@@ -1,8 +1,6 @@
 package chat
 
 import (
-	"github.com/libp2p/go-libp2p/core/peer"
-
 	"github.com/parley-chat/parley/internal/event"
 	"github.com/parley-chat/parley/internal/presence"
 	"github.com/parley-chat/parley/internal/wire"
@@ -46,7 +44,7 @@ func (m *Messenger) standing(r *Room) (room presence.Room, err error) {
 
 // heard takes a peer's signal in: heads that are not here are fetched, own
 // events that it holds are noted. It is called by presence.
-func (m *Messenger) heard(_ peer.ID, s *presence.Signal) {
+func (m *Messenger) heard(s *presence.Signal) {
 	for i := range s.Rooms {
 		key, err := event.RoomKey(s.Rooms[i].Name)
 		if err != nil {

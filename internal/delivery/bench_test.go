@@ -47,12 +47,12 @@ func BenchmarkReceive(b *testing.B) {
 			}
 			b.ReportAllocs()
 			b.ResetTimer()
-			for _, p := range payloads {
+			for i, p := range payloads {
 				msg := &pubsub.Message{Message: &pb.Message{Data: p}}
 				if got := l.validate(context.Background(), "forwarder", msg); got != pubsub.ValidationAccept {
 					b.Fatal("verdict", got)
 				}
-				if l.queue.Len() == appendAtOnce {
+				if i%appendAtOnce == appendAtOnce-1 {
 					items, _ := l.queue.TakeAll(nil)
 					l.appendAll(items)
 					l.waiting.Store(0)

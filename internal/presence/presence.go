@@ -3,8 +3,8 @@
 // this node's signals and keeps the newest of everyone else's.
 //
 // A signal is gossiped at an interval that grows with the number of nodes
-// online, so that the whole network sends about five a second whatever its
-// size; a change is told earlier where that budget allows. A peer that has
+// online, so that a network of up to 1,500 nodes sends about five a second
+// whatever its size; a change is told earlier where that budget allows. A peer that has
 // just been admitted is also sent one directly, so that two nodes know each
 // other at once. Nothing is stored; who is online means that a signal was
 // heard within three of its intervals.
@@ -12,7 +12,7 @@
 //	s, err := presence.Start(presence.Config{…})
 //	s.Greet(p)     // p was admitted
 //	s.Touch()      // what Local returns is different now
-//	s.Peers()
+//	s.InRoom(key)
 //	s.Close()      // says goodbye
 //
 // All methods may be called by any goroutine. The callbacks are called by
@@ -35,6 +35,7 @@ import (
 
 	pubsub "github.com/libp2p/go-libp2p-pubsub"
 
+	"github.com/parley-chat/parley/internal/budget"
 	"github.com/parley-chat/parley/internal/event"
 	"github.com/parley-chat/parley/internal/wire"
 )
@@ -51,9 +52,8 @@ type Config struct {
 	FirstSeq uint64
 	// Local returns what to tell: nick and rooms. It is called for each signal.
 	Local func() Local
-	// Heard is called for each signal that is new, with the peer that handed it
-	// over. It may be nil.
-	Heard func(from peer.ID, s *Signal)
+	// Heard is called for each signal that is new. It may be nil.
+	Heard func(*Signal)
 	// Changed is called when what Peer or Rooms answers about an author is
 	// different. It may be nil.
 	Changed    func(event.Author)
@@ -77,6 +77,9 @@ type Service struct {
 	touched chan struct{}
 	greet   *greeter
 
+	useless   *budget.Budgets[peer.ID]
+	strangers *budget.Budgets[peer.ID]
+
 	mu    sync.Mutex
 	table *table
 
@@ -99,6 +102,8 @@ func Start(cfg Config) (*Service, error) {
 	s := &Service{
 		cfg: cfg, log: cfg.Logger, metrics: m,
 		touched: make(chan struct{}, 1), table: newTable(), seq: cfg.FirstSeq,
+		useless:   budget.New[peer.ID](uselessPerSecond, uselessAtOnce),
+		strangers: budget.New[peer.ID](strangersPerSecond, strangersAtOnce),
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
@@ -161,6 +166,7 @@ func (s *Service) Greet(p peer.ID) { s.greet.add(p) }
 // Pace of signals. spec: 05-presence §3
 const (
 	minInterval = 5 * time.Second
+	maxInterval = 5 * time.Minute         // whatever others claim to be online
 	minGap      = 1500 * time.Millisecond // before a change is told early
 	perOnline   = time.Second / 5         // five signals a second in all
 	settle      = time.Second             // from a change to its signal, at least
@@ -168,11 +174,11 @@ const (
 )
 
 func interval(online int) time.Duration {
-	return min(max(minInterval, time.Duration(online)*perOnline), MaxPace)
+	return min(max(minInterval, time.Duration(online)*perOnline), maxInterval)
 }
 
 func gap(online int) time.Duration {
-	return min(max(minGap, time.Duration(online)*perOnline), MaxPace)
+	return min(max(minGap, time.Duration(online)*perOnline), maxInterval)
 }
 
 // run sends signals when they are due and notices who went silent. A change

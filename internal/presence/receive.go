@@ -12,6 +12,16 @@ import (
 	"github.com/parley-chat/parley/internal/event"
 )
 
+// How much a forwarder may cost. spec: 05-presence §4
+const (
+	uselessPerSecond = 50 // signals that are of no use
+	uselessAtOnce    = 1000
+	rejectCost       = 10 // a rejected one counts as so many
+
+	strangersPerSecond = 10 // signals of authors not heard of before
+	strangersAtOnce    = 200
+)
+
 // own marks a signal that this node publishes itself.
 type own struct{}
 
@@ -21,12 +31,18 @@ func (s *Service) validate(_ context.Context, from peer.ID, msg *pubsub.Message)
 	if _, ok := msg.ValidatorData.(own); ok {
 		return pubsub.ValidationAccept
 	}
+	if !s.useless.Solvent(from) {
+		s.metrics.refused.WithLabelValues("budget").Inc()
+		return pubsub.ValidationIgnore
+	}
 	sig, err := Decode(s.cfg.Network, msg.Data)
 	if err != nil {
+		s.useless.Charge(from, rejectCost)
 		s.refused(from, err)
 		return pubsub.ValidationReject
 	}
-	if s.take(from, sig, false) != fresh {
+	if v := s.take(from, sig, false); v != fresh {
+		s.useless.Charge(from, 1)
 		return pubsub.ValidationIgnore
 	}
 	return pubsub.ValidationAccept
@@ -46,10 +62,7 @@ func (s *Service) take(from peer.ID, sig *Signal, direct bool) verdict {
 	if sig.Author == s.cfg.Author {
 		return stale // our own, come back
 	}
-	keys := sig.roomKeys()
-	s.mu.Lock()
-	v, changed := s.table.apply(time.Now(), sig, keys, direct)
-	s.mu.Unlock()
+	v, changed := s.apply(from, sig, direct)
 	if v != fresh {
 		s.metrics.refused.WithLabelValues(v.String()).Inc()
 		return v
@@ -59,9 +72,21 @@ func (s *Service) take(from peer.ID, sig *Signal, direct bool) verdict {
 		s.changed(sig.Author)
 	}
 	if s.cfg.Heard != nil {
-		s.cfg.Heard(from, sig)
+		s.cfg.Heard(sig)
 	}
 	return fresh
+}
+
+// apply brings a signal into the table. New authors are charged to who brings
+// them: keys cost nothing, and each that is online makes all signals rarer.
+func (s *Service) apply(from peer.ID, sig *Signal, direct bool) (v verdict, changed bool) {
+	keys := sig.roomKeys()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.table.peers[sig.Author] == nil && !direct && !s.strangers.Take(from, 1) {
+		return strangers, false
+	}
+	return s.table.apply(time.Now(), sig, keys, direct)
 }
 
 // roomKeys drops the rooms that cannot be rooms and returns the comparison
@@ -83,5 +108,5 @@ func (s *Signal) roomKeys() []string {
 
 // String names the verdict in metrics.
 func (v verdict) String() string {
-	return [...]string{"fresh", "stale", "future", "past", "full"}[v]
+	return [...]string{"fresh", "stale", "future", "past", "full", "often", "strangers"}[v]
 }

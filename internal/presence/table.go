@@ -3,6 +3,8 @@ package presence
 import (
 	"slices"
 	"time"
+
+	"golang.org/x/time/rate"
 )
 
 // Bounds of the table. Whoever is over them is not shown; nothing else breaks.
@@ -23,6 +25,13 @@ const (
 // missed is how many intervals may pass before a peer counts as gone.
 const missed = 3
 
+// Pace of one author's gossiped signals. Honest ones come each 1.5 s at most,
+// and a goodbye at any time.
+const (
+	authorPerSecond = 1
+	authorAtOnce    = 5
+)
+
 // forget is how long after its last signal a peer's rooms leave the directory.
 const forget = time.Hour
 
@@ -30,11 +39,13 @@ const forget = time.Hour
 type verdict int
 
 const (
-	fresh  verdict = iota
-	stale          // not newer than what is known of that author
-	future         // dated too far ahead
-	past           // dated too far back
-	full           // the table has no room for its author
+	fresh     verdict = iota
+	stale             // not newer than what is known of that author
+	future            // dated too far ahead
+	past              // dated too far back
+	full              // the table has no room for its author
+	often             // its author sends too many
+	strangers         // its forwarder brings too many new authors
 )
 
 // entry is what is known of one peer.
@@ -42,6 +53,7 @@ type entry struct {
 	seq      uint64
 	heard    time.Time
 	interval time.Duration
+	pace     *rate.Limiter // of its gossiped signals
 	online   bool
 	nick     string
 	rooms    map[string]time.Time // comparison key → when last told
@@ -77,12 +89,14 @@ func (t *table) apply(now time.Time, s *Signal, keys []string, direct bool) (v v
 		return past, false
 	case e != nil && s.Seq <= e.seq:
 		return stale, false
+	case e != nil && !direct && !e.pace.AllowN(now, 1):
+		return often, false
 	}
 	if e == nil {
-		if !t.makeRoom() {
+		if !t.makeRoom(direct) {
 			return full, false
 		}
-		e = &entry{rooms: make(map[string]time.Time)}
+		e = &entry{rooms: make(map[string]time.Time), pace: rate.NewLimiter(authorPerSecond, authorAtOnce)}
 		t.peers[s.Author] = e
 	}
 	changed = e.online == s.Goodbye || e.nick != s.Nick
@@ -177,27 +191,36 @@ func (t *table) expire(now time.Time) (gone [][32]byte) {
 	return gone
 }
 
-// makeRoom forgets the tenth of the peers that was heard longest ago and is
-// not online when the table is full. It reports whether there is room.
-func (t *table) makeRoom() bool {
+// makeRoom makes place for one more when the table is full: it forgets the
+// tenth of the peers that was heard longest ago and is not online. For one who
+// is here himself others go even if they are. It reports whether there is room.
+func (t *table) makeRoom(direct bool) bool {
 	if len(t.peers) < maxPeers {
 		return true
 	}
-	var offline [][32]byte
+	t.forgetOldest(func(e *entry) bool { return !e.online })
+	if direct && len(t.peers) >= maxPeers {
+		t.forgetOldest(func(*entry) bool { return true })
+	}
+	return len(t.peers) < maxPeers
+}
+
+func (t *table) forgetOldest(these func(*entry) bool) {
+	var authors [][32]byte
 	for author, e := range t.peers {
-		if !e.online {
-			offline = append(offline, author)
+		if these(e) {
+			authors = append(authors, author)
 		}
 	}
-	slices.SortFunc(offline, func(a, b [32]byte) int {
+	slices.SortFunc(authors, func(a, b [32]byte) int {
 		return t.peers[a].heard.Compare(t.peers[b].heard)
 	})
-	for _, author := range offline[:min(len(offline), maxPeers/10)] {
+	for _, author := range authors[:min(len(authors), maxPeers/10)] {
 		e := t.peers[author]
+		t.setOnline(e, false)
 		for key := range e.rooms {
 			t.exit(author, e, key)
 		}
 		delete(t.peers, author)
 	}
-	return len(t.peers) < maxPeers
 }

@@ -103,6 +103,23 @@ func TestRoomsInRotationAddUp(t *testing.T) {
 	}
 }
 
+func TestAnAuthorsSignalsArePaced(t *testing.T) {
+	tab := newTable()
+	count := 0
+	for i := range 100 { // a hundred in ten seconds
+		if v, _ := tell(tab, start.Add(time.Duration(i)*100*time.Millisecond), 1, uint64(i+1), nil); v == fresh {
+			count++
+		}
+	}
+	if count < 10 || count > authorAtOnce+11 {
+		t.Errorf("%d taken", count)
+	}
+	s := &Signal{Author: [32]byte{1}, Time: start.UnixMilli(), Seq: 1000, Interval: time.Second}
+	if v, _ := tab.apply(start.Add(10*time.Second), s, nil, true); v != fresh {
+		t.Errorf("from itself: %v", v)
+	}
+}
+
 func TestTableIsBounded(t *testing.T) {
 	tab := newTable()
 	author := func(i int) (a [32]byte) { copy(a[:], fmt.Sprint(i)); return a }
@@ -113,9 +130,17 @@ func TestTableIsBounded(t *testing.T) {
 			t.Fatalf("peer %d: %v", i, v)
 		}
 	}
-	s := &Signal{Author: author(-1), Time: start.UnixMilli(), Seq: 1, Interval: time.Second}
+	s := &Signal{Author: author(1 << 20), Time: start.UnixMilli(), Seq: 1, Interval: time.Second}
 	if v, _ := tab.apply(start, s, nil, false); v != full {
 		t.Errorf("all are online: %v", v)
+	}
+	here := &Signal{Author: author(-2), Time: start.UnixMilli(), Seq: 1, Interval: time.Second}
+	if v, _ := tab.apply(start, here, nil, true); v != fresh || tab.online != len(tab.peers) {
+		t.Errorf("who is here himself has no place: %v, %d online of %d", v, tab.online, len(tab.peers))
+	}
+	for i := 0; len(tab.peers) < maxPeers; i++ {
+		s := &Signal{Author: author(-3 - i), Time: start.UnixMilli(), Seq: 1, Interval: time.Second}
+		tab.apply(start, s, nil, false)
 	}
 	tab.expire(start.Add(time.Minute))
 	later := start.Add(time.Minute)

@@ -1,7 +1,6 @@
 package presence
 
 import (
-	"maps"
 	"time"
 
 	"github.com/parley-chat/parley/internal/event"
@@ -37,18 +36,6 @@ func (t *table) peer(author event.Author) (Peer, bool) {
 	return Peer{Author: author, Nick: e.nick, Online: e.online, Heard: e.heard}, true
 }
 
-// Peers returns all peers that are known, in no order.
-func (s *Service) Peers() []Peer {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	peers := make([]Peer, 0, len(s.table.peers))
-	for author := range s.table.peers {
-		p, _ := s.table.peer(author)
-		peers = append(peers, p)
-	}
-	return peers
-}
-
 // InRoom returns the peers that say they are in the room with that comparison
 // key, in no order.
 func (s *Service) InRoom(key string) []Peer {
@@ -72,7 +59,7 @@ func (s *Service) Rooms() map[string]string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	names := make(map[string]string, len(s.table.rooms))
-	for key, r := range maps.All(s.table.rooms) {
+	for key, r := range s.table.rooms {
 		names[key] = r.name
 	}
 	return names

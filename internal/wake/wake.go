@@ -79,13 +79,6 @@ func (q *Queue[T]) TakeAll(spare []T) (items []T, overflow bool) {
 	return items, overflow
 }
 
-// Len returns the number of items that wait.
-func (q *Queue[T]) Len() int {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return len(q.items)
-}
-
 func (q *Queue[T]) signal() {
 	select {
 	case q.wake <- struct{}{}:

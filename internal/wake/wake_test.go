@@ -36,9 +36,6 @@ func TestOverflowIsToldOnce(t *testing.T) {
 			t.Errorf("put %d: %v", i, ok)
 		}
 	}
-	if q.Len() != 2 {
-		t.Errorf("len %d", q.Len())
-	}
 	got, lost := q.TakeAll(nil)
 	if !slices.Equal(got, []int{0, 1}) || !lost {
 		t.Errorf("got %v, %v", got, lost)
@@ -82,7 +79,7 @@ func TestNothingIsLostBetweenWakeAndTake(t *testing.T) {
 		n += len(items)
 	}
 	wg.Wait()
-	if q.Len() != 0 {
-		t.Errorf("%d left", q.Len())
+	if left, _ := q.TakeAll(nil); len(left) != 0 {
+		t.Errorf("%d left", len(left))
 	}
 }

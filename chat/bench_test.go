@@ -6,8 +6,6 @@ import (
 	"testing"
 	"time"
 
-	ma "github.com/multiformats/go-multiaddr"
-
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/parley-chat/parley/chat"
@@ -17,10 +15,9 @@ import (
 // loopback starts a node with a messenger on TCP of this machine alone.
 func loopback(b testing.TB, peers ...peer.AddrInfo) (*node.Node, *chat.Messenger) {
 	b.Helper()
-	n, err := node.Start(b.Context(), node.Config{
-		Dir: b.TempDir(), NoMDNS: true, Peers: peers,
-		Listen: []ma.Multiaddr{ma.StringCast("/ip4/127.0.0.1/tcp/0")},
-	})
+	cfg := localConfig(b.TempDir())
+	cfg.Peers = peers
+	n, err := node.Start(b.Context(), cfg)
 	if err != nil {
 		b.Fatal(err)
 	}

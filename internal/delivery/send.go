@@ -220,9 +220,11 @@ func (s *sender) parents(heads []event.ID) []event.ID {
 	return parents
 }
 
+// store waits for the store even when the log is being left: who is told that
+// his draft failed must not find it sent.
 func (s *sender) store(b *event.Batch) error {
 	s.loaded = false
-	appended, err := s.l.s.cfg.Store.Append(s.l.ctx, b, true)
+	appended, err := s.l.s.cfg.Store.Append(context.WithoutCancel(s.l.ctx), b, true)
 	if err != nil {
 		return err
 	}

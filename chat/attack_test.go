@@ -281,6 +281,21 @@ func TestAPeerThatAsksTooMuchIsPutOff(t *testing.T) {
 	})
 }
 
+// presence joins the topic of signals.
+func (v *villain) presence() *pubsub.Topic {
+	v.t.Helper()
+	n := v.Nodes[2]
+	topic, err := n.PubSub().Join(wire.PresenceTopic(n.Network().Tag))
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	if _, err := topic.Relay(); err != nil {
+		v.t.Fatal(err)
+	}
+	time.Sleep(5 * time.Second)
+	return topic
+}
+
 func TestBadSignalsAreRefusedAndCounted(t *testing.T) {
 	attack(t, func(t *testing.T, v *villain) {
 		n := v.Nodes[2]
@@ -288,14 +303,7 @@ func TestBadSignalsAreRefusedAndCounted(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		topic, err := n.PubSub().Join(wire.PresenceTopic(n.Network().Tag))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := topic.Relay(); err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(5 * time.Second)
+		topic := v.presence()
 		signal := func(seq uint64, at time.Duration) *presence.Signal {
 			return &presence.Signal{
 				Author: self, Time: time.Now().Add(at).UnixMilli(), Seq: seq, Interval: 5 * time.Second, Nick: "villain",

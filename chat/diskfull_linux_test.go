@@ -56,7 +56,7 @@ func TestAFullDiskIsToldAndLivedThrough(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	ballast("much", 24<<20)
+	ballast("much", 30<<20)
 	text := chat.Text(strings.Repeat("x", 50_000))
 	sent := 0
 	for ; err == nil && sent < 2000; sent++ {

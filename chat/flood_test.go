@@ -30,7 +30,10 @@ func mint(i int) ed25519.PrivateKey {
 // said while more is said: nobody holds duplicates against anybody.
 func TestABusyRoomOfHonestMembersSpendsNoBudget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		const senders, n = 10, 200
+		senders, n := 10, 200
+		if testing.Short() {
+			n = 60
+		}
 		p := gather(t, senders+1, nodetest.Config{BitsPerSecond: 1e9})
 		for i := range senders {
 			p.join(i, "lobby")
@@ -77,15 +80,7 @@ func TestABusyRoomOfHonestMembersSpendsNoBudget(t *testing.T) {
 // they hold what nobody can.
 func TestAFloodOfInventedMembersStopsNobody(t *testing.T) {
 	attack(t, func(t *testing.T, v *villain) {
-		n := v.Nodes[2]
-		topic, err := n.PubSub().Join(wire.PresenceTopic(n.Network().Tag))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := topic.Relay(); err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(5 * time.Second)
+		n, topic := v.Nodes[2], v.presence()
 		for i := range 3000 {
 			key := mint(i)
 			s := &presence.Signal{

@@ -4,6 +4,10 @@ import (
 	"testing"
 	"time"
 
+	pubsub "github.com/libp2p/go-libp2p-pubsub"
+	pb "github.com/libp2p/go-libp2p-pubsub/pb"
+	"github.com/libp2p/go-libp2p/core/peer"
+
 	"github.com/parley-chat/parley/internal/event"
 )
 
@@ -80,6 +84,43 @@ func TestWhoForwardsWhatWasFetchedIsExcusedOnce(t *testing.T) {
 	for i, want := range []bool{true, false} {
 		if excused := k.add(queued, true); excused != want {
 			t.Errorf("copy %d: excused %v", i, excused)
+		}
+	}
+}
+
+func TestForwardingWhatWasFetchedCostsNothingAndReplayingDoes(t *testing.T) {
+	l := unjoined(t, newMemory())
+	verdicts := func(from peer.ID, batches []*event.Batch) {
+		t.Helper()
+		for _, b := range batches {
+			msg := &pubsub.Message{Message: &pb.Message{Data: b.Payload()}}
+			if got := l.validate(t.Context(), from, msg); got != pubsub.ValidationIgnore {
+				t.Fatal("verdict", got)
+			}
+		}
+	}
+	a, now := newAuthor(1), time.Now()
+	var fetched []*event.Batch
+	for range uselessAtOnce + 500 {
+		b := a.write(t, now, 1)
+		if _, _, err := l.admit(t.Context(), b, "server"); err != nil {
+			t.Fatal(err)
+		}
+		fetched = append(fetched, b)
+	}
+	for _, b := range fetched { // and fetched again
+		if _, _, err := l.admit(t.Context(), b, "server"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	verdicts("honest", fetched)
+	verdicts("replaying", fetched)
+	for _, test := range []struct {
+		p    peer.ID
+		want bool
+	}{{"server", true}, {"honest", true}, {"replaying", false}} {
+		if got := l.s.budgets.useless.Solvent(test.p); got != test.want {
+			t.Errorf("%s: solvent %v", test.p, got)
 		}
 	}
 }

@@ -82,19 +82,14 @@ func generatedOnly(t *tree, dir string) bool {
 	return len(files) == 0
 }
 
-// private are words that belong to the place a change was made at, not to the project: registry
-// hosts and folders of one machine. Spelled in pieces, for this file is read too.
-var private = []string{
-	"proxy.golang." + "org", "sum.golang." + "org", "registry.npm" + "js", "deb.debian." + "org", "pypi." + "org",
-	"GOPROXY" + "=", "GONOSUM" + "DB", "GOFLAGS=-mod=" + "vendor", "/work/" + "main", "/work/" + "shared", "/tmp/" + "parley-work",
-}
+// private is what belongs to the place a change was made at, not to the project: hosts of package
+// registries, settings for them, and folders of one machine.
+var private = regexp.MustCompile(`\b(proxy|sum|registry|deb)\.[a-z]+\.(org|com)\b|\bGO(PROXY|NOSUMDB)=|(^|[\s"'(=])/(root|work)/[a-z]`)
 
 func noPrivatePlaces(t *tree) (bad []string) {
 	for _, f := range t.files {
-		for _, p := range private {
-			if bytes.Contains(f.text, []byte(p)) {
-				bad = append(bad, f.path+": names "+p)
-			}
+		if p := private.Find(f.text); p != nil {
+			bad = append(bad, f.path+": names "+string(bytes.TrimSpace(p)))
 		}
 		if path.Base(f.path) == "go.mod" && regexp.MustCompile(`(?m)^\s*replace\b`).Match(f.text) {
 			bad = append(bad, f.path+": has a replace directive")

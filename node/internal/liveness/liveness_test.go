@@ -91,6 +91,24 @@ func TestASilentConnectionIsClosedWithinThreeSeconds(t *testing.T) {
 	}
 }
 
+// A peer that was heard just after a ping stream began to open, and then died,
+// was given the time of a whole new stream when that one had run out.
+func TestAPeerHeardLastWhileAStreamOpensIsNoticedInTime(t *testing.T) {
+	for _, heard := range []time.Duration{10 * time.Millisecond, time.Second, 1900 * time.Millisecond} {
+		t.Run(heard.String(), func(t *testing.T) {
+			inPair(t, testnet.Config{}, true, func(t *testing.T, p *pair) {
+				p.net.Cut(1, true) // before the first stream is open
+				time.Sleep(heard)
+				p.monitor.Heard(p.b.ID())
+				time.Sleep(Timeout + 100*time.Millisecond)
+				if p.dead.Load() != 1 {
+					t.Error("not closed")
+				}
+			})
+		})
+	}
+}
+
 // A fifth of all packets lost is no death.
 func TestALossyConnectionLives(t *testing.T) {
 	inPair(t, testnet.Config{Loss: 0.2}, true, func(t *testing.T, p *pair) {

@@ -33,10 +33,12 @@ var (
 // watch pings one connection until it is closed, or closes it.
 func (m *Monitor) watch(w *watched) {
 	defer m.forget(w)
+	stalled := false
 	for m.ctx.Err() == nil && !w.conn.IsClosed() {
-		err := m.pingStream(w)
+		err := m.pingStream(w, stalled)
+		stalled = errors.Is(err, errStalled)
 		switch {
-		case err == nil: // the stream is old, the next one follows
+		case err == nil, stalled: // the stream is old or late, the next one follows
 		case errors.Is(err, errSilent):
 			m.log.Info("connection is dead", "peer", w.conn.RemotePeer(), "addr", w.conn.RemoteMultiaddr())
 			m.dead(w.conn)
@@ -50,8 +52,8 @@ func (m *Monitor) watch(w *watched) {
 
 // pingStream pings over one stream. It returns nil when the stream has served
 // its time, errSilent, or the error that ended it.
-func (m *Monitor) pingStream(w *watched) error {
-	s, err := m.open(w)
+func (m *Monitor) pingStream(w *watched, stalled bool) error {
+	s, err := m.open(w, stalled)
 	if err != nil {
 		return err
 	}
@@ -71,14 +73,18 @@ func (m *Monitor) pingStream(w *watched) error {
 	return nil
 }
 
-// open opens and negotiates a ping stream.
-func (m *Monitor) open(w *watched) (network.Stream, error) {
+// open opens and negotiates a ping stream. When the one before it stalled, the
+// peer has no more time than since it was last heard.
+func (m *Monitor) open(w *watched, stalled bool) (network.Stream, error) {
 	begin := time.Now()
-	ctx, cancel := context.WithTimeout(network.WithAllowLimitedConn(m.ctx, "ping"), Timeout)
+	if stalled {
+		begin = m.lastHeard(w)
+	}
+	ctx, cancel := context.WithDeadline(network.WithAllowLimitedConn(m.ctx, "ping"), begin.Add(Timeout))
 	defer cancel()
 	s, err := w.conn.NewStream(ctx)
 	if err != nil {
-		return nil, err
+		return nil, m.judge(w, begin, err)
 	}
 	_ = s.SetDeadline(begin.Add(Timeout))
 	if err = s.SetProtocol(ProtocolID); err == nil {

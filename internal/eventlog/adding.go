@@ -158,13 +158,19 @@ func (a *adding) storePayload(arrival uint64, counts bitmap) error {
 	if err := a.setRecord(appendTimeKey(nil, a.log.no, first, arrival), &rec); err != nil {
 		return err
 	}
+	a.log.rec.bytes += uint64(len(a.batch.Payload()))
 	return a.set(appendPayloadKey(nil, arrival), a.batch.Payload())
 }
 
 func (a *adding) storeEvent(arrival uint64, i int) error {
 	e := &a.batch.Events[i]
-	if err := a.setIndex(&e.ID, indexRec{arrival + uint64(i), i, a.log.no, e.Content == nil}); err != nil {
+	if err := a.setIndex(&e.ID, indexRec{arrival: arrival + uint64(i), place: i, log: a.log.no, erased: e.Content == nil}); err != nil {
 		return err
+	}
+	if e.Expiry > 0 && e.Content != nil {
+		if err := a.set(appendExpiryKey(nil, e.Expiry, &e.ID), nil); err != nil {
+			return err
+		}
 	}
 	if old, ok := a.filled[i]; ok {
 		return a.uncount(old)
@@ -222,13 +228,7 @@ func (a *adding) countIn(e *event.Event, fork bool) {
 	}
 	a.author.rec.add(e)
 	a.author.changed = true
-	k := sumsKey{a.log.no, bucketOf(e.HLC)}
-	x := a.sums[k]
-	if x == nil {
-		x = new(sums)
-		a.sums[k] = x
-	}
-	x.add(&e.ID)
+	a.sums.at(a.log.no, e.HLC).Add((*[32]byte)(&e.ID))
 }
 
 // linkParent takes a parent of new event i from the heads, or notes that it is
@@ -249,21 +249,31 @@ func (a *adding) linkParent(i int, p *event.ID) error {
 		if !slices.Contains(a.res.Missing, *p) {
 			a.res.Missing = append(a.res.Missing, *p)
 		}
-		if _, ok := a.log.missing[*p]; !ok {
-			a.log.missing[*p] = false
-			a.missing = append(a.missing, idInLog{a.log, *p})
-		}
+		a.noteMissing(p, secondOf(a.batch.Events[i].HLC))
 	}
 	return nil
+}
+
+// noteMissing notes that an event of some second names a parent that is missing.
+func (a *adding) noteMissing(p *event.ID, second uint64) {
+	m := a.log.missing[*p]
+	if m == nil {
+		m = &missing{}
+		a.log.missing[*p] = m
+	} else if m.rec.second >= second {
+		return
+	}
+	m.rec.second, m.changed = second, true
+	a.missing = append(a.missing, idInLog{a.log, *p})
 }
 
 // linkChildren makes new event i a head unless a child of it is stored, as its
 // being missing tells, or follows in the batch.
 func (a *adding) linkChildren(i int) error {
 	id := a.batch.Events[i].ID
-	if onDisk, ok := a.log.missing[id]; ok {
+	if m := a.log.missing[id]; m != nil {
 		delete(a.log.missing, id)
-		if onDisk {
+		if m.stored {
 			return a.del(appendIDKey(nil, spaceMissing, a.log.no, (*[32]byte)(&id)))
 		}
 		return nil

@@ -16,9 +16,9 @@ type group struct {
 	logs    []*logState // touched
 	authors map[authorKey]*held[authorRec]
 	windows map[windowKey]*held[windowRec]
-	sums    map[sumsKey]*sums // to be added to what is stored
-	heads   []idInLog         // new, perhaps gone again
-	missing []idInLog         // new, perhaps gone again
+	sums    sums      // to be added to what is stored
+	heads   []idInLog // new, perhaps gone again
+	missing []idInLog // new or changed, perhaps gone again
 
 	stored []stored   // payloads
 	moved  []indexRec // erased events, whose content is in one of stored
@@ -47,11 +47,6 @@ type windowKey struct {
 type idInLog struct {
 	log *logState
 	id  [32]byte
-}
-
-type sumsKey struct {
-	no     uint32
-	bucket uint64
 }
 
 // stored is a payload with what of it counts.
@@ -89,7 +84,7 @@ func (s *Store) prepare(reqs []*request) (*group, error) {
 		txn:     s.db.NewTransaction(true),
 		authors: make(map[authorKey]*held[authorRec]),
 		windows: make(map[windowKey]*held[windowRec]),
-		sums:    make(map[sumsKey]*sums),
+		sums:    make(sums),
 	}
 	s.writer.slab.reset()
 	s.logs.mu.Lock()
@@ -161,10 +156,8 @@ func (g *group) flush() error {
 			return err
 		}
 	}
-	for k, add := range g.sums {
-		if err := g.flushSums(k, add); err != nil {
-			return err
-		}
+	if err := g.flushSums(); err != nil {
+		return err
 	}
 	if err := g.flushAuthors(); err != nil {
 		return err
@@ -187,21 +180,12 @@ func (g *group) flushHead(h idInLog) error {
 }
 
 func (g *group) flushMissing(p idInLog) error {
-	if onDisk, ok := p.log.missing[p.id]; !ok || onDisk {
+	m := p.log.missing[p.id]
+	if m == nil || !m.changed {
 		return nil
 	}
-	p.log.missing[p.id] = true
-	return g.set(appendIDKey(nil, spaceMissing, p.log.no, &p.id), nil)
-}
-
-func (g *group) flushSums(k sumsKey, add *sums) error {
-	key := appendSumsKey(nil, k.no, k.bucket)
-	old, _, err := getRecord(g.txn, key, decodeSums)
-	if err != nil {
-		return err
-	}
-	add.merge(&old)
-	return g.setRecord(key, add)
+	m.changed, m.stored = false, true
+	return g.setRecord(appendIDKey(nil, spaceMissing, p.log.no, &p.id), &m.rec)
 }
 
 // author returns an author's record, which may be empty.

@@ -45,8 +45,10 @@ func (s *Store) Heads(log event.LogID) ([]event.ID, error) {
 func (s *Store) Missing(log event.LogID) ([]event.ID, error) {
 	var out []event.ID
 	err := s.logState(log, func(l *logState) {
-		for id := range l.missing {
-			out = append(out, id)
+		for id, m := range l.missing {
+			if !m.rec.settled {
+				out = append(out, id)
+			}
 		}
 	})
 	slices.SortFunc(out, event.ID.Compare)

@@ -103,7 +103,10 @@ func (s *Store) open(ctx context.Context, key [32]byte) error {
 	if err := s.logs.load(s.db); err != nil {
 		return err
 	}
-	return s.beginArrivals(ctx)
+	if err := s.beginArrivals(ctx); err != nil {
+		return err
+	}
+	return s.migrate(ctx)
 }
 
 // Close commits what was queued, syncs, and closes the files. Iterators that

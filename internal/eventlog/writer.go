@@ -166,9 +166,11 @@ func (r *request) size() (keys, bytes int) {
 	if r.batch == nil {
 		return 1, len(r.val)
 	}
-	keys = 8 // payload, time, sums twice, author, windows twice, log
-	for i := range r.batch.Events {
-		keys += 3 + len(r.batch.Events[i].Parents)
+	events := r.batch.Events
+	seconds := int(events[len(events)-1].HLC.Second() - events[0].HLC.Second())
+	keys = 6 + levels + min(seconds, len(events)) + 2*(levels-1) // payload, time, author, windows twice, log, sums
+	for i := range events {
+		keys += 4 + len(events[i].Parents)
 	}
 	return keys, len(r.batch.Payload())
 }

@@ -8,7 +8,6 @@ import (
 	"maps"
 
 	"github.com/dgraph-io/badger/v4"
-
 )
 
 // maxFindings is how many faults Check tells.

@@ -37,10 +37,8 @@ type sumsKey struct {
 
 func secondOf(h event.HLC) uint64 { return uint64(h.Second()) }
 
-// hlcOf returns the first hlc of a second.
-func hlcOf(second uint64) event.HLC {
-	return event.HLC(min(second, endOfTime)*1000) * hlcMilli
-}
+// hlcOf returns the first hlc of a second before endOfTime.
+func hlcOf(second uint64) event.HLC { return event.HLC(second*1000) * hlcMilli }
 
 // sums is what a commit changes of the buckets of all logs.
 type sums map[sumsKey]*reconcile.Sum

@@ -108,12 +108,26 @@ func (s *Store) prepare(reqs []*request) (*group, error) {
 func (g *group) add(r *request) error {
 	g.durable = g.durable || r.durable
 	if r.batch != nil {
-		return g.addBatch(r)
+		if err := g.addBatch(r); err != nil || r.err != nil {
+			return err
+		}
 	}
-	if r.val == nil {
-		return g.del(r.key)
+	if r.apply != nil {
+		return r.apply(g)
 	}
-	return g.set(r.key, r.val)
+	for i := range r.marks {
+		if err := g.mark(&r.marks[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (g *group) mark(m *Mark) error {
+	if m.Val == nil {
+		return g.del(appKey(m.Key))
+	}
+	return g.set(appKey(m.Key), m.Val)
 }
 
 func (g *group) addBatch(r *request) error {

@@ -19,11 +19,14 @@ type Appended struct {
 	Missing []event.ID // parents of new events that are not stored
 }
 
-// request is one batch, or one value of the application's state.
+// request is what the writer is asked for: a batch, values of the application,
+// or some other change.
 type request struct {
-	batch    *event.Batch
-	key, val []byte // without a batch; a nil val deletes
-	durable  bool
+	batch   *event.Batch
+	marks   []Mark               // of the application; a nil Val deletes
+	apply   func(g *group) error // changes something else
+	keys    int                  // that apply touches at most
+	durable bool
 
 	done chan struct{} // closed when res and err are there
 	res  Appended
@@ -37,7 +40,17 @@ type request struct {
 //
 // Errors: ErrDiskFull, ErrScattered (of this batch), ErrFailed, ErrClosed.
 func (s *Store) Append(ctx context.Context, b *event.Batch, durable bool) (Appended, error) {
-	r := s.enqueue(ctx, &request{batch: b, durable: durable})
+	return s.AppendWith(ctx, b, durable)
+}
+
+// AppendWith is Append that stores values of the application in the same
+// commit: all of it is there after a kill or none of it. They are stored also
+// if nothing of the batch is new, but not if there is an error.
+func (s *Store) AppendWith(ctx context.Context, b *event.Batch, durable bool, marks ...Mark) (Appended, error) {
+	if err := checkMarks(marks); err != nil {
+		return Appended{}, err
+	}
+	r := s.enqueue(ctx, &request{batch: b, marks: marks, durable: durable})
 	return r.wait(ctx)
 }
 
@@ -163,16 +176,20 @@ func (s *Store) gather(first *request) []*request {
 
 // size returns the most keys that a request may touch, and its bytes.
 func (r *request) size() (keys, bytes int) {
+	keys = r.keys + len(r.marks)
+	for i := range r.marks {
+		bytes += len(r.marks[i].Key) + len(r.marks[i].Val)
+	}
 	if r.batch == nil {
-		return 1, len(r.val)
+		return keys, bytes
 	}
 	events := r.batch.Events
 	seconds := int(events[len(events)-1].HLC.Second() - events[0].HLC.Second())
-	keys = 6 + levels + min(seconds, len(events)) + 2*(levels-1) // payload, time, author, windows twice, log, sums
+	keys += 6 + levels + min(seconds, len(events)) + 2*(levels-1) // payload, time, author, windows twice, log, sums
 	for i := range events {
 		keys += 4 + len(events[i].Parents)
 	}
-	return keys, len(r.batch.Payload())
+	return keys, bytes + len(r.batch.Payload())
 }
 
 // commit writes a group of requests in one transaction and answers them.

@@ -19,6 +19,7 @@ type adding struct {
 	isNew  bitmap
 	forked bitmap
 	filled map[int]indexRec // stored without the content that came now: where
+	erased []int            // erased here before: the content that came now is not stored
 	fresh  int              // how many are new or filled
 }
 
@@ -63,6 +64,11 @@ func (a *adding) findNew() error {
 
 func (a *adding) find(i int) error {
 	e := &a.batch.Events[i]
+	if secondOf(e.HLC) < a.log.rec.floor {
+		a.res.Below = append(a.res.Below, i)
+		a.settle(a.log, &e.ID)
+		return nil
+	}
 	if w, at := a.seqs(e.Seq); w.rec.seqs.has(at) {
 		rec, found, err := index(a.txn, &e.ID)
 		switch {
@@ -71,6 +77,9 @@ func (a *adding) find(i int) error {
 		case !found:
 			a.forked.set(i)
 			a.res.Forks = append(a.res.Forks, i)
+		case rec.gone:
+			a.erased = append(a.erased, i)
+			return nil
 		case rec.erased && e.Content != nil:
 			if a.filled == nil {
 				a.filled = make(map[int]indexRec)
@@ -128,11 +137,25 @@ func (a *adding) looseEnds() (heads, missing int, err error) {
 	return heads, missing, nil
 }
 
+// leaveErased takes contents out of the batch that were erased here before.
+func (a *adding) leaveErased() (err error) {
+	for _, i := range a.erased {
+		if a.batch.Events[i].Content == nil {
+			continue
+		}
+		if a.batch, err = withoutContent(a.batch, i); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // store puts the batch into the transaction and its events into the records.
 func (a *adding) store() error {
-	if !slices.Contains(a.logs, a.log) {
-		a.logs = append(a.logs, a.log)
+	if err := a.leaveErased(); err != nil {
+		return err
 	}
+	a.touch(a.log)
 	arrival := a.takeArrivals(len(a.batch.Events))
 	a.res.Arrival = arrival
 	counts := a.isNew
@@ -203,16 +226,6 @@ func (a *adding) uncount(old indexRec) error {
 	rec.counts.clear(old.place)
 	a.moved = append(a.moved, old)
 	return a.setRecord(key, &rec)
-}
-
-// setIndex sets the one key an event has: without allocating.
-func (a *adding) setIndex(id *event.ID, rec indexRec) error {
-	b := &a.s.writer.slab
-	start := len(b.bytes)
-	b.bytes = appendIndexKey(b.bytes, id)
-	end := len(b.bytes)
-	b.bytes = rec.appendTo(b.bytes)
-	return a.set(b.bytes[start:end:end], b.bytes[end:len(b.bytes):len(b.bytes)])
 }
 
 // countIn adds an event to its author's records, its log's and the fingerprint.

@@ -20,11 +20,18 @@ const maxFindings = 20
 //   - every payload decodes, has one time record that matches it, and their
 //     arrival numbers do not overlap and lie below the lease;
 //   - every event that counts has one index record, with its place, and every
-//     index record belongs to one; an event that does not count is not indexed there;
-//   - log, author, seqs, fingerprint, head, missing and control records are what the
+//     index record belongs to one; an event that does not count is not indexed there,
+//     and its content is nowhere if it was erased here;
+//   - every content that expires has its expiry record, none is too many;
+//   - log, author, seqs, head, missing and control records and the sums are what the
 //     events that count add up to, none too many: heads have no stored child,
 //     missing parents are not stored, windows have the seqs there are;
 //   - what memory holds of the logs is what the disk has.
+//
+// In a log with a floor author and seqs records are what the events and the records
+// of deleted ones add up to; heads have no stored child above the floor, but a
+// parent of something deleted may be none; and missing parents are some of those
+// that events above the floor name, or are named below it alone.
 func (s *Store) Check(ctx context.Context) error {
 	out := make(chan error, 1)
 	select {
@@ -160,8 +167,12 @@ func (c *checker) checkOthers(p stored) error {
 			continue
 		}
 		id := p.batch.Events[i].ID
-		if rec, _, err := index(c.txn, &id); err != nil || rec.arrival == p.arrival+uint64(i) {
+		rec, _, err := index(c.txn, &id)
+		if err != nil || rec.arrival == p.arrival+uint64(i) {
 			c.found("event %v is indexed where it does not count", id)
+		}
+		if rec.gone && p.batch.Events[i].Content != nil {
+			c.found("event %v was erased and its content lies in payload %d", id, p.arrival)
 		}
 	}
 	return nil

@@ -1,6 +1,8 @@
 package eventlog
 
 import (
+	"slices"
+
 	"github.com/dgraph-io/badger/v4"
 
 	"github.com/parley-chat/parley/internal/event"
@@ -20,12 +22,16 @@ type group struct {
 	heads   []idInLog // new, perhaps gone again
 	missing []idInLog // new or changed, perhaps gone again
 
-	stored []stored   // payloads
-	moved  []indexRec // erased events, whose content is in one of stored
-	newest uint64     // highest arrival of a new event
-	events int        // new
-	dups   int
-	forks  int
+	gone goneRecs
+
+	stored   []stored   // payloads
+	replaced []stored   // payloads that lost contents; counts are as they were
+	dropped  []uint64   // arrivals of payloads that are not there any more
+	moved    []indexRec // erased events, whose content is in one of stored
+	newest   uint64     // highest arrival of a new event
+	events   int        // new
+	dups     int
+	forks    int
 }
 
 // held is a record that a group has read.
@@ -76,7 +82,7 @@ func (s *Store) prepare(reqs []*request) (*group, error) {
 		k, b := r.size()
 		bytes += b + 128*k
 	}
-	if err := s.spaceToWrite(bytes); err != nil {
+	if err := s.spaceFor(reqs, bytes); err != nil {
 		return nil, err
 	}
 	g := &group{
@@ -85,6 +91,10 @@ func (s *Store) prepare(reqs []*request) (*group, error) {
 		authors: make(map[authorKey]*held[authorRec]),
 		windows: make(map[windowKey]*held[windowRec]),
 		sums:    make(sums),
+		gone: goneRecs{
+			authors: make(map[authorKey]*held[authorRec]),
+			windows: make(map[windowKey]*held[windowRec]),
+		},
 	}
 	s.writer.slab.reset()
 	s.logs.mu.Lock()
@@ -158,6 +168,13 @@ func (g *group) addBatch(r *request) error {
 	return a.store()
 }
 
+// touch has a log's record written.
+func (g *group) touch(l *logState) {
+	if !slices.Contains(g.logs, l) {
+		g.logs = append(g.logs, l)
+	}
+}
+
 // flush puts what the requests changed together into the transaction.
 func (g *group) flush() error {
 	for _, h := range g.heads {
@@ -174,6 +191,9 @@ func (g *group) flush() error {
 		return err
 	}
 	if err := g.flushAuthors(); err != nil {
+		return err
+	}
+	if err := g.flushGone(); err != nil {
 		return err
 	}
 	for _, l := range g.logs {
@@ -262,4 +282,14 @@ func (g *group) set(key, val []byte) error {
 func (g *group) del(key []byte) error {
 	g.entries++
 	return g.txn.Delete(key)
+}
+
+// setIndex sets the one key an event has: without allocating.
+func (g *group) setIndex(id *event.ID, rec indexRec) error {
+	b := &g.s.writer.slab
+	start := len(b.bytes)
+	b.bytes = appendIndexKey(b.bytes, id)
+	end := len(b.bytes)
+	b.bytes = rec.appendTo(b.bytes)
+	return g.set(b.bytes[start:end:end], b.bytes[end:len(b.bytes):len(b.bytes)])
 }

@@ -159,6 +159,23 @@ func (l *logs) totals() (events uint64, n int) {
 	return events, len(l.byID)
 }
 
+// record returns the number of a log and its record; 0 if there is no such log.
+func (l *logs) record(id event.LogID) (no uint32, rec logRec) {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	if s := l.byID[id]; s != nil {
+		return s.no, s.rec
+	}
+	return 0, rec
+}
+
+// floor returns the floor of a log.
+func (l *logs) floor(no uint32) uint64 {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return l.byNo[no-1].rec.floor
+}
+
 // number returns the number of a log and whether it has forks; 0 if there is
 // no such log.
 func (l *logs) number(id event.LogID) (no uint32, forks bool) {

@@ -312,10 +312,3 @@ func (g *gathering) endSecond() {
 	g.cut()
 	g.sorted = len(g.items)
 }
-
-// floor returns the floor of a log.
-func (l *logs) floor(no uint32) uint64 {
-	l.mu.RLock()
-	defer l.mu.RUnlock()
-	return l.byNo[no-1].rec.floor
-}

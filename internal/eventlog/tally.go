@@ -187,7 +187,12 @@ func (t *tally) addSeq(e *event.Event) {
 	}
 }
 
+// addParent notes that an event of some second names a parent. What lies below
+// the floor makes no difference: it may be gone.
 func (t *tally) addParent(txn *badger.Txn, p *event.ID, second uint64) error {
+	if second < t.rec.floor {
+		return nil
+	}
 	if _, ok := t.heads[*p]; ok {
 		delete(t.heads, *p)
 		return nil
@@ -239,7 +244,7 @@ func (t *tally) diff(txn *badger.Txn, fn differs) error {
 		}
 	}
 	for key, w := range want {
-		if t.deleted && key[0] == spaceHead { // its child was deleted, it is no head for that
+		if t.rec.floor > 0 && key[0] == spaceHead { // with a child below the floor it is none, or was none
 			continue
 		}
 		if err := fn([]byte(key), w, false, true); err != nil {
@@ -267,7 +272,7 @@ func (t *tally) diffMissing(txn *badger.Txn, fn differs) error {
 		rec.second = second
 		return fn(bytes.Clone(key), rec.appendTo(nil), true, ok)
 	})
-	if err != nil || t.deleted {
+	if err != nil || t.rec.floor > 0 {
 		return err
 	}
 	for id, second := range t.missing {

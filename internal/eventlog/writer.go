@@ -17,6 +17,7 @@ type Appended struct {
 	New     []bool     // for each event: it was not stored before, or only without its content
 	Forks   []int      // new events whose author, log and seq an event stored before them has too
 	Missing []event.ID // parents of new events that are not stored
+	Below   []int      // events of a second below the log's floor: none of them is new
 }
 
 // request is what the writer is asked for: a batch, values of the application,
@@ -140,7 +141,7 @@ func (s *Store) run() {
 				s.endArrivals()
 				return
 			}
-			s.commit(s.gather(r))
+			s.commitAll(s.gather(r))
 		case ask := <-s.asks:
 			ask()
 		case <-timer.C:
@@ -154,17 +155,28 @@ func (s *Store) run() {
 	}
 }
 
-// gather takes the requests that wait, as many as one commit may have.
+// commitAll commits what was gathered; a change that is no batch, by itself.
+func (s *Store) commitAll(reqs []*request) {
+	n := len(reqs) - 1
+	if reqs[n].apply != nil && n > 0 {
+		s.commit(reqs[:n])
+		reqs = reqs[n:]
+	}
+	s.commit(reqs)
+}
+
+// gather takes the requests that wait, as many as one commit may have. A change
+// that is no batch is the last.
 func (s *Store) gather(first *request) []*request {
 	reqs := []*request{first}
 	keys, bytes := first.size()
-	for keys < maxGroupKeys && bytes < s.profile.group {
+	for last := first; last.apply == nil && keys < maxGroupKeys && bytes < s.profile.group; {
 		select {
 		case r, ok := <-s.queue:
 			if !ok {
 				return reqs
 			}
-			reqs = append(reqs, r)
+			reqs, last = append(reqs, r), r
 			k, b := r.size()
 			keys, bytes = keys+k, bytes+b
 		default:
@@ -247,6 +259,12 @@ func (s *Store) fail(err error) error {
 func (s *Store) publish(g *group) {
 	for i := range g.stored {
 		s.recent.add(g.stored[i])
+	}
+	for i := range g.replaced {
+		s.recent.replace(g.replaced[i])
+	}
+	for _, arrival := range g.dropped {
+		s.recent.drop(arrival)
 	}
 	for _, old := range g.moved {
 		s.recent.uncount(old.payload(), old.place)

@@ -94,7 +94,7 @@ func (v *Verifier) Verify(b *Batch) error {
 	return nil
 }
 
-// Tree serves the events of one batch alone, hashing it once for all of them.
+// Tree gives the proofs of the events of one batch, hashing it once for all of them.
 type Tree struct {
 	b      *Batch
 	levels [][][32]byte // leaves first; the root is not among them
@@ -124,13 +124,10 @@ func (b *Batch) Tree() *Tree {
 	return t
 }
 
-// Single is Batch.Single.
-func (t *Tree) Single(i int) ([]byte, error) {
-	if i < 0 || i >= len(t.b.Events) {
-		return nil, fmt.Errorf("no event %d in a batch of %d", i, len(t.b.Events))
-	}
+// Proof returns the proof of event i, which must be one of the batch.
+func (t *Tree) Proof(i int) Proof {
 	if t.b.single() {
-		return t.b.encode(t.b.Events, t.b.index, t.b.path), nil
+		return Proof{t.b.sig, t.b.count, t.b.index, t.b.path}
 	}
 	var path []byte
 	at := i
@@ -140,7 +137,7 @@ func (t *Tree) Single(i int) ([]byte, error) {
 		}
 		at /= 2
 	}
-	return t.b.encode(t.b.Events[i:i+1], i, path), nil
+	return Proof{t.b.sig, t.b.count, i, path}
 }
 
 // HeaderID returns the ID of the event with this header. spec: 03-events §5

@@ -169,21 +169,18 @@ func (im *importing) broken(err error) error {
 // words says what is wrong with the form of a line.
 func (im *importing) words(err error) error {
 	t := im.a.text.T
-	what := t("it is not a line of an export")
-	for _, w := range []struct {
-		err  error
-		what string
-	}{
-		{exportfile.ErrTooLong, t("it is too long")},
-		{exportfile.ErrVersion, t("the export was written by a newer Parley")},
-		{exportfile.ErrID, t("the id is not that of its header")},
-		{exportfile.ErrNoHead, t("no line before it says of which room it is")},
-	} {
-		if errors.Is(err, w.err) {
-			what = w.what
-		}
+	what, do := t("it is not a line of an export"), t("export it again: the file was changed or damaged")
+	switch {
+	case errors.Is(err, exportfile.ErrTooLong):
+		what = t("it is too long")
+	case errors.Is(err, exportfile.ErrVersion):
+		what, do = t("the export was written by a newer Parley"), t("update Parley")
+	case errors.Is(err, exportfile.ErrID):
+		what = t("the id is not that of its header")
+	case errors.Is(err, exportfile.ErrNoHead):
+		what = t("no line before it says of which room it is")
 	}
-	return im.a.said(errLine, what, t("export it again: the file was changed or damaged"))
+	return im.a.said(errLine, what, do)
 }
 
 // refuse counts a line that is not taken and tells why.

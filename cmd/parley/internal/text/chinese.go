@@ -37,7 +37,7 @@ var chinese = map[string]string{
 
 	// Export and import.
 	"write to `FILE`, readable by you alone, and print nothing": "写入仅您可读的文件 `FILE`，不打印",
-	"wrote %d events of %s to %s":                               "已将 %[2]s 的 %[1]d 个事件写入 %[3]s",
+	"wrote %d events of %s to %s":                               "已写入 %d 个事件（%s）到 %s",
 	"%d events…":                                                "%d 个事件…",
 	"%d events are new, %d were known, %d refused":              "%d 个事件是新的，%d 个已有，%d 个被拒绝",
 	"… and %d lines more":                                       "…… 还有 %d 行",

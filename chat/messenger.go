@@ -108,6 +108,7 @@ func (m *Messenger) open(ctx context.Context, cfg Config) (err error) {
 	}
 	m.wg.Go(m.welcome)
 	m.wg.Go(m.askForLost)
+	m.wg.Go(m.keepHolds)
 	return m.openNick(ctx, cfg)
 }
 
@@ -200,6 +201,7 @@ func (m *Messenger) Close() error {
 			m.delivery.Close()
 		}
 		if m.store != nil {
+			m.saveHolds(len(m.rooms))
 			m.end = m.store.Close()
 		}
 	})

@@ -22,6 +22,12 @@ var (
 	ErrContent = fault.New("P4008", fault.User, "the message has no content", "give it text or data")
 	// ErrPeer is returned for a peer ID that cannot be one of ours.
 	ErrPeer = fault.New("P4010", fault.User, "that is not a peer of this kind of network", "check the peer ID")
+	// ErrDirects is returned when the bound on direct chats is reached.
+	ErrDirects = fault.New("P4011", fault.User, "there are too many direct chats", "use a room")
+	// ErrNoPeer is returned for a text that names no known peer.
+	ErrNoPeer = fault.New("P4012", fault.User, "no known peer has that name", "give its whole peer ID")
+	// ErrPeers is returned for a text that names several peers.
+	ErrPeers = fault.New("P4013", fault.User, "several peers have that name", "give more of the peer ID")
 	// ErrRooms is returned when the bound on joined rooms is reached.
 	ErrRooms = fault.New("P4009", fault.User, "too many rooms are joined", "leave one first (parley leave ROOM)")
 

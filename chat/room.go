@@ -2,6 +2,7 @@ package chat
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"sync/atomic"
 
@@ -13,10 +14,9 @@ import (
 // Room is a public room, joined now or once. It stays valid until the
 // Messenger is closed.
 type Room struct {
-	m    *Messenger
+	conversation
 	name string
 	key  string // comparison key
-	log  event.LogID
 
 	mu     sync.Mutex
 	joined bool
@@ -31,10 +31,10 @@ type Room struct {
 // newRoom reads who is in the room from what is stored of it.
 func (m *Messenger) newRoom(ctx context.Context, name, key string) (*Room, error) {
 	r := &Room{
-		m: m, name: name, key: key,
-		log:  event.PublicRoomLog(m.node.Network().ID, key),
+		name: name, key: key,
 		view: membership.New(), heard: make(map[event.Author]event.HLC), holds: newHolds(m.self),
 	}
+	r.conversation = conversation{m, event.PublicRoomLog(m.node.Network().ID, key), r}
 	for e, err := range m.store.Control(ctx, r.log) {
 		if err != nil {
 			return nil, err
@@ -48,8 +48,23 @@ func (m *Messenger) newRoom(ctx context.Context, name, key string) (*Room, error
 // Name returns the name as it was joined first.
 func (r *Room) Name() string { return r.name }
 
-// Log returns the id of the room's log.
-func (r *Room) Log() LogID { return r.log }
+func (r *Room) title() string { return fmt.Sprintf("the room %q", r.name) }
+
+func (r *Room) open() error {
+	if !r.Joined() {
+		return ErrNotJoined.Withf("you are not in the room %q", r.name)
+	}
+	return nil
+}
+
+func (r *Room) writer() (*delivery.Log, error) { return r.replica(), nil }
+
+func (r *Room) label(msg *Message, author event.Author) {
+	msg.Room, msg.Nick = r.name, r.m.nickOf(author, r)
+	if msg.Self {
+		msg.State = r.state(msg.Seq)
+	}
+}
 
 // Joined reports whether the room is joined now.
 func (r *Room) Joined() bool {
@@ -116,6 +131,9 @@ func (r *Room) write(ctx context.Context, d delivery.Draft) error {
 func (m *Messenger) stored(b *event.Batch, fresh []bool) {
 	r := m.roomOf(b.Log())
 	if r == nil {
+		if d := m.direct.Load(); d != nil {
+			d.Stored(b)
+		}
 		return
 	}
 	last := &b.Events[len(b.Events)-1]

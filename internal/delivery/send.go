@@ -5,8 +5,6 @@ import (
 	"crypto/rand"
 	"time"
 
-	pubsub "github.com/libp2p/go-libp2p-pubsub"
-
 	"github.com/parley-chat/parley/internal/event"
 	"github.com/parley-chat/parley/internal/eventlog"
 )
@@ -242,12 +240,12 @@ func (s *sender) store(b *event.Batch) error {
 	return nil
 }
 
-// publish gossips a stored batch. When that fails nothing is lost: members
+// publish takes a stored batch to others. When that fails nothing is lost: members
 // fetch it when they are told of the new head.
 func (s *sender) publish(b *event.Batch) {
 	ctx, cancel := context.WithTimeout(s.l.ctx, publishTime)
 	defer cancel()
-	if err := s.l.topic.Publish(ctx, b.Payload(), pubsub.WithValidatorData(own{})); err != nil {
+	if err := s.l.way.Publish(ctx, b); err != nil {
 		s.l.log.Warn("batch not published", "err", err)
 		s.l.s.metrics.unpublished.Inc()
 		return

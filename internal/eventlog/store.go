@@ -98,6 +98,9 @@ func (s *Store) open(ctx context.Context, key [32]byte) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	if err := dropEmptyLogs(s.dir); err != nil {
+		return err
+	}
 	if s.db, err = openBadger(s.dir, key, s.profile, s.log); err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/parley-chat/parley/internal/delivery"
+	"github.com/parley-chat/parley/internal/direct"
 	"github.com/parley-chat/parley/internal/event"
 	"github.com/parley-chat/parley/internal/eventlog"
 	"github.com/parley-chat/parley/internal/presence"
@@ -42,6 +43,7 @@ type Messenger struct {
 	store    *eventlog.Store
 	clock    event.Clock // the node's one hybrid clock
 	delivery *delivery.Service
+	direct   atomic.Pointer[direct.Service]   // nil until Open has started it
 	presence atomic.Pointer[presence.Service] // nil until Open has started it
 	hub      hub
 
@@ -52,7 +54,7 @@ type Messenger struct {
 	nick    string
 	ignored map[event.Author]struct{}
 	rooms   map[string]*Room // by comparison key, joined now or once
-	byLog   map[event.LogID]*Room
+	byLog   map[event.LogID]*conversation
 
 	ctx    context.Context // ends when Close begins
 	cancel context.CancelFunc
@@ -69,7 +71,7 @@ func Open(ctx context.Context, n *node.Node, cfg Config) (*Messenger, error) {
 	m := &Messenger{
 		node: n, id: n.ID(), log: cfg.Logger, changing: make(chan struct{}, 1),
 		ignored: make(map[event.Author]struct{}),
-		rooms:   make(map[string]*Room), byLog: make(map[event.LogID]*Room),
+		rooms:   make(map[string]*Room), byLog: make(map[event.LogID]*conversation),
 	}
 	if m.log == nil {
 		m.log = n.Logger()
@@ -103,11 +105,15 @@ func (m *Messenger) open(ctx context.Context, cfg Config) (err error) {
 	if err := m.openDelivery(cfg.Registerer); err != nil {
 		return err
 	}
+	if err := m.openDirect(cfg.Registerer); err != nil {
+		return err
+	}
 	if err := m.openPresence(cfg.Registerer); err != nil {
 		return err
 	}
 	m.wg.Go(m.welcome)
 	m.wg.Go(m.askForLost)
+	m.wg.Go(m.keepHolds)
 	return m.openNick(ctx, cfg)
 }
 
@@ -162,11 +168,15 @@ func (m *Messenger) openPresence(reg prometheus.Registerer) error {
 	return nil
 }
 
-// welcome sends a signal to each peer that is admitted.
+// welcome sends a signal, and what waits in the direct chat, to each peer that
+// is admitted.
 func (m *Messenger) welcome() {
 	for c := range m.node.Watch(m.ctx) {
 		if c.Admitted {
 			m.presence.Load().Greet(c.ID)
+			if author, err := wire.Author(c.ID); err == nil {
+				m.direct.Load().Met(author)
+			}
 		}
 	}
 }
@@ -196,10 +206,14 @@ func (m *Messenger) Close() error {
 		if p := m.presence.Load(); p != nil {
 			p.Close()
 		}
+		if d := m.direct.Load(); d != nil {
+			d.Close()
+		}
 		if m.delivery != nil {
 			m.delivery.Close()
 		}
 		if m.store != nil {
+			m.saveHolds(len(m.rooms))
 			m.end = m.store.Close()
 		}
 	})

@@ -26,7 +26,7 @@ var (
 func (s *Service) ask(ctx context.Context, p peer.ID, l *Log, r *request, take func(*event.Batch) error) error {
 	ctx, cancel := context.WithTimeout(ctx, fetchTime)
 	defer cancel()
-	stream, err := s.cfg.Host.NewStream(ctx, p, wire.FetchProtocol(s.cfg.Tag))
+	stream, err := l.way.Open(ctx, p, wire.ForFetch)
 	if err != nil {
 		return err
 	}
@@ -117,7 +117,7 @@ func (l *Log) admit(ctx context.Context, b *event.Batch, from peer.ID) (fresh in
 	if err := l.s.budgets.authors.Wait(ctx, b.Author(), len(b.Payload())); err != nil {
 		return 0, nil, err
 	}
-	res, err := l.s.cfg.Store.Append(ctx, b, false)
+	res, err := l.s.cfg.Store.Append(ctx, b, l.direct)
 	fresh, _ = l.appended(b, res, err, false)
 	l.s.metrics.fetched.Add(float64(fresh))
 	return fresh, res.Missing, err

@@ -102,7 +102,7 @@ func New(cfg Config) (*Service, error) {
 		s.log = slog.New(slog.DiscardHandler)
 	}
 	s.server = newServer(s)
-	cfg.Host.SetStreamHandler(wire.FetchProtocol(cfg.Tag), s.server.handle)
+	cfg.Host.SetStreamHandler(wire.FetchProtocol(cfg.Tag), s.server.bare)
 	return s, nil
 }
 
@@ -116,10 +116,14 @@ func (s *Service) Join(id event.LogID) (*Log, error) {
 	if l := s.logs[id]; l != nil {
 		return l, nil
 	}
-	l, err := startLog(s, id)
+	l := newLog(s, id)
+	g, err := joinTopic(l)
 	if err != nil {
+		l.cancel()
 		return nil, fmt.Errorf("join log: %w", err)
 	}
+	l.way = g
+	l.run()
 	s.logs[id] = l
 	return l, nil
 }
@@ -132,7 +136,7 @@ func (s *Service) Leave(id event.LogID) {
 	delete(s.logs, id)
 	s.mu.Unlock()
 	if l != nil {
-		l.stop()
+		l.leave()
 	}
 }
 
@@ -163,7 +167,7 @@ func (s *Service) Close() {
 	s.mu.Unlock()
 	s.cfg.Host.RemoveStreamHandler(wire.FetchProtocol(s.cfg.Tag))
 	for _, l := range logs {
-		l.stop()
+		l.leave()
 	}
 	s.server.close()
 }

@@ -140,13 +140,13 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// sources are p, if it is one, and some other peers of the topic.
+// sources are p, if it is one, and some others that replicate the log.
 func (f *fetcher) sources(p peer.ID) []peer.ID {
 	var sources []peer.ID
 	if p != "" {
 		sources = append(sources, p)
 	}
-	others := f.l.topic.ListPeers()
+	others := f.l.way.Peers()
 	rand.Shuffle(len(others), func(i, j int) { others[i], others[j] = others[j], others[i] })
 	for _, o := range others {
 		if len(sources) == maxSources {

@@ -5,8 +5,6 @@ import (
 	"crypto/rand"
 	"time"
 
-	pubsub "github.com/libp2p/go-libp2p-pubsub"
-
 	"github.com/parley-chat/parley/internal/event"
 	"github.com/parley-chat/parley/internal/eventlog"
 )
@@ -149,14 +147,7 @@ func (s *sender) pause() time.Duration {
 // emit seals one batch of what waits, stores it durably, publishes it and
 // hands out the ids.
 func (s *sender) emit() {
-	n, err := s.prepare()
-	var b *event.Batch
-	if err == nil {
-		b, err = event.Seal(s.l.id, s.l.s.cfg.Author, s.last.LastSeq, s.last.LastID, s.drafts[:n], s.l.s.cfg.Sign)
-	}
-	if err == nil {
-		err = s.store(b)
-	}
+	b, n, err := s.write()
 	if err == nil {
 		s.publish(b)
 	}
@@ -169,6 +160,20 @@ func (s *sender) emit() {
 	}
 	s.waiting = append(s.waiting[:0], s.waiting[n:]...)
 	clear(s.drafts)
+}
+
+// write seals one batch and stores it; n is how many of what waits it is about.
+func (s *sender) write() (b *event.Batch, n int, err error) {
+	s.l.chain.Lock() // nobody else makes the chain longer meanwhile (Bring)
+	defer s.l.chain.Unlock()
+	if n, err = s.prepare(); err != nil {
+		return nil, n, err
+	}
+	b, err = event.Seal(s.l.id, s.l.s.cfg.Author, s.last.LastSeq, s.last.LastID, s.drafts[:n], s.l.s.cfg.Sign)
+	if err == nil {
+		err = s.store(b)
+	}
+	return b, n, err
 }
 
 // prepare makes event drafts of what waits and says how many fit one batch; it
@@ -235,12 +240,12 @@ func (s *sender) store(b *event.Batch) error {
 	return nil
 }
 
-// publish gossips a stored batch. When that fails nothing is lost: members
+// publish takes a stored batch to others. When that fails nothing is lost: members
 // fetch it when they are told of the new head.
 func (s *sender) publish(b *event.Batch) {
 	ctx, cancel := context.WithTimeout(s.l.ctx, publishTime)
 	defer cancel()
-	if err := s.l.topic.Publish(ctx, b.Payload(), pubsub.WithValidatorData(own{})); err != nil {
+	if err := s.l.way.Publish(ctx, b); err != nil {
 		s.l.log.Warn("batch not published", "err", err)
 		s.l.s.metrics.unpublished.Inc()
 		return

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"io"
 	"sync"
 
 	"github.com/libp2p/go-libp2p/core/network"
@@ -69,8 +70,13 @@ func (v *server) leave(p peer.ID) {
 	v.wg.Done()
 }
 
-func (v *server) handle(stream network.Stream) {
-	p := stream.Conn().RemotePeer()
+// bare serves the logs of rooms.
+func (v *server) bare(stream network.Stream) {
+	v.handle(stream, stream.Conn().RemotePeer(), event.LogID{})
+}
+
+// handle serves one stream of p: the log of a pair, or if that is zero, rooms.
+func (v *server) handle(stream Stream, p peer.ID, pair event.LogID) {
 	busy, closed := v.enter(p)
 	if closed {
 		_ = stream.Reset()
@@ -81,7 +87,7 @@ func (v *server) handle(stream network.Stream) {
 	defer cancel()
 	stop := context.AfterFunc(ctx, func() { _ = stream.Reset() })
 	defer stop()
-	result, err := v.serve(stream, p, busy)
+	result, err := v.serve(stream, p, pair, busy)
 	v.s.metrics.served.WithLabelValues(result).Inc()
 	if err != nil {
 		v.s.log.Debug("fetch not served", "peer", p, "err", err)
@@ -92,7 +98,7 @@ func (v *server) handle(stream network.Stream) {
 }
 
 // serve reads one request and answers it. It returns the result for counting.
-func (v *server) serve(stream network.Stream, p peer.ID, busy bool) (string, error) {
+func (v *server) serve(stream Stream, p peer.ID, pair event.LogID, busy bool) (string, error) {
 	if busy {
 		return "busy", reply(stream, statusBusy, nil)
 	}
@@ -107,7 +113,7 @@ func (v *server) serve(stream network.Stream, p peer.ID, busy bool) (string, err
 	if !v.s.budgets.requests.Take(p, 1) || !v.s.budgets.served.Solvent(p) {
 		return "busy", reply(stream, statusBusy, nil)
 	}
-	if !v.serves(r.log) {
+	if !v.serves(r.log, pair) {
 		return "no-log", reply(stream, statusNoLog, nil)
 	}
 	payloads, read, err := collect(v.s.cfg.Store, r)
@@ -119,10 +125,14 @@ func (v *server) serve(stream network.Stream, p peer.ID, busy bool) (string, err
 }
 
 // serves says who may ask for which log: any admitted peer for a public room
-// that is joined here; nobody for anything else.
-func (v *server) serves(log event.LogID) bool { return v.s.Log(log) != nil }
+// that is joined here, over a bare stream; the two of a direct chat for theirs,
+// over a sealed one; nobody for anything else.
+func (v *server) serves(log, pair event.LogID) bool {
+	l := v.s.Log(log)
+	return l != nil && (l.direct && log == pair || !l.direct && pair == event.LogID{})
+}
 
-func reply(stream network.Stream, st status, payloads [][]byte) error {
+func reply(stream io.Writer, st status, payloads [][]byte) error {
 	w := bufio.NewWriterSize(stream, 16<<10)
 	if err := wire.WriteFrame(w, []byte{byte(st)}); err != nil {
 		return err

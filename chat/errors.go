@@ -30,4 +30,15 @@ var (
 	ErrPeers = fault.New("P4013", fault.User, "several peers have that name", "give more of the peer ID")
 	// ErrRooms is returned when the bound on joined rooms is reached.
 	ErrRooms = fault.New("P4009", fault.User, "too many rooms are joined", "leave one first (parley leave ROOM)")
+
+	// ErrOtherNetwork is returned for an import of what another network exported.
+	ErrOtherNetwork = fault.New("P4031", fault.User, "the export is of another network", "import it on a node of that network: a room's events are valid in their own alone")
+	// ErrForged refuses one event of an import.
+	ErrForged = fault.New("P4032", fault.User, "an event is not what its author signed", "export it again: the file was changed or damaged")
+	// ErrOtherRoom refuses one event of an import.
+	ErrOtherRoom = fault.New("P4033", fault.User, "an event belongs to another room or network", "import it from the export it came in")
+	// ErrAhead refuses one event of an import.
+	ErrAhead = fault.New("P4034", fault.User, "an event is dated more than five minutes ahead", "check this machine's clock, or import it again when it is due")
+	// ErrNewer refuses one event of an import.
+	ErrNewer = fault.New("P4035", fault.User, "an event needs a newer Parley", "update Parley and import it again")
 )

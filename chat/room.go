@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/parley-chat/parley/internal/delivery"
 	"github.com/parley-chat/parley/internal/event"
@@ -23,6 +24,8 @@ type Room struct {
 	view   *membership.View
 	heard  map[event.Author]event.HLC // newest event of each member
 	holds  *holds
+
+	unsure atomic.Bool // own events came from outside: the chain may have forked
 }
 
 // newRoom reads who is in the room from what is stored of it.
@@ -39,12 +42,7 @@ func (m *Messenger) newRoom(ctx context.Context, name, key string) (*Room, error
 		r.view.Apply(&e.Event)
 		r.heard[e.Event.Author] = max(r.heard[e.Event.Author], e.Event.HLC)
 	}
-	last, err := m.store.Author(r.log, m.self)
-	if err != nil {
-		return nil, err
-	}
-	r.holds.own(last.LastSeq, last.LastID)
-	return r, nil
+	return r, r.recallHolds(ctx)
 }
 
 // Name returns the name as it was joined first.
@@ -141,6 +139,9 @@ func (m *Messenger) stored(b *event.Batch, fresh []bool) {
 	last := &b.Events[len(b.Events)-1]
 	changed := false
 	r.mu.Lock()
+	if last.Author == m.self && b.Events[0].Seq <= r.holds.last.seq {
+		r.unsure.Store(true)
+	}
 	r.holds.add(b)
 	for i := range b.Events {
 		if fresh[i] && r.view.Apply(&b.Events[i]) {

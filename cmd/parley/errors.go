@@ -29,6 +29,8 @@ var (
 	errInput      = fault.New("P1010", fault.Environment, "standard input cannot be read", "check what is piped in")
 	errOutput     = fault.New("P1011", fault.Environment, "standard output cannot be written", "check what it is redirected to")
 	errNotText    = fault.New("P1012", fault.User, "the message is not text in UTF-8", "convert it, for example with iconv")
+	errLine       = fault.New("P1031", fault.User, "a line of the file is not part of an export", "export it again: the file was changed or damaged")
+	errCut        = fault.New("P1032", fault.User, "the file ends before the export does", "what is in it is imported; export it again for the rest")
 )
 
 // errReported ends a command whose failures have been printed.

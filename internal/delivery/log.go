@@ -30,6 +30,7 @@ type Log struct {
 	// forgotten is set when an own event came from outside, as after a restored
 	// backup: the sender then reads the end of its chain anew.
 	forgotten atomic.Bool
+	chain     sync.Mutex  // held while the own chain is made longer
 	failing   atomic.Bool // the store refused the last batch, and that was logged
 
 	ctx     context.Context

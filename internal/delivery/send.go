@@ -147,14 +147,7 @@ func (s *sender) pause() time.Duration {
 // emit seals one batch of what waits, stores it durably, publishes it and
 // hands out the ids.
 func (s *sender) emit() {
-	n, err := s.prepare()
-	var b *event.Batch
-	if err == nil {
-		b, err = event.Seal(s.l.id, s.l.s.cfg.Author, s.last.LastSeq, s.last.LastID, s.drafts[:n], s.l.s.cfg.Sign)
-	}
-	if err == nil {
-		err = s.store(b)
-	}
+	b, n, err := s.write()
 	if err == nil {
 		s.publish(b)
 	}
@@ -167,6 +160,20 @@ func (s *sender) emit() {
 	}
 	s.waiting = append(s.waiting[:0], s.waiting[n:]...)
 	clear(s.drafts)
+}
+
+// write seals one batch and stores it; n is how many of what waits it is about.
+func (s *sender) write() (b *event.Batch, n int, err error) {
+	s.l.chain.Lock() // nobody else makes the chain longer meanwhile (Bring)
+	defer s.l.chain.Unlock()
+	if n, err = s.prepare(); err != nil {
+		return nil, n, err
+	}
+	b, err = event.Seal(s.l.id, s.l.s.cfg.Author, s.last.LastSeq, s.last.LastID, s.drafts[:n], s.l.s.cfg.Sign)
+	if err == nil {
+		err = s.store(b)
+	}
+	return b, n, err
 }
 
 // prepare makes event drafts of what waits and says how many fit one batch; it
@@ -182,7 +189,7 @@ func (s *sender) prepare() (int, error) {
 	s.drafts = s.drafts[:0]
 	var salts [event.MaxBatchEvents * event.SaltSize]byte
 	_, _ = rand.Read(salts[:len(s.waiting)*event.SaltSize]) // never fails
-	now := time.Now()
+	now := s.l.s.cfg.Now()
 	for i, p := range s.waiting {
 		d := event.Draft{
 			HLC: s.l.s.cfg.Clock.Now(now), Kind: p.draft.Kind, Expiry: p.draft.Expiry,

@@ -18,7 +18,7 @@ func (s *service) SendMessage(ctx context.Context, req *v1.SendMessageRequest) (
 	if err != nil {
 		return nil, err
 	}
-	id, err := talk.Send(ctx, chat.Text(req.GetText()))
+	id, err := talk.Send(ctx, chat.Text(req.GetText()).Once(req.GetIdempotencyKey()))
 	if err != nil {
 		return nil, err
 	}
@@ -55,7 +55,7 @@ func (s *service) SendMessages(ctx context.Context, stream *sendStream) error {
 // caller ends it or goes away.
 func contents(ctx context.Context, req *v1.SendMessagesRequest, stream *sendStream, broken *error) iter.Seq[chat.Content] {
 	return func(yield func(chat.Content) bool) {
-		for yield(chat.Text(req.GetText())) && ctx.Err() == nil {
+		for yield(chat.Text(req.GetText()).Once(req.GetIdempotencyKey())) && ctx.Err() == nil {
 			var err error
 			if req, err = stream.Receive(); errors.Is(err, io.EOF) {
 				return

@@ -18,7 +18,8 @@ type sent struct {
 }
 
 func (a *app) sendCommand() *cobra.Command {
-	return a.command(&cobra.Command{
+	var key string
+	c := a.command(&cobra.Command{
 		Use:   "send ROOM|@PEER TEXT",
 		Short: a.text.T("send a message, or each line of standard input with -"),
 		Long:  a.text.T("send a message and print its ID as soon as it is safe on disk; whoever is away gets it later. With - each line of standard input is a message, and an ID is printed for each, in order."),
@@ -30,13 +31,13 @@ func (a *app) sendCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.inTarget(cmd, args[0], func(ctx context.Context, c *client.Client, to target) error {
 				if len(args) == 2 && args[1] == "-" {
-					return a.sendLines(ctx, c, to)
+					return a.sendLines(ctx, c, to, key)
 				}
 				text := strings.Join(args[1:], " ")
 				if !utf8.ValidString(text) {
 					return errNotText
 				}
-				res, err := c.SendMessage(ctx, &v1.SendMessageRequest{Room: to.room, Direct: to.direct, Text: text})
+				res, err := c.SendMessage(ctx, &v1.SendMessageRequest{Room: to.room, Direct: to.direct, Text: text, IdempotencyKey: key})
 				if err != nil {
 					return err
 				}
@@ -44,4 +45,6 @@ func (a *app) sendCommand() *cobra.Command {
 			})
 		},
 	})
+	c.Flags().StringVar(&key, "key", "", a.text.T("send nothing, and print the first one's ID, if `KEY` was used there within a week; with - line N has KEY/N"))
+	return c
 }

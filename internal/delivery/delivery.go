@@ -46,12 +46,15 @@ var ErrStopped = errors.New("replication of the log has stopped")
 // Store is what replication needs of the event store. *eventlog.Store is one.
 type Store interface {
 	Append(ctx context.Context, b *event.Batch, durable bool) (eventlog.Appended, error)
+	AppendWith(ctx context.Context, b *event.Batch, durable bool, marks ...eventlog.Mark) (eventlog.Appended, error)
 	AppendAll(ctx context.Context, batches []*event.Batch, durable bool) ([]eventlog.Appended, []error)
 	Has(id event.ID) (bool, error)
 	Batch(id event.ID) (b *event.Batch, found bool, err error) // the stored one that id is in
 	Heads(log event.LogID) ([]event.ID, error)
 	Author(log event.LogID, author event.Author) (eventlog.AuthorState, error)
 	Missing(log event.LogID) ([]event.ID, error)
+	Meta(key string) ([]byte, error)
+	DeleteMetas(ctx context.Context, prefix string, drop func(m eventlog.Mark) bool) (n int, err error)
 }
 
 // Config is what a Service works with. Every field without "may" is needed.

@@ -132,3 +132,13 @@ func (m *memory) Missing(event.LogID) (missing []event.ID, err error) {
 func (m *memory) Author(event.LogID, event.Author) (eventlog.AuthorState, error) {
 	return eventlog.AuthorState{}, nil
 }
+
+func (m *memory) AppendWith(ctx context.Context, b *event.Batch, durable bool, _ ...eventlog.Mark) (eventlog.Appended, error) {
+	return m.Append(ctx, b, durable)
+}
+
+func (m *memory) Meta(string) ([]byte, error) { return nil, nil }
+
+func (m *memory) DeleteMetas(context.Context, string, func(eventlog.Mark) bool) (int, error) {
+	return 0, nil
+}

@@ -216,6 +216,10 @@ var chineseFaults = map[string]said{
 		"several peers have that name", "give more of the peer ID",
 		"有多个节点叫这个名字", "请给出更长的节点 ID",
 	},
+	"P4014": {
+		"the idempotency key is too long", "use at most 64 bytes",
+		"幂等键太长", "请不要超过 64 字节",
+	},
 	"P4031": {
 		"the export is of another network", "import it on a node of that network: a room's events are valid in their own alone",
 		"该导出属于另一个网络", "请在那个网络的节点上导入：房间的事件只在其自己的网络中有效",

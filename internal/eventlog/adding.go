@@ -19,6 +19,7 @@ type adding struct {
 	isNew  bitmap
 	forked bitmap
 	filled map[int]indexRec // stored without the content that came now: where
+	erased []int            // erased here before: the content that came now is not stored
 	fresh  int              // how many are new or filled
 }
 
@@ -63,6 +64,11 @@ func (a *adding) findNew() error {
 
 func (a *adding) find(i int) error {
 	e := &a.batch.Events[i]
+	if secondOf(e.HLC) < a.log.rec.floor {
+		a.res.Below = append(a.res.Below, i)
+		a.settle(a.log, &e.ID)
+		return nil
+	}
 	if w, at := a.seqs(e.Seq); w.rec.seqs.has(at) {
 		rec, found, err := index(a.txn, &e.ID)
 		switch {
@@ -71,6 +77,9 @@ func (a *adding) find(i int) error {
 		case !found:
 			a.forked.set(i)
 			a.res.Forks = append(a.res.Forks, i)
+		case rec.gone:
+			a.erased = append(a.erased, i)
+			return nil
 		case rec.erased && e.Content != nil:
 			if a.filled == nil {
 				a.filled = make(map[int]indexRec)
@@ -128,11 +137,25 @@ func (a *adding) looseEnds() (heads, missing int, err error) {
 	return heads, missing, nil
 }
 
+// leaveErased takes contents out of the batch that were erased here before.
+func (a *adding) leaveErased() (err error) {
+	for _, i := range a.erased {
+		if a.batch.Events[i].Content == nil {
+			continue
+		}
+		if a.batch, err = withoutContent(a.batch, i); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // store puts the batch into the transaction and its events into the records.
 func (a *adding) store() error {
-	if !slices.Contains(a.logs, a.log) {
-		a.logs = append(a.logs, a.log)
+	if err := a.leaveErased(); err != nil {
+		return err
 	}
+	a.touch(a.log)
 	arrival := a.takeArrivals(len(a.batch.Events))
 	a.res.Arrival = arrival
 	counts := a.isNew
@@ -158,13 +181,19 @@ func (a *adding) storePayload(arrival uint64, counts bitmap) error {
 	if err := a.setRecord(appendTimeKey(nil, a.log.no, first, arrival), &rec); err != nil {
 		return err
 	}
+	a.log.rec.bytes += uint64(len(a.batch.Payload()))
 	return a.set(appendPayloadKey(nil, arrival), a.batch.Payload())
 }
 
 func (a *adding) storeEvent(arrival uint64, i int) error {
 	e := &a.batch.Events[i]
-	if err := a.setIndex(&e.ID, indexRec{arrival + uint64(i), i, a.log.no, e.Content == nil}); err != nil {
+	if err := a.setIndex(&e.ID, indexRec{arrival: arrival + uint64(i), place: i, log: a.log.no, erased: e.Content == nil}); err != nil {
 		return err
+	}
+	if e.Expiry > 0 && e.Content != nil {
+		if err := a.set(appendExpiryKey(nil, e.Expiry, &e.ID), nil); err != nil {
+			return err
+		}
 	}
 	if old, ok := a.filled[i]; ok {
 		return a.uncount(old)
@@ -199,16 +228,6 @@ func (a *adding) uncount(old indexRec) error {
 	return a.setRecord(key, &rec)
 }
 
-// setIndex sets the one key an event has: without allocating.
-func (a *adding) setIndex(id *event.ID, rec indexRec) error {
-	b := &a.s.writer.slab
-	start := len(b.bytes)
-	b.bytes = appendIndexKey(b.bytes, id)
-	end := len(b.bytes)
-	b.bytes = rec.appendTo(b.bytes)
-	return a.set(b.bytes[start:end:end], b.bytes[end:len(b.bytes):len(b.bytes)])
-}
-
 // countIn adds an event to its author's records, its log's and the fingerprint.
 func (a *adding) countIn(e *event.Event, fork bool) {
 	a.events++
@@ -222,13 +241,7 @@ func (a *adding) countIn(e *event.Event, fork bool) {
 	}
 	a.author.rec.add(e)
 	a.author.changed = true
-	k := sumsKey{a.log.no, bucketOf(e.HLC)}
-	x := a.sums[k]
-	if x == nil {
-		x = new(sums)
-		a.sums[k] = x
-	}
-	x.add(&e.ID)
+	a.sums.at(a.log.no, e.HLC).Add((*[32]byte)(&e.ID))
 }
 
 // linkParent takes a parent of new event i from the heads, or notes that it is
@@ -249,21 +262,31 @@ func (a *adding) linkParent(i int, p *event.ID) error {
 		if !slices.Contains(a.res.Missing, *p) {
 			a.res.Missing = append(a.res.Missing, *p)
 		}
-		if _, ok := a.log.missing[*p]; !ok {
-			a.log.missing[*p] = false
-			a.missing = append(a.missing, idInLog{a.log, *p})
-		}
+		a.noteMissing(p, secondOf(a.batch.Events[i].HLC))
 	}
 	return nil
+}
+
+// noteMissing notes that an event of some second names a parent that is missing.
+func (a *adding) noteMissing(p *event.ID, second uint64) {
+	m := a.log.missing[*p]
+	if m == nil {
+		m = &missing{}
+		a.log.missing[*p] = m
+	} else if m.rec.second >= second {
+		return
+	}
+	m.rec.second, m.changed = second, true
+	a.missing = append(a.missing, idInLog{a.log, *p})
 }
 
 // linkChildren makes new event i a head unless a child of it is stored, as its
 // being missing tells, or follows in the batch.
 func (a *adding) linkChildren(i int) error {
 	id := a.batch.Events[i].ID
-	if onDisk, ok := a.log.missing[id]; ok {
+	if m := a.log.missing[id]; m != nil {
 		delete(a.log.missing, id)
-		if onDisk {
+		if m.stored {
 			return a.del(appendIDKey(nil, spaceMissing, a.log.no, (*[32]byte)(&id)))
 		}
 		return nil

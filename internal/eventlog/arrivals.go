@@ -2,16 +2,12 @@ package eventlog
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"strings"
 
 	"github.com/dgraph-io/badger/v4"
 )
-
-// SchemaVersion is the version of the layout in keys.go and values.go.
-const SchemaVersion = 1
 
 // leaseSize is how many arrival numbers are leased at once. After an unclean
 // end as many may be left out; there are 2^64.
@@ -20,33 +16,6 @@ const leaseSize = 1 << 20
 // noteEvery is how many numbers may lie between what is synced and what the
 // store itself knows as synced: as many are looked through after an unclean end.
 const noteEvery = 1 << 14
-
-// checkSchema writes the version into a new store and compares it in an old one.
-func (s *Store) checkSchema() error {
-	return s.db.Update(func(txn *badger.Txn) error {
-		val, err := get(txn, keySchema)
-		switch {
-		case err != nil:
-			return err
-		case val == nil && !isEmpty(txn):
-			return ErrCorrupt.With(errors.New("it has no schema version"))
-		case val == nil:
-			return txn.Set(keySchema, []byte{SchemaVersion})
-		case len(val) != 1:
-			return errValue
-		case val[0] != SchemaVersion:
-			return ErrSchema.Withf("the store has schema %d, this Parley knows %d", val[0], SchemaVersion)
-		}
-		return nil
-	})
-}
-
-func isEmpty(txn *badger.Txn) bool {
-	it := txn.NewIterator(badger.IteratorOptions{})
-	defer it.Close()
-	it.Rewind()
-	return !it.Valid()
-}
 
 // beginArrivals finds out where numbering goes on, leases the first range, and
 // repairs what an unclean end may have torn.

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/parley-chat/parley/internal/event"
+	"github.com/parley-chat/parley/internal/reconcile"
 )
 
 // sealAll seals n events in batches, before the clock of a benchmark runs.
@@ -106,6 +107,64 @@ func BenchmarkRead(b *testing.B) {
 			if _, ok, err := s.Get(x.Events[i%256].ID); !ok || err != nil {
 				b.Fatal(ok, err)
 			}
+		}
+	})
+}
+
+// BenchmarkRange asks for what reconciliation asks of a log: a million events,
+// half of them over six weeks and half within a minute.
+func BenchmarkRange(b *testing.B) {
+	s := benchStore(b)
+	slow, fast := newAuthor(1), newAuthor(2)
+	const batches = 2000
+	fast.hlc += batches * 2000 * 1000 << 16
+	for range batches {
+		slow.hlc += 2000 * 1000 << 16
+		mustAppend(b, s, slow.seal(b, room, texts(250, 20)...))
+		d := texts(250, 20)
+		for i := range d {
+			fast.hlc += 60_000 << 16 / (batches * 250)
+			d[i].HLC = fast.hlc
+		}
+		mustAppend(b, s, fast.seal(b, room, d...))
+	}
+	set := s.Range(room)
+	dense := secondOf(fast.hlc) - 5
+	all := [2]reconcile.Bound{reconcile.At(0), reconcile.At(reconcile.Infinity)}
+	must := func(b *testing.B, got, want uint64, err error) {
+		if err != nil || got < want {
+			b.Fatal(got, err)
+		}
+	}
+	b.Run("sum-all", func(b *testing.B) {
+		for range b.N {
+			sum, err := set.Sum(all[0], all[1])
+			must(b, sum.Count, 2*batches*250, err)
+		}
+	})
+	b.Run("sum-to-the-middle", func(b *testing.B) {
+		for range b.N {
+			sum, err := set.Sum(all[0], reconcile.At(secondOf(slow.hlc)-batches*1000))
+			must(b, sum.Count, batches/2*250-1000, err)
+		}
+	})
+	b.Run("split-16", func(b *testing.B) {
+		for range b.N {
+			bounds, err := set.Split(all[0], all[1], 16)
+			must(b, uint64(len(bounds)), 15, err)
+		}
+	})
+	b.Run("items-of-a-dense-second", func(b *testing.B) {
+		for i := range b.N {
+			from := reconcile.At(dense - uint64(i%2)) // not at hand
+			items, err := set.Items(from, reconcile.At(from.Second+1), 100_000)
+			must(b, uint64(len(items)), 5000, err)
+		}
+	})
+	b.Run("again", func(b *testing.B) {
+		for range b.N {
+			items, err := set.Items(reconcile.At(dense), reconcile.At(dense+1), 100_000)
+			must(b, uint64(len(items)), 5000, err)
 		}
 	})
 }

@@ -8,8 +8,6 @@ import (
 	"maps"
 
 	"github.com/dgraph-io/badger/v4"
-
-	"github.com/parley-chat/parley/internal/event"
 )
 
 // maxFindings is how many faults Check tells.
@@ -22,11 +20,18 @@ const maxFindings = 20
 //   - every payload decodes, has one time record that matches it, and their
 //     arrival numbers do not overlap and lie below the lease;
 //   - every event that counts has one index record, with its place, and every
-//     index record belongs to one; an event that does not count is not indexed there;
-//   - log, author, seqs, fingerprint, head, missing and control records are what the
+//     index record belongs to one; an event that does not count is not indexed there,
+//     and its content is nowhere if it was erased here;
+//   - every content that expires has its expiry record, none is too many;
+//   - log, author, seqs, head, missing and control records and the sums are what the
 //     events that count add up to, none too many: heads have no stored child,
 //     missing parents are not stored, windows have the seqs there are;
 //   - what memory holds of the logs is what the disk has.
+//
+// In a log with a floor author and seqs records are what the events and the records
+// of deleted ones add up to; heads have no stored child above the floor, but a
+// parent of something deleted may be none; and missing parents are some of those
+// that events above the floor name, or are named below it alone.
 func (s *Store) Check(ctx context.Context) error {
 	out := make(chan error, 1)
 	select {
@@ -47,6 +52,7 @@ type checker struct {
 	findings []error
 	payloads int
 	events   uint64
+	expiring uint64 // contents
 }
 
 func (s *Store) check(ctx context.Context) error {
@@ -83,13 +89,7 @@ func (c *checker) found(format string, args ...any) {
 
 func (c *checker) checkLog(ctx context.Context, no uint32) error {
 	c.no = no
-	t, err := c.s.tallyLog(ctx, c.txn, no, c.checkEvent)
-	if err != nil {
-		return err
-	}
-	c.payloads += t.payloads
-	c.events += t.rec.count
-	err = t.diff(c.txn, func(key, _ []byte, have, wanted bool) error {
+	t, err := c.s.tallyLog(ctx, c.txn, no, c.checkEvent, func(key, _ []byte, have, wanted bool) error {
 		switch {
 		case !have:
 			c.found("record %c %x is not there", key[0], key[1:])
@@ -103,17 +103,29 @@ func (c *checker) checkLog(ctx context.Context, no uint32) error {
 	if err != nil {
 		return err
 	}
-	c.checkMemory(t)
-	return nil
+	if t.deleted && t.rec.floor == 0 {
+		c.found("log %d has no floor and events that were deleted", no)
+	}
+	c.payloads += t.payloads
+	c.events += t.rec.count
+	return c.checkMemory(t)
 }
 
 // checkEvent checks the index record of an event that counts.
 func (c *checker) checkEvent(p *stored, place int) error {
-	id := p.batch.Events[place].ID
+	e := &p.batch.Events[place]
+	id := e.ID
 	rec, _, err := index(c.txn, &id)
-	want := indexRec{p.arrival + uint64(place), place, c.no, p.batch.Events[place].Content == nil}
+	want := indexRec{arrival: p.arrival + uint64(place), place: place, log: c.no, erased: e.Content == nil, gone: rec.gone}
 	if err != nil || rec != want {
 		c.found("event %v counts at %d and is not indexed there", id, want.arrival)
+	}
+	if e.Expiry == 0 || e.Content == nil {
+		return nil
+	}
+	c.expiring++
+	if val, err := get(c.txn, appendExpiryKey(nil, e.Expiry, &id)); err != nil || val == nil {
+		c.found("event %v expires and is not indexed for that", id)
 	}
 	return nil
 }
@@ -155,49 +167,64 @@ func (c *checker) checkOthers(p stored) error {
 			continue
 		}
 		id := p.batch.Events[i].ID
-		if rec, _, err := index(c.txn, &id); err != nil || rec.arrival == p.arrival+uint64(i) {
+		rec, _, err := index(c.txn, &id)
+		if err != nil || rec.arrival == p.arrival+uint64(i) {
 			c.found("event %v is indexed where it does not count", id)
+		}
+		if rec.gone && p.batch.Events[i].Content != nil {
+			c.found("event %v was erased and its content lies in payload %d", id, p.arrival)
 		}
 	}
 	return nil
 }
 
-// checkIndex checks that there is no index record but those of events that count.
+// checkIndex checks that there are no index and expiry records but those of
+// events that count.
 func (c *checker) checkIndex() error {
-	n := uint64(0)
-	err := scan(c.txn, []byte{spaceIndex}, func(_, _ []byte) error {
-		n++
-		return nil
-	})
+	n, err := countKeys(c.txn, spaceIndex)
 	if n != c.events {
 		c.found("%d events have %d index records", c.events, n)
+	}
+	if err != nil {
+		return err
+	}
+	n, err = countKeys(c.txn, spaceExpiry)
+	if n != c.expiring {
+		c.found("%d contents that expire have %d records", c.expiring, n)
 	}
 	return err
 }
 
+func countKeys(txn *badger.Txn, space byte) (n uint64, err error) {
+	err = scan(txn, []byte{space}, func(_, _ []byte) error {
+		n++
+		return nil
+	})
+	return n, err
+}
+
 // checkMemory checks what is held of a log. The writer does not run meanwhile.
-func (c *checker) checkMemory(t *tally) {
+func (c *checker) checkMemory(t *tally) error {
 	c.s.logs.mu.Lock()
 	defer c.s.logs.mu.Unlock()
 	l := c.s.logs.byNo[t.no-1]
 	if l == nil {
-		return
+		return nil
 	}
 	if l.rec != t.rec {
 		c.found("log %d is held as %+v, not %+v", t.no, l.rec, t.rec)
 	}
 	if !l.loaded {
-		return
+		return nil
 	}
-	heads := make(map[event.ID]event.HLC)
-	for id, h := range l.heads {
-		heads[id] = h.hlc
+	disk := &logState{no: t.no}
+	if err := disk.load(c.txn); err != nil {
+		return err
 	}
-	missing := make(map[event.ID]bool)
-	for id := range l.missing {
-		missing[id] = true
-	}
-	if !maps.Equal(heads, t.heads) || !maps.Equal(missing, t.missing) {
+	sameHead := func(a, b *head) bool { return *a == *b }
+	sameMissing := func(a, b *missing) bool { return *a == *b }
+	if !maps.EqualFunc(l.heads, disk.heads, sameHead) || !maps.EqualFunc(l.missing, disk.missing, sameMissing) {
 		c.found("log %d: heads or missing parents held are not those stored", t.no)
 	}
+	return nil
 }

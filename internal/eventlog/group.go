@@ -1,6 +1,8 @@
 package eventlog
 
 import (
+	"slices"
+
 	"github.com/dgraph-io/badger/v4"
 
 	"github.com/parley-chat/parley/internal/event"
@@ -16,16 +18,20 @@ type group struct {
 	logs    []*logState // touched
 	authors map[authorKey]*held[authorRec]
 	windows map[windowKey]*held[windowRec]
-	sums    map[sumsKey]*sums // to be added to what is stored
-	heads   []idInLog         // new, perhaps gone again
-	missing []idInLog         // new, perhaps gone again
+	sums    sums      // to be added to what is stored
+	heads   []idInLog // new, perhaps gone again
+	missing []idInLog // new or changed, perhaps gone again
 
-	stored []stored   // payloads
-	moved  []indexRec // erased events, whose content is in one of stored
-	newest uint64     // highest arrival of a new event
-	events int        // new
-	dups   int
-	forks  int
+	gone goneRecs
+
+	stored   []stored   // payloads
+	replaced []stored   // payloads that lost contents; counts are as they were
+	dropped  []uint64   // arrivals of payloads that are not there any more
+	moved    []indexRec // erased events, whose content is in one of stored
+	newest   uint64     // highest arrival of a new event
+	events   int        // new
+	dups     int
+	forks    int
 }
 
 // held is a record that a group has read.
@@ -47,11 +53,6 @@ type windowKey struct {
 type idInLog struct {
 	log *logState
 	id  [32]byte
-}
-
-type sumsKey struct {
-	no     uint32
-	bucket uint64
 }
 
 // stored is a payload with what of it counts.
@@ -81,7 +82,7 @@ func (s *Store) prepare(reqs []*request) (*group, error) {
 		k, b := r.size()
 		bytes += b + 128*k
 	}
-	if err := s.spaceToWrite(bytes); err != nil {
+	if err := s.spaceFor(reqs, bytes); err != nil {
 		return nil, err
 	}
 	g := &group{
@@ -89,7 +90,11 @@ func (s *Store) prepare(reqs []*request) (*group, error) {
 		txn:     s.db.NewTransaction(true),
 		authors: make(map[authorKey]*held[authorRec]),
 		windows: make(map[windowKey]*held[windowRec]),
-		sums:    make(map[sumsKey]*sums),
+		sums:    make(sums),
+		gone: goneRecs{
+			authors: make(map[authorKey]*held[authorRec]),
+			windows: make(map[windowKey]*held[windowRec]),
+		},
 	}
 	s.writer.slab.reset()
 	s.logs.mu.Lock()
@@ -113,12 +118,26 @@ func (s *Store) prepare(reqs []*request) (*group, error) {
 func (g *group) add(r *request) error {
 	g.durable = g.durable || r.durable
 	if r.batch != nil {
-		return g.addBatch(r)
+		if err := g.addBatch(r); err != nil || r.err != nil {
+			return err
+		}
 	}
-	if r.val == nil {
-		return g.del(r.key)
+	if r.apply != nil {
+		return r.apply(g)
 	}
-	return g.set(r.key, r.val)
+	for i := range r.marks {
+		if err := g.mark(&r.marks[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (g *group) mark(m *Mark) error {
+	if m.Val == nil {
+		return g.del(appKey(m.Key))
+	}
+	return g.set(appKey(m.Key), m.Val)
 }
 
 func (g *group) addBatch(r *request) error {
@@ -149,6 +168,13 @@ func (g *group) addBatch(r *request) error {
 	return a.store()
 }
 
+// touch has a log's record written.
+func (g *group) touch(l *logState) {
+	if !slices.Contains(g.logs, l) {
+		g.logs = append(g.logs, l)
+	}
+}
+
 // flush puts what the requests changed together into the transaction.
 func (g *group) flush() error {
 	for _, h := range g.heads {
@@ -161,12 +187,13 @@ func (g *group) flush() error {
 			return err
 		}
 	}
-	for k, add := range g.sums {
-		if err := g.flushSums(k, add); err != nil {
-			return err
-		}
+	if err := g.flushSums(); err != nil {
+		return err
 	}
 	if err := g.flushAuthors(); err != nil {
+		return err
+	}
+	if err := g.flushGone(); err != nil {
 		return err
 	}
 	for _, l := range g.logs {
@@ -187,21 +214,12 @@ func (g *group) flushHead(h idInLog) error {
 }
 
 func (g *group) flushMissing(p idInLog) error {
-	if onDisk, ok := p.log.missing[p.id]; !ok || onDisk {
+	m := p.log.missing[p.id]
+	if m == nil || !m.changed {
 		return nil
 	}
-	p.log.missing[p.id] = true
-	return g.set(appendIDKey(nil, spaceMissing, p.log.no, &p.id), nil)
-}
-
-func (g *group) flushSums(k sumsKey, add *sums) error {
-	key := appendSumsKey(nil, k.no, k.bucket)
-	old, _, err := getRecord(g.txn, key, decodeSums)
-	if err != nil {
-		return err
-	}
-	add.merge(&old)
-	return g.setRecord(key, add)
+	m.changed, m.stored = false, true
+	return g.setRecord(appendIDKey(nil, spaceMissing, p.log.no, &p.id), &m.rec)
 }
 
 // author returns an author's record, which may be empty.
@@ -264,4 +282,14 @@ func (g *group) set(key, val []byte) error {
 func (g *group) del(key []byte) error {
 	g.entries++
 	return g.txn.Delete(key)
+}
+
+// setIndex sets the one key an event has: without allocating.
+func (g *group) setIndex(id *event.ID, rec indexRec) error {
+	b := &g.s.writer.slab
+	start := len(b.bytes)
+	b.bytes = appendIndexKey(b.bytes, id)
+	end := len(b.bytes)
+	b.bytes = rec.appendTo(b.bytes)
+	return g.set(b.bytes[start:end:end], b.bytes[end:len(b.bytes):len(b.bytes)])
 }

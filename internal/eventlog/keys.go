@@ -12,33 +12,36 @@ import (
 //	b ‖ arrival 8                          the payload, verbatim
 //	t ‖ log no. 4 ‖ first hlc 8 ‖ arrival 8   timeRec: what of the payload counts
 //	i ‖ id 32                              indexRec: where the event is, with its content if that is stored
-//	f ‖ log no. 4 ‖ bucket 8               fingerprint of 64 s of hlc
+//	g ‖ log no. 4 ‖ level 1 ‖ bucket 8     sum of the events of some seconds of hlc: levels.go
 //	l ‖ log no. 4                          logRec
 //	a ‖ log no. 4 ‖ author 32              authorRec
 //	s ‖ log no. 4 ‖ author 32 ‖ window 8   windowRec: which of 256 seqs are stored
 //	h ‖ log no. 4 ‖ id 32                  a head: its hlc, 8 bytes
-//	p ‖ log no. 4 ‖ id 32                  a parent that is not stored: nothing
+//	p ‖ log no. 4 ‖ id 32                  a parent that is not stored: missingRec
 //	c ‖ log no. 4 ‖ hlc 8 ‖ id 32          control event: nothing (its place is under i)
+//	r ‖ log no. 4 ‖ author 32              authorRec of what retention deleted
+//	r ‖ log no. 4 ‖ author 32 ‖ window 8   windowRec of what retention deleted
+//	x ‖ expiry 8 ‖ id 32                   a content that expires: nothing
 //	m ‖ name                               the store's own state
-//	u ‖ name                               the application's state (SetMeta)
+//	u ‖ name                               the application's state (SetMeta, Mark)
+//
+// Schema 1 had its fingerprints under f.
 const (
 	spacePayload = 'b'
 	spaceTime    = 't'
 	spaceIndex   = 'i'
-	spaceSums    = 'f'
+	spaceSums    = 'g'
 	spaceLog     = 'l'
 	spaceAuthor  = 'a'
 	spaceSeqs    = 's'
 	spaceHead    = 'h'
 	spaceMissing = 'p'
 	spaceControl = 'c'
+	spaceDeleted = 'r'
+	spaceExpiry  = 'x'
 	spaceOwn     = 'm'
 	spaceApp     = 'u'
 )
-
-// bucketSeconds is the width of a fingerprint's time bucket. Whole seconds of
-// the hlc are what reconciliation compares, so a bucket holds whole seconds.
-const bucketSeconds = 64
 
 // windowSeqs is the width of a window of an author's seqs. What is stored of
 // them is kept by windows, so that an author who leaves gaps does not make any
@@ -46,8 +49,9 @@ const bucketSeconds = 64
 const windowSeqs = 8 * uint64(len(bitmap{}))
 
 var (
-	keySchema   = []byte("mschema")   // SchemaVersion, one byte
-	keyArrivals = []byte("marrivals") // arrivalRec
+	keySchema    = []byte("mschema")    // SchemaVersion, one byte
+	keyArrivals  = []byte("marrivals")  // arrivalRec
+	keyMigration = []byte("mmigration") // the schema that is being taken over, one byte; else absent
 )
 
 func appendPayloadKey(b []byte, arrival uint64) []byte {
@@ -70,12 +74,12 @@ func appendIndexKey(b []byte, id *event.ID) []byte {
 	return append(append(b, spaceIndex), id[:]...)
 }
 
-func appendSumsKey(b []byte, no uint32, bucket uint64) []byte {
-	b = binary.BigEndian.AppendUint32(append(b, spaceSums), no)
-	return binary.BigEndian.AppendUint64(b, bucket)
+func appendSumsKey(b []byte, k sumsKey) []byte {
+	b = binary.BigEndian.AppendUint32(append(b, spaceSums), k.no)
+	return binary.BigEndian.AppendUint64(append(b, k.level), k.bucket)
 }
 
-func bucketOf(h event.HLC) uint64 { return uint64(h.Second()) / bucketSeconds }
+const sumsKeyLen = 1 + 4 + 1 + 8
 
 func logKey(no uint32) []byte {
 	return binary.BigEndian.AppendUint32([]byte{spaceLog}, no)
@@ -94,8 +98,12 @@ func appendIDKey(b []byte, space byte, no uint32, id *[32]byte) []byte {
 const idKeyLen = 1 + 4 + 32
 
 func appendSeqsKey(b []byte, no uint32, author *event.Author, window uint64) []byte {
-	b = appendIDKey(b, spaceSeqs, no, (*[32]byte)(author))
-	return binary.BigEndian.AppendUint64(b, window)
+	return appendWindowKey(b, spaceSeqs, windowKey{authorKey{no, *author}, window})
+}
+
+func appendWindowKey(b []byte, space byte, k windowKey) []byte {
+	b = appendIDKey(b, space, k.no, (*[32]byte)(&k.author))
+	return binary.BigEndian.AppendUint64(b, k.window)
 }
 
 const seqsKeyLen = idKeyLen + 8
@@ -107,6 +115,13 @@ func appendControlKey(b []byte, no uint32, h event.HLC, id *event.ID) []byte {
 }
 
 const controlKeyLen = 1 + 4 + 8 + 32
+
+func appendExpiryKey(b []byte, expiry uint64, id *event.ID) []byte {
+	b = binary.BigEndian.AppendUint64(append(b, spaceExpiry), expiry)
+	return append(b, id[:]...)
+}
+
+const expiryKeyLen = 1 + 8 + 32
 
 func appKey(name string) []byte { return append([]byte{spaceApp}, name...) }
 

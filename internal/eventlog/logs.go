@@ -17,12 +17,19 @@ type logState struct {
 
 	loaded  bool // heads and missing are complete
 	heads   map[event.ID]*head
-	missing map[event.ID]bool // value: the key is on disk
+	missing map[event.ID]*missing
 }
 
 type head struct {
 	hlc    event.HLC
 	stored bool // the key is on disk
+}
+
+// missing is a parent that is not stored.
+type missing struct {
+	rec     missingRec
+	stored  bool // a key is on disk
+	changed bool // it is not what the disk has
 }
 
 // logs holds all logs by id and by number.
@@ -120,7 +127,7 @@ func (l *logs) trimLocked(most, ends int) {
 
 func (s *logState) load(txn *badger.Txn) error {
 	s.heads = make(map[event.ID]*head)
-	s.missing = make(map[event.ID]bool)
+	s.missing = make(map[event.ID]*missing)
 	err := scan(txn, inLog(spaceHead, s.no), func(key, val []byte) error {
 		h, err := parseHead(key, val)
 		if err == nil {
@@ -131,11 +138,12 @@ func (s *logState) load(txn *badger.Txn) error {
 	if err != nil {
 		return err
 	}
-	err = scan(txn, inLog(spaceMissing, s.no), func(key, _ []byte) error {
-		if len(key) != idKeyLen {
+	err = scan(txn, inLog(spaceMissing, s.no), func(key, val []byte) error {
+		rec, err := decodeMissingRec(val)
+		if err != nil || len(key) != idKeyLen {
 			return errValue
 		}
-		s.missing[event.ID(key[5:])] = true
+		s.missing[event.ID(key[5:])] = &missing{rec: rec, stored: true}
 		return nil
 	})
 	s.loaded = err == nil
@@ -149,6 +157,23 @@ func (l *logs) totals() (events uint64, n int) {
 		events += s.rec.count
 	}
 	return events, len(l.byID)
+}
+
+// record returns the number of a log and its record; 0 if there is no such log.
+func (l *logs) record(id event.LogID) (no uint32, rec logRec) {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	if s := l.byID[id]; s != nil {
+		return s.no, s.rec
+	}
+	return 0, rec
+}
+
+// floor returns the floor of a log.
+func (l *logs) floor(no uint32) uint64 {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return l.byNo[no-1].rec.floor
 }
 
 // number returns the number of a log and whether it has forks; 0 if there is

@@ -8,7 +8,63 @@ import (
 )
 
 // model is the obvious slow store: a list.
-type model struct{ entries []Entry }
+type model struct {
+	entries []Entry
+	gone    []Entry // deleted by retention
+	erased  map[event.ID]bool
+	floor   map[event.LogID]uint64
+}
+
+func newModel() *model {
+	return &model{erased: make(map[event.ID]bool), floor: make(map[event.LogID]uint64)}
+}
+
+func (m *model) below(e *event.Event) bool { return secondOf(e.HLC) < m.floor[e.Log] }
+
+// erase takes contents out, and says of how many that were not erased before.
+func (m *model) erase(ids ...event.ID) (n int) {
+	for i := range m.entries {
+		e := &m.entries[i].Event
+		if slices.Contains(ids, e.ID) && !m.erased[e.ID] {
+			e.Content = nil
+			m.erased[e.ID] = true
+			n++
+		}
+	}
+	return n
+}
+
+func (m *model) expire(now uint64) (ids []event.ID) {
+	for i := range m.entries {
+		if e := &m.entries[i].Event; e.Expiry > 0 && e.Expiry <= now && e.Content != nil {
+			ids = append(ids, e.ID)
+		}
+	}
+	m.erase(ids...)
+	return ids
+}
+
+// retain deletes the events that went with a payload below the floor; whole says
+// which payloads lie below it as a whole.
+func (m *model) retain(log event.LogID, floor uint64, whole func(id event.ID) bool) {
+	m.floor[log] = max(m.floor[log], floor)
+	m.entries = slices.DeleteFunc(m.entries, func(e Entry) bool {
+		if e.Event.Log != log || !m.below(&e.Event) || !whole(e.Event.ID) {
+			return false
+		}
+		m.gone = append(m.gone, e)
+		delete(m.erased, e.Event.ID)
+		return true
+	})
+}
+
+// rivals reports that another event has the place of one, or had it.
+func (m *model) rivals(e *event.Event) bool {
+	rival := func(o Entry) bool {
+		return o.Event.ID != e.ID && o.Event.Log == e.Log && o.Event.Author == e.Author && o.Event.Seq == e.Seq
+	}
+	return slices.ContainsFunc(m.entries, rival) || slices.ContainsFunc(m.gone, rival)
+}
 
 func (m *model) has(id event.ID) bool {
 	return slices.ContainsFunc(m.entries, func(e Entry) bool { return e.Event.ID == id })
@@ -22,7 +78,7 @@ func (m *model) hasIn(log event.LogID, id event.ID) bool {
 func (m *model) fill(e *event.Event) bool {
 	n := len(m.entries)
 	m.entries = slices.DeleteFunc(m.entries, func(o Entry) bool {
-		return o.Event.ID == e.ID && o.Event.Content == nil && e.Content != nil
+		return o.Event.ID == e.ID && o.Event.Content == nil && e.Content != nil && !m.erased[e.ID] && !m.below(e)
 	})
 	return len(m.entries) < n
 }
@@ -34,13 +90,14 @@ func (m *model) append(b *event.Batch, arrival uint64) (res Appended) {
 	}
 	for i := range b.Events {
 		e := b.Events[i]
-		res.New = append(res.New, !m.has(e.ID))
+		if m.below(&e) {
+			res.Below = append(res.Below, i)
+		}
+		res.New = append(res.New, !m.has(e.ID) && !m.below(&e))
 		if !res.New[i] || filled[e.ID] {
 			continue
 		}
-		if slices.ContainsFunc(m.entries, func(o Entry) bool {
-			return o.Event.Log == e.Log && o.Event.Author == e.Author && o.Event.Seq == e.Seq
-		}) {
+		if m.rivals(&e) {
 			res.Forks = append(res.Forks, i)
 		}
 	}
@@ -63,9 +120,7 @@ func (m *model) append(b *event.Batch, arrival uint64) (res Appended) {
 func (m *model) in(log event.LogID) (out []Entry) {
 	for _, e := range m.entries {
 		if e.Event.Log == log {
-			e.Fork = slices.ContainsFunc(m.entries, func(o Entry) bool {
-				return o.Event.ID != e.Event.ID && o.Event.Log == log && o.Event.Author == e.Event.Author && o.Event.Seq == e.Event.Seq
-			})
+			e.Fork = m.rivals(&e.Event)
 			out = append(out, e)
 		}
 	}
@@ -123,8 +178,8 @@ func (m *model) missing(log event.LogID) (out []event.ID) {
 
 func (m *model) author(log event.LogID, a event.Author) (st AuthorState) {
 	seqs := map[uint64][]event.ID{}
-	for _, e := range m.in(log) {
-		if e.Event.Author == a {
+	for _, e := range append(m.in(log), m.gone...) {
+		if e.Event.Author == a && e.Event.Log == log {
 			seqs[e.Event.Seq] = append(seqs[e.Event.Seq], e.Event.ID)
 			st.LastSeq = max(st.LastSeq, e.Event.Seq)
 		}

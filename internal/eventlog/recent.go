@@ -38,6 +38,26 @@ func (r *recent) uncount(arrival uint64, place int) {
 	}
 }
 
+// replace puts another form of a payload in its place.
+func (r *recent) replace(p stored) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if i, ok := slices.BinarySearchFunc(r.items, p.arrival, byArrival); ok {
+		r.bytes += p.cost() - r.items[i].cost()
+		r.items[i].batch = p.batch
+	}
+}
+
+// drop takes a payload out that is not stored any more.
+func (r *recent) drop(arrival uint64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if i, ok := slices.BinarySearchFunc(r.items, arrival, byArrival); ok {
+		r.bytes -= r.items[i].cost()
+		r.items = slices.Delete(r.items, i, i+1)
+	}
+}
+
 // cost estimates the memory of a decoded payload.
 func (p *stored) cost() int { return len(p.batch.Payload()) + 400*len(p.batch.Events) }
 

@@ -130,16 +130,13 @@ func (r *repairing) rewrite(ctx context.Context, no uint32) error {
 	w := r.s.db.NewWriteBatch()
 	defer w.Cancel()
 	err := r.s.db.View(func(txn *badger.Txn) error {
-		t, err := r.s.tallyLog(ctx, txn, no, nil)
-		if err != nil {
-			return err
-		}
-		return t.diff(txn, func(key, want []byte, _, wanted bool) error {
+		_, err := r.s.tallyLog(ctx, txn, no, nil, func(key, want []byte, _, wanted bool) error {
 			if !wanted {
 				return w.Delete(key)
 			}
 			return w.Set(key, slices.Clone(want))
 		})
+		return err
 	})
 	if err != nil {
 		return fmt.Errorf("log %d: %w", no, err)

@@ -28,6 +28,14 @@ func (s *Store) spaceToWrite(bytes int) error {
 	return s.space(s.profile.reserve + uint64(bytes))
 }
 
+// spaceFor lets a change that frees space, which comes alone, use half of the reserve.
+func (s *Store) spaceFor(reqs []*request, bytes int) error {
+	if len(reqs) == 1 && reqs[0].apply != nil {
+		return s.space(s.profile.reserve/2 + uint64(bytes))
+	}
+	return s.spaceToWrite(bytes)
+}
+
 func (s *Store) space(need uint64) error {
 	free, err := s.free(s.dir)
 	if err != nil {

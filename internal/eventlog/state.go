@@ -1,9 +1,7 @@
 package eventlog
 
 import (
-	"context"
 	"encoding/binary"
-	"fmt"
 	"slices"
 
 	"github.com/dgraph-io/badger/v4"
@@ -45,8 +43,10 @@ func (s *Store) Heads(log event.LogID) ([]event.ID, error) {
 func (s *Store) Missing(log event.LogID) ([]event.ID, error) {
 	var out []event.ID
 	err := s.logState(log, func(l *logState) {
-		for id := range l.missing {
-			out = append(out, id)
+		for id, m := range l.missing {
+			if !m.rec.settled {
+				out = append(out, id)
+			}
 		}
 	})
 	slices.SortFunc(out, event.ID.Compare)
@@ -100,27 +100,4 @@ func (s *Store) logState(id event.LogID, fn func(l *logState)) error {
 			return err
 		})
 	}))
-}
-
-// maxMeta bounds a value of SetMeta, in bytes.
-const maxMeta = 64 << 10
-
-// Meta returns the value that SetMeta stored, nil if there is none.
-func (s *Store) Meta(key string) (val []byte, err error) {
-	err = s.view(func(txn *badger.Txn) error {
-		val, err = get(txn, appKey(key))
-		return err
-	})
-	return val, err
-}
-
-// SetMeta stores a small value of the application, at most 64 KiB, durably. A
-// nil value deletes the key.
-func (s *Store) SetMeta(key string, val []byte) error {
-	if len(key) > 1<<10 || len(val) > maxMeta {
-		return fmt.Errorf("eventlog: a key of %d and a value of %d bytes are too large", len(key), len(val))
-	}
-	r := s.enqueue(context.Background(), &request{key: appKey(key), val: slices.Clone(val), durable: true})
-	_, err := r.wait(context.Background())
-	return err
 }

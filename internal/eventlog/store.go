@@ -33,15 +33,16 @@ type Store struct {
 	lock    *os.File
 	free    func(dir string) (uint64, error)
 
-	queue   chan *request
-	asks    chan func()   // run by the writer between commits
-	closing chan struct{} // closed when Close begins: nothing is queued any more
-	done    chan struct{} // closed when the writer has ended
-	sending sync.RWMutex  // held for reading while a request is queued
-	reading sync.RWMutex  // held for reading while badger is read; Close takes it
-	closed  bool          // guarded by reading
-	once    sync.Once
-	end     error // result of Close
+	queue      chan *request
+	asks       chan func()   // run by the writer between commits
+	closing    chan struct{} // closed when Close begins: nothing is queued any more
+	done       chan struct{} // closed when the writer has ended
+	sending    sync.RWMutex  // held for reading while a request is queued
+	reading    sync.RWMutex  // held for reading while badger is read; Close takes it
+	closed     bool          // guarded by reading
+	reclaiming sync.Mutex    // one at a time
+	once       sync.Once
+	end        error // result of Close
 
 	logs    logs
 	recent  recent
@@ -103,7 +104,10 @@ func (s *Store) open(ctx context.Context, key [32]byte) error {
 	if err := s.logs.load(s.db); err != nil {
 		return err
 	}
-	return s.beginArrivals(ctx)
+	if err := s.beginArrivals(ctx); err != nil {
+		return err
+	}
+	return s.migrate(ctx)
 }
 
 // Close commits what was queued, syncs, and closes the files. Iterators that

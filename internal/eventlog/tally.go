@@ -3,6 +3,7 @@ package eventlog
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"fmt"
 
 	"github.com/dgraph-io/badger/v4"
@@ -11,33 +12,61 @@ import (
 )
 
 // tally is what the payloads of a log add up to: the judge of every record
-// that is kept beside them. It needs little memory, whatever the log's size.
+// that is kept beside them. What it holds grows with authors, control events and
+// loose ends, not with messages.
 type tally struct {
 	no       uint32
 	rec      logRec
 	payloads int
 	authors  map[event.Author]*authorRec
 	windows  map[windowKey]*windowRec
-	sums     map[uint64]*sums
+	deleted  bool // retention deleted events
 	heads    map[event.ID]event.HLC
-	missing  map[event.ID]bool
-	hasChild map[event.ID]bool // stored, perhaps not met yet, and named as parent
-	control  [][]byte          // keys
+	missing  map[event.ID]uint64 // newest second of those that name it
+	hasChild map[event.ID]bool   // stored, perhaps not met yet, and named as parent
+	control  [][]byte            // keys
+
+	sums   *summing
+	stored *storedSums
 }
 
-// tallyLog walks a log. visit, which may be nil, is called with every event
-// that counts.
-func (s *Store) tallyLog(ctx context.Context, txn *badger.Txn, no uint32, visit func(p *stored, place int) error) (*tally, error) {
+// differs is told of a record of a log that is not what the payloads add up to;
+// have or wanted is false where there is none.
+type differs func(key, want []byte, have, wanted bool) error
+
+// tallyLog walks a log, calls visit, which may be nil, with every event that
+// counts, and fn with every record that differs.
+func (s *Store) tallyLog(ctx context.Context, txn *badger.Txn, no uint32, visit func(p *stored, place int) error, fn differs) (*tally, error) {
 	t := &tally{
 		no:       no,
 		authors:  make(map[event.Author]*authorRec),
 		windows:  make(map[windowKey]*windowRec),
-		sums:     make(map[uint64]*sums),
 		heads:    make(map[event.ID]event.HLC),
-		missing:  make(map[event.ID]bool),
+		missing:  make(map[event.ID]uint64),
 		hasChild: make(map[event.ID]bool),
+		stored:   newStoredSums(txn, no, fn),
 	}
-	err := scan(txn, inLog(spaceTime, no), func(key, val []byte) error {
+	defer t.stored.close()
+	t.sums = newSumming(no, t.stored.compare)
+	if err := t.begin(txn); err != nil {
+		return t, err
+	}
+	err := s.walkLog(ctx, txn, no, func(p *stored) error { return t.addPayload(txn, p, visit) })
+	if err != nil {
+		return t, err
+	}
+	if err := t.sums.end(); err != nil {
+		return t, err
+	}
+	if err := t.stored.end(); err != nil {
+		return t, err
+	}
+	return t, t.diff(txn, fn)
+}
+
+// walkLog calls fn with the payloads of a log in the order of their first hlc.
+func (s *Store) walkLog(ctx context.Context, txn *badger.Txn, no uint32, fn func(p *stored) error) error {
+	return scan(txn, inLog(spaceTime, no), func(key, val []byte) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -45,9 +74,8 @@ func (s *Store) tallyLog(ctx context.Context, txn *badger.Txn, no uint32, visit 
 		if err != nil {
 			return err
 		}
-		return t.addPayload(txn, &p, visit)
+		return fn(&p)
 	})
-	return t, err
 }
 
 // timed reads the payload of a time record and compares the two.
@@ -72,9 +100,38 @@ func (s *Store) timed(txn *badger.Txn, key, val []byte) (stored, error) {
 	return p, nil
 }
 
+// begin takes in what no payload tells: the floor, and the seqs that retention
+// deleted.
+func (t *tally) begin(txn *badger.Txn) error {
+	rec, _, err := getRecord(txn, logKey(t.no), decodeLogRec)
+	if err != nil {
+		return err
+	}
+	t.rec.id, t.rec.floor = rec.id, rec.floor
+	return scan(txn, inLog(spaceDeleted, t.no), func(key, val []byte) error {
+		t.deleted = true
+		switch len(key) {
+		case idKeyLen:
+			a, err := decodeAuthorRec(val)
+			t.authors[event.Author(key[5:])] = &a
+			return err
+		case seqsKeyLen:
+			w, err := decodeWindowRec(val)
+			k := authorKey{t.no, event.Author(key[5:idKeyLen])}
+			t.windows[windowKey{k, binary.BigEndian.Uint64(key[idKeyLen:])}] = &w
+			return err
+		}
+		return errValue
+	})
+}
+
 func (t *tally) addPayload(txn *badger.Txn, p *stored, visit func(p *stored, place int) error) error {
 	t.payloads++
 	t.rec.id = p.batch.Log()
+	t.rec.bytes += uint64(len(p.batch.Payload()))
+	if err := t.sums.pass(secondOf(p.batch.Events[0].HLC)); err != nil {
+		return err
+	}
 	for i := range p.batch.Events {
 		if !p.counts.has(i) {
 			continue
@@ -97,15 +154,10 @@ func (t *tally) addEvent(txn *badger.Txn, p *stored, i int) error {
 	if e.Kind != event.KindMessage {
 		t.control = append(t.control, appendControlKey(nil, t.no, e.HLC, &e.ID))
 	}
-	b := t.sums[bucketOf(e.HLC)]
-	if b == nil {
-		b = new(sums)
-		t.sums[bucketOf(e.HLC)] = b
-	}
-	b.add(&e.ID)
+	t.sums.add(e)
 	t.addSeq(e)
 	for j := range e.Parents {
-		if err := t.addParent(txn, &e.Parents[j]); err != nil {
+		if err := t.addParent(txn, &e.Parents[j], secondOf(e.HLC)); err != nil {
 			return err
 		}
 	}
@@ -130,15 +182,17 @@ func (t *tally) addSeq(e *event.Event) {
 		w = new(windowRec)
 		t.windows[k] = w
 	}
-	at := int(e.Seq % windowSeqs)
-	if w.seqs.has(at) {
+	if w.add(e.Seq) {
 		t.rec.forks++
-		w.forks.set(at)
 	}
-	w.seqs.set(at)
 }
 
-func (t *tally) addParent(txn *badger.Txn, p *event.ID) error {
+// addParent notes that an event of some second names a parent. What lies below
+// the floor makes no difference: it may be gone.
+func (t *tally) addParent(txn *badger.Txn, p *event.ID, second uint64) error {
+	if second < t.rec.floor {
+		return nil
+	}
 	if _, ok := t.heads[*p]; ok {
 		delete(t.heads, *p)
 		return nil
@@ -147,31 +201,26 @@ func (t *tally) addParent(txn *badger.Txn, p *event.ID) error {
 	if ok {
 		t.hasChild[*p] = true
 	} else {
-		t.missing[*p] = true
+		t.missing[*p] = max(t.missing[*p], second)
 	}
 	return err
 }
 
-// records returns every record that has to stand beside the payloads.
+// records returns the records that have to stand beside the payloads, but for
+// the sums and what is missing.
 func (t *tally) records() map[string][]byte {
 	out := make(map[string][]byte)
-	if t.rec.count > 0 {
+	if t.rec.count > 0 || t.rec.floor > 0 {
 		out[string(logKey(t.no))] = t.rec.appendTo(nil)
 	}
 	for id, a := range t.authors {
 		out[string(appendIDKey(nil, spaceAuthor, t.no, (*[32]byte)(&id)))] = a.appendTo(nil)
 	}
 	for k, w := range t.windows {
-		out[string(appendSeqsKey(nil, t.no, &k.author, k.window))] = w.appendTo(nil)
-	}
-	for bucket, x := range t.sums {
-		out[string(appendSumsKey(nil, t.no, bucket))] = x.appendTo(nil)
+		out[string(appendWindowKey(nil, spaceSeqs, k))] = w.appendTo(nil)
 	}
 	for id, hlc := range t.heads {
 		out[string(appendIDKey(nil, spaceHead, t.no, (*[32]byte)(&id)))] = appendHLC(nil, hlc)
-	}
-	for id := range t.missing {
-		out[string(appendIDKey(nil, spaceMissing, t.no, (*[32]byte)(&id)))] = nil
 	}
 	for _, key := range t.control {
 		out[string(key)] = nil
@@ -179,11 +228,9 @@ func (t *tally) records() map[string][]byte {
 	return out
 }
 
-// diff calls fn with every record of the log that differs from what the tally
-// says; have or want is false where there is none.
-func (t *tally) diff(txn *badger.Txn, fn func(key, want []byte, have, wanted bool) error) error {
+func (t *tally) diff(txn *badger.Txn, fn differs) error {
 	want := t.records()
-	for _, space := range []byte{spaceLog, spaceAuthor, spaceSeqs, spaceSums, spaceHead, spaceMissing, spaceControl} {
+	for _, space := range []byte{spaceLog, spaceAuthor, spaceSeqs, spaceHead, spaceControl} {
 		err := scan(txn, inLog(space, t.no), func(key, val []byte) error {
 			w, ok := want[string(key)]
 			delete(want, string(key))
@@ -197,7 +244,40 @@ func (t *tally) diff(txn *badger.Txn, fn func(key, want []byte, have, wanted boo
 		}
 	}
 	for key, w := range want {
+		if t.rec.floor > 0 && key[0] == spaceHead { // with a child below the floor it is none, or was none
+			continue
+		}
 		if err := fn([]byte(key), w, false, true); err != nil {
+			return err
+		}
+	}
+	return t.diffMissing(txn, fn)
+}
+
+// diffMissing compares the missing parents. When events were deleted, a parent
+// that is not there may be one of them, and the last child of one that is
+// noted too: then nothing is wrong with it.
+func (t *tally) diffMissing(txn *badger.Txn, fn differs) error {
+	err := scan(txn, inLog(spaceMissing, t.no), func(key, val []byte) error {
+		rec, err := decodeMissingRec(val)
+		if err != nil || len(key) != idKeyLen {
+			return errValue
+		}
+		id := event.ID(key[5:])
+		second, ok := t.missing[id]
+		delete(t.missing, id)
+		if ok && len(val) > 0 && rec.second == second || t.rec.floor > 0 && rec.second < t.rec.floor {
+			return nil
+		}
+		rec.second = second
+		return fn(bytes.Clone(key), rec.appendTo(nil), true, ok)
+	})
+	if err != nil || t.rec.floor > 0 {
+		return err
+	}
+	for id, second := range t.missing {
+		rec := missingRec{second: second}
+		if err := fn(appendIDKey(nil, spaceMissing, t.no, (*[32]byte)(&id)), rec.appendTo(nil), false, true); err != nil {
 			return err
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"math/bits"
 
 	"github.com/parley-chat/parley/internal/event"
+	"github.com/parley-chat/parley/internal/reconcile"
 )
 
 // errValue says that a stored value is not what its key space holds.
@@ -95,13 +96,14 @@ func decodeTimeRec(b []byte) (r timeRec, err error) {
 }
 
 // indexRec says where an event is: its log, its own arrival number, its place
-// in the payload, which is stored under arrival − place, and whether its content
-// is missing there.
+// in the payload, which is stored under arrival − place, whether its content
+// is missing there, and whether it was taken out here, so that it stays out.
 type indexRec struct {
 	arrival uint64
 	place   int
 	log     uint32
 	erased  bool
+	gone    bool
 }
 
 // payload returns the arrival number under which the event's payload is stored.
@@ -113,7 +115,11 @@ func (r indexRec) appendTo(b []byte) []byte {
 	if r.erased {
 		log |= 1
 	}
-	return binary.AppendUvarint(b, log)
+	b = binary.AppendUvarint(b, log)
+	if r.gone {
+		b = append(b, 1)
+	}
+	return b
 }
 
 func decodeIndexRec(b []byte) (indexRec, error) {
@@ -122,48 +128,28 @@ func decodeIndexRec(b []byte) (indexRec, error) {
 	r.place = int(d.bytes(1)[0])
 	log := d.uvarint()
 	r.log, r.erased = uint32(log>>1), log&1 == 1
-	if uint64(r.place) >= r.arrival {
+	if len(d.b) > 0 {
+		r.gone = d.bytes(1)[0] == 1
+	}
+	if uint64(r.place) >= r.arrival || r.gone && !r.erased {
 		return r, errValue
 	}
 	return r, d.end()
 }
 
-// sums is the fingerprint of a set of events: how many, and the sum of their
-// ids as little-endian numbers modulo 2^256 (Negentropy protocol v1).
-type sums struct {
-	count uint64
-	sum   [4]uint64
-}
-
-func (s *sums) add(id *event.ID) {
-	s.count++
-	var carry uint64
-	for i := range s.sum {
-		s.sum[i], carry = bits.Add64(s.sum[i], binary.LittleEndian.Uint64(id[8*i:]), carry)
-	}
-}
-
-func (s *sums) merge(o *sums) {
-	s.count += o.count
-	var carry uint64
-	for i := range s.sum {
-		s.sum[i], carry = bits.Add64(s.sum[i], o.sum[i], carry)
-	}
-}
-
-func (s *sums) appendTo(b []byte) []byte {
-	b = binary.AppendUvarint(b, s.count)
-	for _, w := range s.sum {
+func appendSum(b []byte, s *reconcile.Sum) []byte {
+	b = binary.AppendUvarint(b, s.Count)
+	for _, w := range s.IDs {
 		b = binary.LittleEndian.AppendUint64(b, w)
 	}
 	return b
 }
 
-func decodeSums(b []byte) (s sums, err error) {
+func decodeSum(b []byte) (s reconcile.Sum, err error) {
 	d := decoder{b: b}
-	s.count = d.uvarint()
-	for i := range s.sum {
-		s.sum[i] = binary.LittleEndian.Uint64(d.bytes(8))
+	s.Count = d.uvarint()
+	for i := range s.IDs {
+		s.IDs[i] = binary.LittleEndian.Uint64(d.bytes(8))
 	}
 	return s, d.end()
 }
@@ -172,19 +158,55 @@ func decodeSums(b []byte) (s sums, err error) {
 type logRec struct {
 	id    event.LogID
 	count uint64 // events stored
-	forks uint64 // of them, events whose seq another one has too
+	forks uint64 // of them, events whose seq another one has too, or one that retention deleted
+	bytes uint64 // of the payloads stored
+	floor uint64 // the first whole second of what is kept
 }
 
 func (r *logRec) appendTo(b []byte) []byte {
 	b = append(b, r.id[:]...)
 	b = binary.AppendUvarint(b, r.count)
-	return binary.AppendUvarint(b, r.forks)
+	b = binary.AppendUvarint(b, r.forks)
+	b = binary.AppendUvarint(b, r.bytes)
+	return binary.AppendUvarint(b, r.floor)
 }
 
 func decodeLogRec(b []byte) (r logRec, err error) {
 	d := decoder{b: b}
 	copy(r.id[:], d.bytes(32))
 	r.count, r.forks = d.uvarint(), d.uvarint()
+	if len(d.b) == 0 { // of schema 1; the migration sets the others
+		return r, d.end()
+	}
+	r.bytes, r.floor = d.uvarint(), d.uvarint()
+	return r, d.end()
+}
+
+// missingRec is what is known of a parent that is not stored: the newest whole
+// second of the events that name it, and whether it lies below what anybody
+// keeps, so that nobody needs to look for it.
+type missingRec struct {
+	second  uint64
+	settled bool
+}
+
+func (r *missingRec) appendTo(b []byte) []byte {
+	b = binary.BigEndian.AppendUint64(b, r.second)
+	if r.settled {
+		b = append(b, 1)
+	}
+	return b
+}
+
+func decodeMissingRec(b []byte) (r missingRec, err error) {
+	if len(b) == 0 { // of schema 1
+		return r, nil
+	}
+	d := decoder{b: b}
+	r.second = binary.BigEndian.Uint64(d.bytes(8))
+	if len(d.b) > 0 {
+		r.settled = d.bytes(1)[0] == 1
+	}
 	return r, d.end()
 }
 
@@ -215,6 +237,16 @@ func decodeAuthorRec(b []byte) (r authorRec, err error) {
 // windowRec says which of windowSeqs of an author's seqs are stored, and which
 // of them two or more events share (absent when none is).
 type windowRec struct{ seqs, forks bitmap }
+
+// add counts a seq of the window in, and says whether it was there.
+func (r *windowRec) add(seq uint64) (fork bool) {
+	at := int(seq % windowSeqs)
+	if fork = r.seqs.has(at); fork {
+		r.forks.set(at)
+	}
+	r.seqs.set(at)
+	return fork
+}
 
 func (r *windowRec) appendTo(b []byte) []byte {
 	b = append(b, r.seqs[:]...)

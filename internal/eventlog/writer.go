@@ -17,13 +17,17 @@ type Appended struct {
 	New     []bool     // for each event: it was not stored before, or only without its content
 	Forks   []int      // new events whose author, log and seq an event stored before them has too
 	Missing []event.ID // parents of new events that are not stored
+	Below   []int      // events of a second below the log's floor: none of them is new
 }
 
-// request is one batch, or one value of the application's state.
+// request is what the writer is asked for: a batch, values of the application,
+// or some other change.
 type request struct {
-	batch    *event.Batch
-	key, val []byte // without a batch; a nil val deletes
-	durable  bool
+	batch   *event.Batch
+	marks   []Mark               // of the application; a nil Val deletes
+	apply   func(g *group) error // changes something else
+	keys    int                  // that apply touches at most
+	durable bool
 
 	done chan struct{} // closed when res and err are there
 	res  Appended
@@ -37,7 +41,17 @@ type request struct {
 //
 // Errors: ErrDiskFull, ErrScattered (of this batch), ErrFailed, ErrClosed.
 func (s *Store) Append(ctx context.Context, b *event.Batch, durable bool) (Appended, error) {
-	r := s.enqueue(ctx, &request{batch: b, durable: durable})
+	return s.AppendWith(ctx, b, durable)
+}
+
+// AppendWith is Append that stores values of the application in the same
+// commit: all of it is there after a kill or none of it. They are stored also
+// if nothing of the batch is new, but not if there is an error.
+func (s *Store) AppendWith(ctx context.Context, b *event.Batch, durable bool, marks ...Mark) (Appended, error) {
+	if err := checkMarks(marks); err != nil {
+		return Appended{}, err
+	}
+	r := s.enqueue(ctx, &request{batch: b, marks: marks, durable: durable})
 	return r.wait(ctx)
 }
 
@@ -127,7 +141,7 @@ func (s *Store) run() {
 				s.endArrivals()
 				return
 			}
-			s.commit(s.gather(r))
+			s.commitAll(s.gather(r))
 		case ask := <-s.asks:
 			ask()
 		case <-timer.C:
@@ -141,17 +155,28 @@ func (s *Store) run() {
 	}
 }
 
-// gather takes the requests that wait, as many as one commit may have.
+// commitAll commits what was gathered; a change that is no batch, by itself.
+func (s *Store) commitAll(reqs []*request) {
+	n := len(reqs) - 1
+	if reqs[n].apply != nil && n > 0 {
+		s.commit(reqs[:n])
+		reqs = reqs[n:]
+	}
+	s.commit(reqs)
+}
+
+// gather takes the requests that wait, as many as one commit may have. A change
+// that is no batch is the last.
 func (s *Store) gather(first *request) []*request {
 	reqs := []*request{first}
 	keys, bytes := first.size()
-	for keys < maxGroupKeys && bytes < s.profile.group {
+	for last := first; last.apply == nil && keys < maxGroupKeys && bytes < s.profile.group; {
 		select {
 		case r, ok := <-s.queue:
 			if !ok {
 				return reqs
 			}
-			reqs = append(reqs, r)
+			reqs, last = append(reqs, r), r
 			k, b := r.size()
 			keys, bytes = keys+k, bytes+b
 		default:
@@ -163,14 +188,20 @@ func (s *Store) gather(first *request) []*request {
 
 // size returns the most keys that a request may touch, and its bytes.
 func (r *request) size() (keys, bytes int) {
+	keys = r.keys + len(r.marks)
+	for i := range r.marks {
+		bytes += len(r.marks[i].Key) + len(r.marks[i].Val)
+	}
 	if r.batch == nil {
-		return 1, len(r.val)
+		return keys, bytes
 	}
-	keys = 8 // payload, time, sums twice, author, windows twice, log
-	for i := range r.batch.Events {
-		keys += 3 + len(r.batch.Events[i].Parents)
+	events := r.batch.Events
+	seconds := int(events[len(events)-1].HLC.Second() - events[0].HLC.Second())
+	keys += 6 + levels + min(seconds, len(events)) + 2*(levels-1) // payload, time, author, windows twice, log, sums
+	for i := range events {
+		keys += 4 + len(events[i].Parents)
 	}
-	return keys, len(r.batch.Payload())
+	return keys, bytes + len(r.batch.Payload())
 }
 
 // commit writes a group of requests in one transaction and answers them.
@@ -228,6 +259,12 @@ func (s *Store) fail(err error) error {
 func (s *Store) publish(g *group) {
 	for i := range g.stored {
 		s.recent.add(g.stored[i])
+	}
+	for i := range g.replaced {
+		s.recent.replace(g.replaced[i])
+	}
+	for _, arrival := range g.dropped {
+		s.recent.drop(arrival)
 	}
 	for _, old := range g.moved {
 		s.recent.uncount(old.payload(), old.place)

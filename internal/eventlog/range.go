@@ -1,0 +1,314 @@
+package eventlog
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/binary"
+	"slices"
+	"sync"
+
+	"github.com/dgraph-io/badger/v4"
+
+	"github.com/parley-chat/parley/internal/event"
+	"github.com/parley-chat/parley/internal/reconcile"
+)
+
+// Range returns the events of a log above its floor as the set that
+// reconciliation works on, ordered by (second, id). It reads sums, and events
+// only of seconds that a bound divides or that are listed. It holds at most
+// maxCached items and may be used by one goroutine at a time or several; it is
+// cheap to make, and a log that is not stored gives an empty set. Errors are
+// those of reading: ErrCorrupt, ErrClosed.
+func (s *Store) Range(log event.LogID) reconcile.Set { return &logRange{s: s, log: log} }
+
+// maxCached is how many items of one second are kept from call to call.
+const maxCached = 1 << 16
+
+// logRange is a log as reconciliation sees it.
+type logRange struct {
+	s   *Store
+	log event.LogID
+
+	mu     sync.Mutex
+	second uint64           // whose items are cached
+	sum    reconcile.Sum    // what they were when that was done; zero: nothing is
+	items  []reconcile.Item // ascending
+}
+
+// reading is one call: a transaction, and the bounds within the floor.
+type reading struct {
+	*logRange
+	txn      *badger.Txn
+	no       uint32
+	from, to reconcile.Bound
+}
+
+// read calls fn with the bounds, unless there is nothing between them.
+func (l *logRange) read(from, to reconcile.Bound, fn func(r *reading) error) error {
+	no, _ := l.s.logs.number(l.log)
+	if no == 0 {
+		return nil
+	}
+	if floor := l.s.logs.floor(no); from.Second < floor {
+		from = reconcile.At(floor)
+	}
+	if to.Second > endOfTime {
+		to = reconcile.At(endOfTime)
+	}
+	if compareBounds(from, to) >= 0 {
+		return nil
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.s.view(func(txn *badger.Txn) error {
+		return fn(&reading{logRange: l, txn: txn, no: no, from: from, to: to})
+	})
+}
+
+func compareBounds(a, b reconcile.Bound) int {
+	if c := cmp.Compare(a.Second, b.Second); c != 0 {
+		return c
+	}
+	x, y := prefixID(a.Prefix), prefixID(b.Prefix)
+	return bytes.Compare(x[:], y[:])
+}
+
+func prefixID(prefix []byte) (id [32]byte) {
+	copy(id[:], prefix)
+	return id
+}
+
+// Sum implements reconcile.Set.
+func (l *logRange) Sum(from, to reconcile.Bound) (sum reconcile.Sum, err error) {
+	err = l.read(from, to, func(r *reading) error {
+		return r.parts(func(start, end uint64) error {
+			return r.eachBucket(start, end, func(_ sumsKey, x *reconcile.Sum) error {
+				sum.Merge(x)
+				return nil
+			})
+		}, func(second uint64) error {
+			part, err := r.partOf(second)
+			sum.Merge(&part)
+			return err
+		})
+	})
+	return sum, err
+}
+
+// parts divides the range into whole seconds and the parts of a second at its
+// edges, and calls whole and part in ascending order.
+func (r *reading) parts(whole func(start, end uint64) error, part func(second uint64) error) error {
+	start := r.from.Second
+	if prefixID(r.from.Prefix) != [32]byte{} {
+		if err := part(start); err != nil || start == r.to.Second {
+			return err
+		}
+		start++
+	}
+	if start < r.to.Second {
+		if err := whole(start, r.to.Second); err != nil {
+			return err
+		}
+	}
+	if prefixID(r.to.Prefix) != [32]byte{} {
+		return part(r.to.Second)
+	}
+	return nil
+}
+
+// eachBucket calls fn with the stored buckets that whole seconds consist of,
+// ascending, the largest that fit.
+func (r *reading) eachBucket(start, end uint64, fn func(k sumsKey, sum *reconcile.Sum) error) error {
+	return r.eachFrom(topLevel, start, end, fn)
+}
+
+func (r *reading) eachFrom(level int, start, end uint64, fn func(k sumsKey, sum *reconcile.Sum) error) error {
+	if start >= end {
+		return nil
+	}
+	shift := levelShift[level]
+	first, last := (start+1<<shift-1)>>shift, end>>shift
+	if first >= last {
+		return r.eachFrom(level-1, start, end, fn)
+	}
+	if level > 0 {
+		if err := r.eachFrom(level-1, start, first<<shift, fn); err != nil {
+			return err
+		}
+	}
+	if err := r.scanLevel(level, first, last, fn); err != nil || level == 0 {
+		return err
+	}
+	return r.eachFrom(level-1, last<<shift, end, fn)
+}
+
+// scanLevel reads the buckets of one level from first until before last.
+func (r *reading) scanLevel(level int, first, last uint64, fn func(k sumsKey, sum *reconcile.Sum) error) error {
+	it := r.txn.NewIterator(badger.IteratorOptions{Prefix: append(inLog(spaceSums, r.no), byte(level))})
+	defer it.Close()
+	k := sumsKey{r.no, byte(level), first}
+	for it.Seek(appendSumsKey(nil, k)); it.Valid(); it.Next() {
+		key := it.Item().Key()
+		if len(key) != sumsKeyLen {
+			return errValue
+		}
+		if k.bucket = binary.BigEndian.Uint64(key[6:]); k.bucket >= last {
+			return nil
+		}
+		var sum reconcile.Sum
+		err := it.Item().Value(func(val []byte) (err error) {
+			sum, err = decodeSum(val)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		if err := fn(k, &sum); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// within reports whether an item lies in the range.
+func (r *reading) within(x *reconcile.Item) bool { return !r.from.Includes(x) && r.to.Includes(x) }
+
+// partOf returns the sum of what the range has of one second.
+func (r *reading) partOf(second uint64) (sum reconcile.Sum, err error) {
+	err = r.eachOf(second, func(x *reconcile.Item) {
+		if r.within(x) {
+			sum.Add(&x.ID)
+		}
+	})
+	return sum, err
+}
+
+// eachOf calls fn with the items of a second, in any order. Those of the last
+// second it was called for are at hand, as long as its sum has not changed.
+func (r *reading) eachOf(second uint64, fn func(x *reconcile.Item)) error {
+	sum, _, err := getRecord(r.txn, appendSumsKey(nil, sumsKey{r.no, 0, second}), decodeSum)
+	if err != nil || sum.Count == 0 {
+		return err
+	}
+	if r.second != second || r.sum != sum {
+		keep := sum.Count <= maxCached
+		r.sum, r.second, r.items = reconcile.Sum{}, second, r.items[:0]
+		err := r.walk(second, second+1, func(x *reconcile.Item) bool {
+			if keep {
+				r.items = append(r.items, *x)
+			} else {
+				fn(x)
+			}
+			return true
+		})
+		if err != nil || !keep {
+			return err
+		}
+		r.sum = sum
+	}
+	for i := range r.items {
+		fn(&r.items[i])
+	}
+	return nil
+}
+
+// walk reads the events of whole seconds, second by second, those of one second
+// by (hlc, id), until fn returns false.
+func (r *reading) walk(start, end uint64, fn func(x *reconcile.Item) bool) error {
+	var q Query
+	if end < endOfTime {
+		q.Before = &Position{HLC: hlcOf(end)}
+	}
+	if start > 0 {
+		q.After = &Position{HLC: hlcOf(start) - 1, ID: maxID}
+	}
+	m := newMerge(r.s, r.txn, r.no, q)
+	defer m.it.Close()
+	for {
+		c, err := m.next()
+		if err != nil || c == nil {
+			return err
+		}
+		e := &c.batch.Events[c.at]
+		if x := (reconcile.Item{Second: secondOf(e.HLC), ID: e.ID}); !fn(&x) {
+			return nil
+		}
+	}
+}
+
+// Items implements reconcile.Set. It reads whole seconds, however few of the
+// items of the last one are asked for.
+func (l *logRange) Items(from, to reconcile.Bound, limit int) (out []reconcile.Item, err error) {
+	if limit <= 0 {
+		return nil, nil
+	}
+	err = l.read(from, to, func(r *reading) error {
+		if r.inOne() {
+			g := gathering{limit: limit}
+			err := r.eachOf(r.from.Second, func(x *reconcile.Item) {
+				if r.within(x) {
+					g.add(x)
+				}
+			})
+			g.endSecond()
+			out = g.items
+			return err
+		}
+		out, err = r.gather(limit)
+		return err
+	})
+	return out, err
+}
+
+// inOne reports whether the range lies within one second.
+func (r *reading) inOne() bool {
+	return r.from.Second == r.to.Second || r.from.Second+1 == r.to.Second && prefixID(r.to.Prefix) == [32]byte{}
+}
+
+func (r *reading) gather(limit int) ([]reconcile.Item, error) {
+	end := r.to.Second
+	if prefixID(r.to.Prefix) != [32]byte{} {
+		end++
+	}
+	g := gathering{limit: limit}
+	second := r.from.Second
+	err := r.walk(second, end, func(x *reconcile.Item) bool {
+		if x.Second != second {
+			g.endSecond()
+			second = x.Second
+			if len(g.items) == limit {
+				return false
+			}
+		}
+		if r.within(x) {
+			g.add(x)
+		}
+		return true
+	})
+	g.endSecond()
+	return g.items, err
+}
+
+// gathering keeps the first items, up to a limit, of seconds that come in order
+// and whose items do not. It holds twice the limit at most.
+type gathering struct {
+	limit  int
+	items  []reconcile.Item
+	sorted int // items of earlier seconds
+}
+
+func (g *gathering) add(x *reconcile.Item) {
+	if g.items = append(g.items, *x); len(g.items) >= 2*g.limit+64 {
+		g.cut()
+	}
+}
+
+func (g *gathering) cut() {
+	slices.SortFunc(g.items[g.sorted:], reconcile.Item.Compare)
+	g.items = g.items[:min(len(g.items), g.limit)]
+}
+
+func (g *gathering) endSecond() {
+	g.cut()
+	g.sorted = len(g.items)
+}

@@ -27,6 +27,7 @@ type Log struct {
 	waiting atomic.Int64         // bytes in queue
 	soon    chan struct{}        // something was held aside
 	fetcher *fetcher
+	syncer  *syncer
 
 	// forgotten is set when an own event came from outside, as after a restored
 	// backup: the sender then reads the end of its chain anew.
@@ -50,14 +51,21 @@ func startLog(s *Service, id event.LogID) (*Log, error) {
 		soon: make(chan struct{}, 1),
 		ctx:  ctx, cancel: cancel, stopped: make(chan struct{}),
 	}
-	l.fetcher = newFetcher(l)
+	l.fetcher, l.syncer = newFetcher(l), newSyncer(l)
 	if err := l.join(); err != nil {
 		cancel()
+		return nil, err
+	}
+	events, err := l.topic.EventHandler()
+	if err != nil {
+		l.stop()
 		return nil, err
 	}
 	l.wg.Go(l.send)
 	l.wg.Go(l.take)
 	l.wg.Go(l.fetcher.run)
+	l.wg.Go(l.syncer.run)
+	l.wg.Go(func() { l.syncer.meet(events) })
 	return l, nil
 }
 
@@ -91,4 +99,4 @@ func (l *Log) stop() {
 }
 
 // Peers returns how many connected peers replicate this log too.
-func (l *Log) Peers() int { return len(l.topic.ListPeers()) }
+func (l *Log) Peers() int { return len(l.peers()) }

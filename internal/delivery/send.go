@@ -236,7 +236,7 @@ func (s *sender) store(b *event.Batch) error {
 }
 
 // publish gossips a stored batch. When that fails nothing is lost: members
-// fetch it when they are told of the new head.
+// find it when they compare the log.
 func (s *sender) publish(b *event.Batch) {
 	ctx, cancel := context.WithTimeout(s.l.ctx, publishTime)
 	defer cancel()

@@ -63,17 +63,17 @@ type Found struct {
 	Have int            // how many the set has in listed ranges and the peer has not
 }
 
-// NewAsker returns an Asker that compares all from lowest on. now is the
-// present second: the last hour, day and week are asked for on their own, so
-// that they come first. count is how many items the peer says it has; what it
-// says changes the number of rounds, nothing else.
-func NewAsker(set Set, lowest Bound, now, count uint64) *Asker {
+// NewAsker returns an Asker that compares all from lowest to highest, which is
+// not within. now is the present second: the last hour, day and week are asked
+// for on their own, so that they come first. count is how many items the peer
+// says it has; what it says changes the number of rounds, nothing else.
+func NewAsker(set Set, lowest, highest Bound, now, count uint64) *Asker {
 	a := &Asker{set: set}
 	from := lowest
 	for _, age := range []uint64{week, day, hour, 0} {
-		to := At(Infinity)
-		if age > 0 {
-			to = At(now - min(now, age))
+		to := highest
+		if at := At(now - min(now, age)); age > 0 && at.Compare(highest) < 0 {
+			to = at
 		}
 		if from.Compare(to) < 0 {
 			a.open = append(a.open, span{from, to, &kin{guess: count, new: true}})

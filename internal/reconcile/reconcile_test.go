@@ -47,7 +47,7 @@ type failer interface {
 // meet lets one set ask another.
 func meet(t failer, own, peer reconcile.Set, lowest reconcile.Bound, now, count uint64, limit, reply int) session {
 	t.Helper()
-	a := reconcile.NewAsker(own, lowest, now, count)
+	a := reconcile.NewAsker(own, lowest, reconcile.At(reconcile.Infinity), now, count)
 	var s session
 	for {
 		msg, err := a.Next(limit, reply)
@@ -195,7 +195,7 @@ func TestARunGoesOnWhereAnotherWasCut(t *testing.T) {
 	own, peer := reconcile.NewSlice(numbered(0, 1000)), reconcile.NewSlice(numbered(0, 20_000))
 	runs := 0
 	for ; len(own) < len(peer) && runs < 200; runs++ {
-		a := reconcile.NewAsker(own, reconcile.At(0), base+7000, uint64(len(peer)))
+		a := reconcile.NewAsker(own, reconcile.At(0), reconcile.At(reconcile.Infinity), base+7000, uint64(len(peer)))
 		var got []reconcile.Item
 		for range 4 { // rounds, then the line is cut
 			msg, err := a.Next(32<<10, 8<<10)

@@ -66,7 +66,7 @@ func vectorItems(ranges [][2]int) Slice {
 
 // run lets an Asker ask, and writes down what is said.
 func (tr *transcript) run(t *testing.T) {
-	a := NewAsker(vectorItems(tr.Asker), At(0), tr.Now, 0)
+	a := NewAsker(vectorItems(tr.Asker), At(0), At(Infinity), tr.Now, 0)
 	peer := vectorItems(tr.Peer)
 	tr.Messages, tr.Need, tr.Have = nil, 0, 0
 	for {

@@ -20,9 +20,16 @@ import (
 // ErrFrameSize is returned for a frame that announces more than the limit.
 var ErrFrameSize = errors.New("frame over the limit")
 
-// FetchProtocol is the protocol that serves events by id.
-func FetchProtocol(tag string) protocol.ID {
-	return protocol.ID("/parley/" + tag + "/fetch/1.0.0")
+// What a stream between two peers is for, as the names of protocols say it.
+const (
+	ForFetch = "fetch"
+	ForSync  = "sync"
+)
+
+// LogProtocol is the protocol by which a room's log is asked for: ForFetch
+// serves events by id, ForSync reconciles.
+func LogProtocol(tag, purpose string) protocol.ID {
+	return protocol.ID("/parley/" + tag + "/" + purpose + "/1.0.0")
 }
 
 // SignalProtocol is the protocol that hands one signal to a peer.

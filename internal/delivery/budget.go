@@ -16,8 +16,8 @@ const (
 	authorPerSecond = 32 << 20 // bytes of one author
 	authorAtOnce    = 64 << 20
 
-	newAuthorsPerSecond = 20 // authors not known here that one peer brings by fetching
-	newAuthorsAtOnce    = 20_000
+	newAuthorsPerSecond = 50 // authors not known here that one peer brings by fetching
+	newAuthorsAtOnce    = 4096
 
 	servedPerSecond = 16 << 20 // bytes that one peer may make us look at, and what comparing costs
 	servedAtOnce    = 64 << 20

@@ -193,6 +193,10 @@ func TestTheNewestComesFirst(t *testing.T) {
 // are compared, and the next run finds the rest.
 func TestARunGoesOnWhereAnotherWasCut(t *testing.T) {
 	own, peer := reconcile.NewSlice(numbered(0, 1000)), reconcile.NewSlice(numbered(0, 20_000))
+	byID := make(map[[32]byte]reconcile.Item)
+	for _, it := range peer {
+		byID[it.ID] = it
+	}
 	runs := 0
 	for ; len(own) < len(peer) && runs < 200; runs++ {
 		a := reconcile.NewAsker(own, reconcile.At(0), reconcile.At(reconcile.Infinity), base+7000, uint64(len(peer)))
@@ -210,10 +214,8 @@ func TestARunGoesOnWhereAnotherWasCut(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, it := range peer {
-				if slices.Contains(f.Need, it.ID) {
-					got = append(got, it)
-				}
+			for _, id := range f.Need {
+				got = append(got, byID[id])
 			}
 		}
 		own = reconcile.NewSlice(append(slices.Clone(own), got...))

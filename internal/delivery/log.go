@@ -26,6 +26,7 @@ type Log struct {
 	waiting atomic.Int64         // bytes in queue
 	soon    chan struct{}        // something was held aside
 	fetcher *fetcher
+	syncer  *syncer
 
 	// forgotten is set when an own event came from outside, as after a restored
 	// backup: the sender then reads the end of its chain anew.
@@ -50,7 +51,7 @@ func newLog(s *Service, id event.LogID) *Log {
 		soon: make(chan struct{}, 1),
 		ctx:  ctx, cancel: cancel, stopped: make(chan struct{}),
 	}
-	l.fetcher = newFetcher(l)
+	l.fetcher, l.syncer = newFetcher(l), newSyncer(l)
 	return l
 }
 
@@ -58,6 +59,7 @@ func (l *Log) run() {
 	l.wg.Go(l.send)
 	l.wg.Go(l.take)
 	l.wg.Go(l.fetcher.run)
+	l.wg.Go(l.syncer.run)
 }
 
 // leave ends everything and waits.
@@ -74,4 +76,4 @@ func (l *Log) leave() {
 }
 
 // Peers returns how many connected peers replicate this log too.
-func (l *Log) Peers() int { return len(l.way.Peers()) }
+func (l *Log) Peers() int { return len(l.peers()) }

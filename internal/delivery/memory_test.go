@@ -12,6 +12,7 @@ import (
 
 	"github.com/parley-chat/parley/internal/event"
 	"github.com/parley-chat/parley/internal/eventlog"
+	"github.com/parley-chat/parley/internal/reconcile"
 )
 
 var (
@@ -48,6 +49,21 @@ func (a *author) write(t testing.TB, at time.Time, n int, parents ...event.ID) *
 	}
 	newest := &b.Events[n-1]
 	a.seq, a.last = newest.Seq, newest.ID
+	return b
+}
+
+// big seals a batch of two events of about so many bytes together.
+func (a *author) big(t testing.TB, size int) *event.Batch {
+	t.Helper()
+	drafts := []event.Draft{
+		{HLC: event.HLCAt(testTime), Kind: event.KindMessage, Payload: make([]byte, size/2)},
+		{HLC: event.HLCAt(testTime) + 1, Kind: event.KindMessage, Payload: make([]byte, size/2)},
+	}
+	b, err := event.Seal(testLog, a.id, a.seq, a.last, drafts, a.sign)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.seq, a.last = a.seq+2, tail(b)
 	return b
 }
 
@@ -128,6 +144,24 @@ func (m *memory) Missing(event.LogID) (missing []event.ID, err error) {
 	}
 	return missing, nil
 }
+
+func (m *memory) Range(event.LogID) reconcile.Set {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var items []reconcile.Item
+	for id, b := range m.batches {
+		for i := range b.Events {
+			if b.Events[i].ID == id {
+				items = append(items, reconcile.Item{Second: uint64(b.Events[i].HLC.Second()), ID: id})
+			}
+		}
+	}
+	return reconcile.NewSlice(items)
+}
+
+func (m *memory) Floor(event.LogID) uint64 { return 0 }
+
+func (m *memory) Settle(context.Context, event.LogID, []event.ID) error { return nil }
 
 func (m *memory) Author(event.LogID, event.Author) (eventlog.AuthorState, error) {
 	return eventlog.AuthorState{}, nil

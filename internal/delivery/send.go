@@ -98,7 +98,7 @@ type sender struct {
 	loaded  bool
 	waiting []*Pending // taken from the queue, not yet sealed
 	drafts  []event.Draft
-	most    int        // how many of those may go into the next batch
+	most    int // how many of those may go into the next batch
 	peers   int
 	counted time.Time
 }
@@ -249,8 +249,8 @@ func (s *sender) store(b *event.Batch) error {
 	return nil
 }
 
-// publish takes a stored batch to others. When that fails nothing is lost: members
-// fetch it when they are told of the new head.
+// publish takes a stored batch to others. When that fails nothing is lost:
+// they find it when they compare the log.
 func (s *sender) publish(b *event.Batch) {
 	ctx, cancel := context.WithTimeout(s.l.ctx, publishTime)
 	defer cancel()

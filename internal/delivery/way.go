@@ -2,7 +2,6 @@ package delivery
 
 import (
 	"context"
-	"io"
 
 	"github.com/libp2p/go-libp2p/core/peer"
 
@@ -25,19 +24,12 @@ type Way interface {
 	Open(ctx context.Context, p peer.ID, purpose string) (Stream, error)
 }
 
-// Stream is a stream to one peer.
-type Stream interface {
-	io.ReadWriter
-	CloseWrite() error
-	Close() error
-	Reset() error // no effect on a stream that is closed
-}
-
 // gossip is the way of a room.
 type gossip struct {
 	s       *Service
 	topic   *pubsub.Topic
 	unrelay pubsub.RelayCancelFunc
+	events  *pubsub.TopicEventHandler // who subscribes
 }
 
 // joinTopic relays the topic of l rather than subscribing to it: the validator
@@ -57,6 +49,11 @@ func joinTopic(l *Log) (g *gossip, err error) {
 		return nil, err
 	}
 	if g.unrelay, err = g.topic.Relay(); err != nil {
+		_ = g.topic.Close()
+		return nil, err
+	}
+	if g.events, err = g.topic.EventHandler(); err != nil {
+		g.unrelay()
 		_ = g.topic.Close()
 		return nil, err
 	}

@@ -50,7 +50,7 @@ const (
 	maxBegun      = 1000             // of those, begun by others and not answered
 	maxUnanswered = 64 << 20         // bytes stored of one who was never answered
 	maxStreams    = 64               // handshakes and sealed requests served at a time
-	maxOfOnePeer  = 4                // the same, of one peer
+	maxOfOnePeer  = 8                // the same, of one peer
 	sealTime      = 10 * time.Second // for a handshake and the first frame
 
 	uselessPerSecond = 100 // frames of one peer that bring nothing new

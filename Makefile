@@ -13,7 +13,7 @@ RACE_PACKAGES = $(filter-out %/netns %/testrun %/meta,$(shell $(GO) list ./inter
 BIN   := $(CURDIR)/bin
 TOOLS := $(BIN)/gofumpt $(BIN)/staticcheck
 
-.PHONY: all build test lint check race-fast race cross fuzz bench gen deps release clean
+.PHONY: all build test lint check race-fast race crash cross fuzz bench gen deps release clean
 all: build
 
 build:
@@ -41,6 +41,11 @@ race-fast:
 
 race:
 	$(GO) run ./internal/testrun -race -timeout 30m ./...
+
+# crash kills real nodes with kill -9 in every phase of their life, CRASH_ROUNDS times; CRASH_SEED repeats phases and delays.
+crash: export CRASH_ROUNDS ?= 1000
+crash:
+	$(GO) test ./cmd/parley -run '^TestCrash$$' -count 1 -timeout 24h -v
 
 # The tools are pinned in a module of their own and built with Go alone.
 $(BIN)/gofumpt: tools/go.mod

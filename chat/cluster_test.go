@@ -75,6 +75,21 @@ func (p *party) metric(i int, name, label string) int {
 	return 0
 }
 
+// gauge returns a gauge of node i.
+func (p *party) gauge(i int, name string) int {
+	p.t.Helper()
+	families, err := p.regs[i].Gather()
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() == name {
+			return int(f.GetMetric()[0].GetGauge().GetValue())
+		}
+	}
+	return 0
+}
+
 func (p *party) join(i int, name string) *chat.Room {
 	p.t.Helper()
 	r, err := p.ms[i].Join(p.t.Context(), name)

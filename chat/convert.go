@@ -11,12 +11,11 @@ import (
 
 func heldBy(n, of int) string { return fmt.Sprintf("held %d/%d", n, of) }
 
-// message shows a stored event of a room.
-func (m *Messenger) message(r *Room, e *eventlog.Entry) Message {
-	ev := &e.Event
+// message shows a stored event of the conversation.
+func (c *conversation) message(e *eventlog.Entry) Message {
+	ev, m := &e.Event, c.m
 	msg := Message{
-		ID: ev.ID, Log: ev.Log, Room: r.name,
-		Author: wire.PeerID(ev.Author), Nick: m.nickOf(ev.Author, r),
+		ID: ev.ID, Log: ev.Log, Author: wire.PeerID(ev.Author),
 		Time: ev.HLC.Time().UTC(), HLC: uint64(ev.HLC), Seq: ev.Seq,
 		Kind: kindName(ev), Parents: slices.Clone(ev.Parents),
 		Self: ev.Author == m.self, Erased: ev.Content == nil, Fork: e.Fork,
@@ -26,9 +25,7 @@ func (m *Messenger) message(r *Room, e *eventlog.Entry) Message {
 	if msg.Kind == KindMessage {
 		msg.fill(ev)
 	}
-	if msg.Self {
-		msg.State = r.state(ev.Seq)
-	}
+	c.of.label(&msg, ev.Author)
 	return msg
 }
 

@@ -22,6 +22,25 @@ var (
 	ErrContent = fault.New("P4008", fault.User, "the message has no content", "give it text or data")
 	// ErrPeer is returned for a peer ID that cannot be one of ours.
 	ErrPeer = fault.New("P4010", fault.User, "that is not a peer of this kind of network", "check the peer ID")
+	// ErrDirects is returned when the bound on direct chats is reached.
+	ErrDirects = fault.New("P4011", fault.User, "there are too many direct chats", "use a room")
+	// ErrNoPeer is returned for a text that names no known peer.
+	ErrNoPeer = fault.New("P4012", fault.User, "no known peer has that name", "give its whole peer ID")
+	// ErrPeers is returned for a text that names several peers.
+	ErrPeers = fault.New("P4013", fault.User, "several peers have that name", "give more of the peer ID")
+	// ErrKey is returned for content whose key is too long.
+	ErrKey = fault.New("P4014", fault.User, "the idempotency key is too long", "use at most 64 bytes")
 	// ErrRooms is returned when the bound on joined rooms is reached.
 	ErrRooms = fault.New("P4009", fault.User, "too many rooms are joined", "leave one first (parley leave ROOM)")
+
+	// ErrOtherNetwork is returned for an import of what another network exported.
+	ErrOtherNetwork = fault.New("P4031", fault.User, "the export is of another network", "import it on a node of that network: a room's events are valid in their own alone")
+	// ErrForged refuses one event of an import.
+	ErrForged = fault.New("P4032", fault.User, "an event is not what its author signed", "export it again: the file was changed or damaged")
+	// ErrOtherRoom refuses one event of an import.
+	ErrOtherRoom = fault.New("P4033", fault.User, "an event belongs to another room or network", "import it from the export it came in")
+	// ErrAhead refuses one event of an import.
+	ErrAhead = fault.New("P4034", fault.User, "an event is dated more than five minutes ahead", "check this machine's clock, or import it again when it is due")
+	// ErrNewer refuses one event of an import.
+	ErrNewer = fault.New("P4035", fault.User, "an event needs a newer Parley", "update Parley and import it again")
 )

@@ -64,6 +64,7 @@ func (r *Room) member(author event.Author) Member {
 // state says by how many members, of those heard of lately, the own event with
 // this seq is known to be held.
 func (r *Room) state(seq uint64) string {
+	r.checkForks()
 	others, now := 0, time.Now()
 	holders := 0
 	p := r.m.presence.Load()
@@ -74,11 +75,11 @@ func (r *Room) state(seq uint64) string {
 			continue
 		}
 		signal, _ := p.Peer(m.Author)
-		if now.Sub(signal.Heard) > heardOf && event.Ahead(now, r.heard[m.Author]) < -heardOf {
+		if now.Sub(signal.Heard) > heardOf && event.Ahead(r.m.node.Now(), r.heard[m.Author]) < -heardOf {
 			continue
 		}
 		others++
-		if r.holds.members[m.Author].seq >= seq {
+		if r.holds.has(m.Author, seq) {
 			holders++
 		}
 	}

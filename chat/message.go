@@ -5,6 +5,7 @@ import (
 
 	"github.com/libp2p/go-libp2p/core/peer"
 
+	"github.com/parley-chat/parley/internal/direct"
 	"github.com/parley-chat/parley/internal/event"
 )
 
@@ -27,15 +28,21 @@ const (
 	KindUnknown = "unknown" // needs a newer Parley
 )
 
-// StateQueued is the state of an own message that no other member is known to
-// hold; otherwise the state is "held N/M".
-const StateQueued = "queued"
+// States of own messages. In a room it is StateQueued while no other member is
+// known to hold the message, otherwise "held N/M".
+const (
+	StateQueued    = direct.Queued    // safe on disk here
+	StateSent      = direct.Sent      // in a direct chat: written to a stream to the peer
+	StateDelivered = direct.Delivered // safe on the peer's disk
+	StateRead      = direct.Read      // shown to a person there
+)
 
 // Message is one stored event as an application sees it.
 type Message struct {
 	ID     ID
-	Log    LogID  // the log it lives in
-	Room   string // name of the room as it was joined here
+	Log    LogID   // the log it lives in
+	Room   string  // name of the room as it was joined here; empty in a direct chat
+	Direct peer.ID // the other side of a direct chat; empty in a room
 	Author peer.ID
 	Nick   string    // the author's name as of now; never empty
 	Time   time.Time // the author's claim, UTC, milliseconds
@@ -47,7 +54,8 @@ type Message struct {
 	Data   []byte    // data of other types
 	// Parents are the events this one was written after, ascending.
 	Parents []ID
-	// State is StateQueued or "held N/M" for own messages, empty for others'.
+	// State of own messages is one of the State constants or, in rooms,
+	// "held N/M"; empty for others'.
 	State  string
 	Self   bool // written by this node
 	Erased bool // the content is gone, the event stays

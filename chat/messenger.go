@@ -7,11 +7,13 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/parley-chat/parley/internal/delivery"
+	"github.com/parley-chat/parley/internal/direct"
 	"github.com/parley-chat/parley/internal/event"
 	"github.com/parley-chat/parley/internal/eventlog"
 	"github.com/parley-chat/parley/internal/presence"
@@ -42,6 +44,7 @@ type Messenger struct {
 	store    *eventlog.Store
 	clock    event.Clock // the node's one hybrid clock
 	delivery *delivery.Service
+	direct   atomic.Pointer[direct.Service]   // nil until Open has started it
 	presence atomic.Pointer[presence.Service] // nil until Open has started it
 	hub      hub
 
@@ -52,7 +55,7 @@ type Messenger struct {
 	nick    string
 	ignored map[event.Author]struct{}
 	rooms   map[string]*Room // by comparison key, joined now or once
-	byLog   map[event.LogID]*Room
+	byLog   map[event.LogID]*conversation
 
 	ctx    context.Context // ends when Close begins
 	cancel context.CancelFunc
@@ -69,7 +72,7 @@ func Open(ctx context.Context, n *node.Node, cfg Config) (*Messenger, error) {
 	m := &Messenger{
 		node: n, id: n.ID(), log: cfg.Logger, changing: make(chan struct{}, 1),
 		ignored: make(map[event.Author]struct{}),
-		rooms:   make(map[string]*Room), byLog: make(map[event.LogID]*Room),
+		rooms:   make(map[string]*Room), byLog: make(map[event.LogID]*conversation),
 	}
 	if m.log == nil {
 		m.log = n.Logger()
@@ -103,11 +106,16 @@ func (m *Messenger) open(ctx context.Context, cfg Config) (err error) {
 	if err := m.openDelivery(cfg.Registerer); err != nil {
 		return err
 	}
+	if err := m.openDirect(cfg.Registerer); err != nil {
+		return err
+	}
 	if err := m.openPresence(cfg.Registerer); err != nil {
 		return err
 	}
 	m.wg.Go(m.welcome)
 	m.wg.Go(m.askForLost)
+	m.wg.Go(m.forgetKeys)
+	m.wg.Go(m.keepHolds)
 	return m.openNick(ctx, cfg)
 }
 
@@ -125,7 +133,7 @@ func (m *Messenger) openNick(ctx context.Context, cfg Config) error {
 // openDelivery starts replication of the rooms that were joined.
 func (m *Messenger) openDelivery(reg prometheus.Registerer) (err error) {
 	m.delivery, err = delivery.New(delivery.Config{
-		Host: m.node.Host(), PubSub: m.node.PubSub(), Store: m.store, Clock: &m.clock,
+		Host: m.node.Host(), PubSub: m.node.PubSub(), Store: m.store, Clock: &m.clock, Now: m.node.Now,
 		Tag: m.node.Network().Tag, Author: m.self, Sign: m.node.Sign,
 		Stored: m.stored, Logger: m.log, Registerer: reg,
 	})
@@ -151,7 +159,7 @@ func (m *Messenger) openPresence(reg prometheus.Registerer) error {
 	network := m.node.Network()
 	p, err := presence.Start(presence.Config{
 		Host: m.node.Host(), PubSub: m.node.PubSub(), Tag: network.Tag, Network: network.ID,
-		Author: m.self, Sign: m.node.Sign, FirstSeq: first,
+		Author: m.self, Sign: m.node.Sign, FirstSeq: first, Now: m.node.Now,
 		Local: m.local, Heard: m.heard, Changed: m.peerChanged,
 		Logger: m.log, Registerer: reg,
 	})
@@ -162,11 +170,15 @@ func (m *Messenger) openPresence(reg prometheus.Registerer) error {
 	return nil
 }
 
-// welcome sends a signal to each peer that is admitted.
+// welcome sends a signal, and what waits in the direct chat, to each peer that
+// is admitted.
 func (m *Messenger) welcome() {
 	for c := range m.node.Watch(m.ctx) {
 		if c.Admitted {
 			m.presence.Load().Greet(c.ID)
+			if author, err := wire.Author(c.ID); err == nil {
+				m.direct.Load().Met(author)
+			}
 		}
 	}
 }
@@ -177,6 +189,23 @@ func (m *Messenger) askForLost() {
 		select {
 		case <-m.node.GossipLost():
 			m.delivery.Lost()
+		case <-m.ctx.Done():
+			return
+		}
+	}
+}
+
+// forgetKeys deletes, once a day, the keys of messages that are too old to
+// matter.
+func (m *Messenger) forgetKeys() {
+	daily := time.NewTicker(24 * time.Hour)
+	defer daily.Stop()
+	for {
+		if err := m.delivery.ForgetKeys(m.ctx); err != nil && m.ctx.Err() == nil {
+			m.log.Warn("old keys of messages stay", "err", err)
+		}
+		select {
+		case <-daily.C:
 		case <-m.ctx.Done():
 			return
 		}
@@ -196,10 +225,14 @@ func (m *Messenger) Close() error {
 		if p := m.presence.Load(); p != nil {
 			p.Close()
 		}
+		if d := m.direct.Load(); d != nil {
+			d.Close()
+		}
 		if m.delivery != nil {
 			m.delivery.Close()
 		}
 		if m.store != nil {
+			m.saveHolds(len(m.rooms))
 			m.end = m.store.Close()
 		}
 	})

@@ -51,7 +51,7 @@ func (m *Messenger) recall(ctx context.Context) error {
 			return err
 		}
 		r.joined = s.Joined
-		m.rooms[key], m.byLog[r.log] = r, r
+		m.rooms[key], m.byLog[r.log] = r, &r.conversation
 	}
 	return nil
 }

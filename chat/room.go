@@ -2,7 +2,9 @@ package chat
 
 import (
 	"context"
+	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/parley-chat/parley/internal/delivery"
 	"github.com/parley-chat/parley/internal/event"
@@ -12,10 +14,9 @@ import (
 // Room is a public room, joined now or once. It stays valid until the
 // Messenger is closed.
 type Room struct {
-	m    *Messenger
+	conversation
 	name string
 	key  string // comparison key
-	log  event.LogID
 
 	mu     sync.Mutex
 	joined bool
@@ -23,15 +24,17 @@ type Room struct {
 	view   *membership.View
 	heard  map[event.Author]event.HLC // newest event of each member
 	holds  *holds
+
+	unsure atomic.Bool // own events came from outside: the chain may have forked
 }
 
 // newRoom reads who is in the room from what is stored of it.
 func (m *Messenger) newRoom(ctx context.Context, name, key string) (*Room, error) {
 	r := &Room{
-		m: m, name: name, key: key,
-		log:  event.PublicRoomLog(m.node.Network().ID, key),
+		name: name, key: key,
 		view: membership.New(), heard: make(map[event.Author]event.HLC), holds: newHolds(m.self),
 	}
+	r.conversation = conversation{m, event.PublicRoomLog(m.node.Network().ID, key), r}
 	for e, err := range m.store.Control(ctx, r.log) {
 		if err != nil {
 			return nil, err
@@ -39,19 +42,29 @@ func (m *Messenger) newRoom(ctx context.Context, name, key string) (*Room, error
 		r.view.Apply(&e.Event)
 		r.heard[e.Event.Author] = max(r.heard[e.Event.Author], e.Event.HLC)
 	}
-	last, err := m.store.Author(r.log, m.self)
-	if err != nil {
-		return nil, err
-	}
-	r.holds.own(last.LastSeq, last.LastID)
-	return r, nil
+	return r, r.recallHolds(ctx)
 }
 
 // Name returns the name as it was joined first.
 func (r *Room) Name() string { return r.name }
 
-// Log returns the id of the room's log.
-func (r *Room) Log() LogID { return r.log }
+func (r *Room) title() string { return fmt.Sprintf("the room %q", r.name) }
+
+func (r *Room) open() error {
+	if !r.Joined() {
+		return ErrNotJoined.Withf("you are not in the room %q", r.name)
+	}
+	return nil
+}
+
+func (r *Room) writer() (*delivery.Log, error) { return r.replica(), nil }
+
+func (r *Room) label(msg *Message, author event.Author) {
+	msg.Room, msg.Nick = r.name, r.m.nickOf(author, r)
+	if msg.Self {
+		msg.State = r.state(msg.Seq)
+	}
+}
 
 // Joined reports whether the room is joined now.
 func (r *Room) Joined() bool {
@@ -118,11 +131,17 @@ func (r *Room) write(ctx context.Context, d delivery.Draft) error {
 func (m *Messenger) stored(b *event.Batch, fresh []bool) {
 	r := m.roomOf(b.Log())
 	if r == nil {
+		if d := m.direct.Load(); d != nil {
+			d.Stored(b)
+		}
 		return
 	}
 	last := &b.Events[len(b.Events)-1]
 	changed := false
 	r.mu.Lock()
+	if last.Author == m.self && b.Events[0].Seq <= r.holds.last.seq {
+		r.unsure.Store(true)
+	}
 	r.holds.add(b)
 	for i := range b.Events {
 		if fresh[i] && r.view.Apply(&b.Events[i]) {

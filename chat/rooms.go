@@ -98,7 +98,7 @@ func (m *Messenger) roomFor(ctx context.Context, name, key string) (*Room, error
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.rooms[key], m.byLog[r.log] = r, r
+	m.rooms[key], m.byLog[r.log] = r, &r.conversation
 	return r, nil
 }
 
@@ -190,9 +190,12 @@ func (m *Messenger) joinedRooms() []*Room {
 
 // roomOf returns the room of a log, nil if it is none.
 func (m *Messenger) roomOf(log event.LogID) *Room {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.byLog[log]
+	c := m.conversationOf(log)
+	if c == nil {
+		return nil
+	}
+	r, _ := c.of.(*Room)
+	return r
 }
 
 // stopped gives the errors of replication their code.

@@ -26,41 +26,48 @@ func encoded(payload []byte, err error) ([]byte, error) {
 }
 
 // submit queues a message.
-func (r *Room) submit(ctx context.Context, c Content) (*delivery.Pending, error) {
-	if err := r.m.alive(); err != nil {
+func (c *conversation) submit(ctx context.Context, content Content) (*delivery.Pending, error) {
+	if err := c.m.alive(); err != nil {
 		return nil, err
 	}
-	if !r.Joined() {
-		return nil, ErrNotJoined.Withf("you are not in the room %q", r.name)
+	if err := c.of.open(); err != nil {
+		return nil, err
 	}
-	payload, err := c.encode()
+	if len(content.key) > MaxKey {
+		return nil, ErrKey
+	}
+	payload, err := content.encode()
 	if err != nil {
 		return nil, err
 	}
-	p, err := r.replica().Submit(ctx, delivery.Draft{Kind: event.KindMessage, Payload: payload})
+	rep, err := c.of.writer()
 	if err != nil {
-		return nil, r.m.stopped(err)
+		return nil, err
+	}
+	p, err := rep.Submit(ctx, delivery.Draft{Kind: event.KindMessage, Payload: payload, Key: content.key})
+	if err != nil {
+		return nil, c.m.stopped(err)
 	}
 	return p, nil
 }
 
 // Send writes a message. When it returns without error the event is safe on
-// disk; whether others hold it is told by Updates. It waits while 2,048
-// messages of the room are under way. Errors: ErrNotJoined, ErrTooLong,
-// ErrContent, ErrClosed, store errors such as a full disk, and ctx's, after
+// disk; how far it has come is told by Updates. It waits while 2,048 messages
+// of the room or chat are under way. Errors: ErrNotJoined, ErrPeer,
+// ErrDirects, ErrTooLong, ErrContent, ErrClosed, store errors such as a full disk, and ctx's, after
 // which the message may still be sent.
-func (r *Room) Send(ctx context.Context, c Content) (ID, error) {
-	p, err := r.submit(ctx, c)
-	return r.wait(ctx, p, err)
+func (c *conversation) Send(ctx context.Context, content Content) (ID, error) {
+	p, err := c.submit(ctx, content)
+	return c.wait(ctx, p, err)
 }
 
-func (r *Room) wait(ctx context.Context, p *delivery.Pending, err error) (ID, error) {
+func (c *conversation) wait(ctx context.Context, p *delivery.Pending, err error) (ID, error) {
 	if err != nil {
 		return ID{}, err
 	}
 	id, err := p.Wait(ctx)
 	if err != nil {
-		return ID{}, r.m.stopped(err)
+		return ID{}, c.m.stopped(err)
 	}
 	return id, nil
 }
@@ -70,16 +77,16 @@ func (r *Room) wait(ctx context.Context, p *delivery.Pending, err error) (ID, er
 // yields its error, the others go on; the end of ctx ends it all. contents is
 // ranged over by a goroutine of SendAll's, which is waited for when the loop
 // is left: it must return when ctx is done.
-func (r *Room) SendAll(ctx context.Context, contents iter.Seq[Content]) iter.Seq2[ID, error] {
+func (c *conversation) SendAll(ctx context.Context, contents iter.Seq[Content]) iter.Seq2[ID, error] {
 	return func(yield func(ID, error) bool) {
 		inner, cancel := context.WithCancel(ctx)
 		var wg sync.WaitGroup
 		defer wg.Wait()
 		defer cancel()
 		sent := make(chan result, underWay)
-		wg.Go(func() { r.submitAll(inner, contents, sent) })
+		wg.Go(func() { c.submitAll(inner, contents, sent) })
 		for s := range sent {
-			id, err := r.wait(inner, s.pending, s.err)
+			id, err := c.wait(inner, s.pending, s.err)
 			if !yield(id, err) || ctx.Err() != nil {
 				return
 			}
@@ -93,10 +100,10 @@ type result struct {
 	err     error
 }
 
-func (r *Room) submitAll(ctx context.Context, contents iter.Seq[Content], sent chan<- result) {
+func (c *conversation) submitAll(ctx context.Context, contents iter.Seq[Content], sent chan<- result) {
 	defer close(sent)
-	for c := range contents {
-		p, err := r.submit(ctx, c)
+	for content := range contents {
+		p, err := c.submit(ctx, content)
 		select {
 		case sent <- result{p, err}:
 		case <-ctx.Done():

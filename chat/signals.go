@@ -39,7 +39,33 @@ func (m *Messenger) standing(r *Room) (room presence.Room, err error) {
 	for _, id := range heads[:min(len(heads), presence.MaxHeads)] {
 		room.Heads = append(room.Heads, id)
 	}
-	return room, nil
+	if !room.Complete {
+		room.Chains, err = m.chains(r)
+	}
+	return room, err
+}
+
+// chains tells authors how much of their chains is held here. It is told when
+// an ancestor of something is missing, which is perhaps nowhere: then heads do
+// not tell it.
+func (m *Messenger) chains(r *Room) (out []presence.Chain, err error) {
+	r.mu.Lock()
+	writers := r.holds.writersToTell()
+	r.mu.Unlock()
+	for _, author := range writers {
+		st, err := m.store.Author(r.log, author)
+		if err != nil {
+			return nil, err
+		}
+		upTo := st.LastSeq
+		if len(st.Gaps) > 0 {
+			upTo = st.Gaps[0].First - 1
+		}
+		if upTo > 0 {
+			out = append(out, presence.Chain{Author: author, Seq: upTo})
+		}
+	}
+	return out, nil
 }
 
 // heard takes a peer's signal in: heads that are not here are fetched, own
@@ -69,6 +95,11 @@ func (m *Messenger) heardIn(r *Room, author event.Author, told *presence.Room) {
 	}
 	r.mu.Lock()
 	now, changed := r.holds.told(author, told.Heads, told.Complete)
+	for _, c := range told.Chains {
+		if c.Author == m.self {
+			now, changed = r.holds.toldChain(author, c.Seq)
+		}
+	}
 	r.mu.Unlock()
 	if changed {
 		m.hub.put(change{kind: stateChanged, room: r, reach: now})
@@ -77,6 +108,7 @@ func (m *Messenger) heardIn(r *Room, author event.Author, told *presence.Room) {
 
 // peerChanged is called by presence when what it knows of a peer is different.
 func (m *Messenger) peerChanged(author event.Author) {
+	m.noteNick(author)
 	m.hub.put(change{kind: peerChanged, author: author})
 	m.hub.put(change{kind: roomsChanged})
 	m.mu.Lock()

@@ -13,13 +13,14 @@ type Update interface{ update() }
 type MessageAdded struct{ Message Message }
 
 // StateChanged says that the State of own messages changed: ID, the own event
-// of number Seq in its room, and every own one before it are held by at least
-// as many as State says.
+// of number Seq in its room or direct chat, and every own one before it have
+// come at least as far as State says.
 type StateChanged struct {
-	Room  string
-	ID    ID
-	Seq   uint64
-	State string
+	Room   string  // empty in a direct chat
+	Direct peer.ID // empty in a room
+	ID     ID
+	Seq    uint64
+	State  string
 }
 
 // MemberChanged says that someone joined, left or changed nick, or that a

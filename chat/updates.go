@@ -29,7 +29,8 @@ const (
 // change is what a reader is told; what it is now he looks up himself.
 type change struct {
 	kind   changeKind
-	room   *Room
+	room   *Room   // of memberChanged, and of stateChanged in a room
+	direct *Direct // of stateChanged in a direct chat
 	author event.Author
 	reach  reach
 }
@@ -105,11 +106,11 @@ func (m *Messenger) tellStored(ctx context.Context, cursor *uint64, yield func(U
 			return false
 		}
 		*cursor = e.Arrival
-		r := m.roomOf(e.Event.Log)
-		if r == nil || !r.shows(&e, false) {
+		c := m.conversationOf(e.Event.Log)
+		if c == nil || !c.shows(&e, false) {
 			continue
 		}
-		if !yield(MessageAdded{m.message(r, &e)}) {
+		if !yield(MessageAdded{c.message(&e)}) {
 			return false
 		}
 	}
@@ -136,7 +137,10 @@ func (m *Messenger) describe(c change) Update {
 		p, _ := m.presence.Load().Peer(c.author)
 		return PeerChanged{wire.PeerID(c.author), m.nickOf(c.author, nil), p.Online}
 	case stateChanged:
-		return StateChanged{c.room.name, c.reach.id, c.reach.seq, c.room.state(c.reach.seq)}
+		if d := c.direct; d != nil {
+			return StateChanged{Direct: d.peer, ID: c.reach.id, Seq: c.reach.seq, State: d.state(c.reach.seq)}
+		}
+		return StateChanged{Room: c.room.name, ID: c.reach.id, Seq: c.reach.seq, State: c.room.state(c.reach.seq)}
 	default:
 		return RoomsChanged{}
 	}

@@ -122,7 +122,7 @@ func handler(cfg Config, closing <-chan struct{}) http.Handler {
 // service implements the API; one file a group of methods.
 type service struct {
 	parleyv1connect.UnimplementedParleyServiceHandler // until every method is here
-	node    *node.Node
-	chat    *chat.Messenger
-	version *v1.Version
+	node                                              *node.Node
+	chat                                              *chat.Messenger
+	version                                           *v1.Version
 }

@@ -23,13 +23,14 @@ var (
 	errValue      = fault.New("P1003", fault.User, "a setting has a value it cannot have", "correct it")
 	errTerminal   = fault.New("P1004", fault.User, "the chat needs a terminal", "use parley run to run a node, and commands such as parley send")
 	errCertified  = fault.New("P1005", fault.User, "certified networks are not available yet", "leave out --certified: the network is then closed by a secret")
-	errDirect     = fault.New("P1006", fault.User, "direct chats are not available yet", "use a room; a closed network of two is private")
 	errFile       = fault.New("P1007", fault.Environment, "a file cannot be read or written", "check its path and permissions")
 	errMetrics    = fault.New("P1008", fault.Environment, "metrics cannot be served on that address", "choose another --metrics address")
 	errUnforeseen = fault.New("P1009", fault.Bug, "something went wrong in an unforeseen way", "report it")
 	errInput      = fault.New("P1010", fault.Environment, "standard input cannot be read", "check what is piped in")
 	errOutput     = fault.New("P1011", fault.Environment, "standard output cannot be written", "check what it is redirected to")
 	errNotText    = fault.New("P1012", fault.User, "the message is not text in UTF-8", "convert it, for example with iconv")
+	errLine       = fault.New("P1031", fault.User, "a line of the file is not part of an export", "export it again: the file was changed or damaged")
+	errCut        = fault.New("P1032", fault.User, "the file ends before the export does", "what is in it is imported; export it again for the rest")
 )
 
 // errReported ends a command whose failures have been printed.

@@ -2,11 +2,8 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -117,17 +114,8 @@ func (a *app) ownAddr(ctx context.Context) *peer.AddrInfo {
 
 // writeSecret puts a file that its owner alone can read in place, whole.
 func writeSecret(path, content string) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".parley-") // 0600
-	if err != nil {
-		return errFile.With(err)
-	}
-	defer os.Remove(f.Name()) // nothing is there any more after the rename
-	_, err = f.WriteString(content)
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return errFile.With(err)
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return errFile.With(err)
-	}
-	return nil
+	return writeFile(path, func(w io.Writer) error {
+		_, err := io.WriteString(w, content)
+		return err
+	})
 }

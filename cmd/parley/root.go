@@ -32,6 +32,7 @@ func newRoot(a *app) *cobra.Command {
 		a.peersCommand(), a.roomsCommand(), a.membersCommand(),
 		a.joinCommand(), a.leaveCommand(),
 		a.sendCommand(), a.historyCommand(), a.tailCommand(),
+		a.exportCommand(), a.importCommand(),
 		a.completionCommand(),
 	)
 	root.SetHelpCommand(a.helpCommand())

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
 
@@ -30,7 +29,7 @@ func (l *Log) ask(ctx context.Context, p peer.ID, want []event.ID, take func(*ev
 	defer func() { l.s.metrics.asked.WithLabelValues(outcome(err)).Inc() }()
 	ctx, cancel := context.WithTimeout(ctx, fetchTime)
 	defer cancel()
-	stream, err := l.open(ctx, p, wire.ForFetch)
+	stream, err := l.way.Open(ctx, p, wire.ForFetch)
 	if err != nil {
 		return false, err
 	}
@@ -147,7 +146,7 @@ func (l *Log) check(payload []byte) (*event.Batch, error) {
 // as one likes is held against who brings unknown authors. It returns how many
 // events were new, and which of their parents are missing.
 func (l *Log) admit(ctx context.Context, b *event.Batch, from peer.ID) (fresh int, missing []event.ID, err error) {
-	if now := time.Now(); early(now, b) {
+	if now := l.s.cfg.Now(); early(now, b) {
 		l.hold(now, arrival{b, from})
 		return 0, nil, nil
 	}
@@ -162,7 +161,7 @@ func (l *Log) admit(ctx context.Context, b *event.Batch, from peer.ID) (fresh in
 	if err := l.s.budgets.authors.Wait(ctx, b.Author(), len(b.Payload())); err != nil {
 		return 0, nil, err
 	}
-	res, err := l.s.cfg.Store.Append(ctx, b, false)
+	res, err := l.s.cfg.Store.Append(ctx, b, l.direct)
 	fresh, _ = l.appended(b, res, err, false)
 	l.s.metrics.fetched.Add(float64(fresh))
 	return fresh, res.Missing, err

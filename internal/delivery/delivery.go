@@ -28,6 +28,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"time"
 
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/prometheus/client_golang/prometheus"
@@ -47,6 +48,7 @@ var ErrStopped = errors.New("replication of the log has stopped")
 // Store is what replication needs of the event store. *eventlog.Store is one.
 type Store interface {
 	Append(ctx context.Context, b *event.Batch, durable bool) (eventlog.Appended, error)
+	AppendWith(ctx context.Context, b *event.Batch, durable bool, marks ...eventlog.Mark) (eventlog.Appended, error)
 	AppendAll(ctx context.Context, batches []*event.Batch, durable bool) ([]eventlog.Appended, []error)
 	Has(id event.ID) (bool, error)
 	Batch(id event.ID) (b *event.Batch, found bool, err error) // the stored one that id is in
@@ -56,6 +58,8 @@ type Store interface {
 	Range(log event.LogID) reconcile.Set // what of it lies above the floor
 	Floor(log event.LogID) (second uint64)
 	Settle(ctx context.Context, log event.LogID, ids []event.ID) error // they are not missing any more
+	Meta(key string) ([]byte, error)
+	DeleteMetas(ctx context.Context, prefix string, drop func(m eventlog.Mark) bool) (n int, err error)
 }
 
 // Config is what a Service works with. Every field without "may" is needed.
@@ -71,6 +75,7 @@ type Config struct {
 	// store, own ones too; fresh[i] says whether event i was new. It is called
 	// by several goroutines and must be quick. It may be nil.
 	Stored     func(b *event.Batch, fresh []bool)
+	Now        func() time.Time      // the wall clock; may be nil: time.Now
 	Logger     *slog.Logger          // may be nil: silent
 	Registerer prometheus.Registerer // may be nil: no metrics
 }
@@ -99,12 +104,15 @@ func New(cfg Config) (*Service, error) {
 		cfg: cfg, log: cfg.Logger, metrics: m, budgets: newBudgets(), turns: newTurns(),
 		logs: make(map[event.LogID]*Log),
 	}
+	if s.cfg.Now == nil {
+		s.cfg.Now = time.Now
+	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
 	s.server = newServer(s)
-	cfg.Host.SetStreamHandler(wire.LogProtocol(cfg.Tag, wire.ForFetch), s.server.fetch)
-	cfg.Host.SetStreamHandler(wire.LogProtocol(cfg.Tag, wire.ForSync), s.server.sync)
+	cfg.Host.SetStreamHandler(wire.LogProtocol(cfg.Tag, wire.ForFetch), s.server.bareFetch)
+	cfg.Host.SetStreamHandler(wire.LogProtocol(cfg.Tag, wire.ForSync), s.server.bareSync)
 	return s, nil
 }
 
@@ -118,10 +126,14 @@ func (s *Service) Join(id event.LogID) (*Log, error) {
 	if l := s.logs[id]; l != nil {
 		return l, nil
 	}
-	l, err := startLog(s, id)
+	l := newLog(s, id)
+	g, err := joinTopic(l)
 	if err != nil {
+		l.cancel()
 		return nil, fmt.Errorf("join log: %w", err)
 	}
+	l.way = g
+	l.run()
 	s.logs[id] = l
 	return l, nil
 }
@@ -134,7 +146,7 @@ func (s *Service) Leave(id event.LogID) {
 	delete(s.logs, id)
 	s.mu.Unlock()
 	if l != nil {
-		l.stop()
+		l.leave()
 	}
 }
 
@@ -166,7 +178,7 @@ func (s *Service) Close() {
 	s.cfg.Host.RemoveStreamHandler(wire.LogProtocol(s.cfg.Tag, wire.ForFetch))
 	s.cfg.Host.RemoveStreamHandler(wire.LogProtocol(s.cfg.Tag, wire.ForSync))
 	for _, l := range logs {
-		l.stop()
+		l.leave()
 	}
 	s.server.close()
 }

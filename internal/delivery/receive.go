@@ -25,7 +25,10 @@ const (
 // What can never be in a log, whoever signed it.
 var (
 	errLog   = errors.New("batch of another log")
-	errEpoch = errors.New("encrypted event in a public room")
+	errEpoch = errors.New("encrypted event in a log that has no keys")
+
+	// ErrAuthor is why an event of a third author is not in a direct chat.
+	ErrAuthor = errors.New("author is not one of the two")
 )
 
 // arrival is a verified batch and who handed it over.
@@ -57,7 +60,7 @@ func (l *Log) validate(_ context.Context, from peer.ID, msg *pubsub.Message) pub
 	if err != nil {
 		return l.reject(from, err)
 	}
-	now := time.Now()
+	now := l.s.cfg.Now()
 	if l.known.replayed(now, b) {
 		return l.ignore(from, "replayed")
 	}
@@ -84,6 +87,11 @@ func (l *Log) validate(_ context.Context, from peer.ID, msg *pubsub.Message) pub
 func (l *Log) belongs(b *event.Batch) error {
 	if b.Log() != l.id {
 		return errLog
+	}
+	if l.admits != nil {
+		if err := l.admits(b); err != nil {
+			return err
+		}
 	}
 	for i := range b.Events {
 		if err := event.LogPublicRoom.Admits(&b.Events[i].Header); err != nil {
@@ -154,7 +162,7 @@ func (l *Log) take() {
 		if overflow {
 			l.syncer.lost()
 		}
-		ready, next := l.held.ready(time.Now())
+		ready, next := l.held.ready(l.s.cfg.Now())
 		l.appendAll(ready)
 		if timer.Stop(); next > 0 {
 			timer.Reset(next)
@@ -169,7 +177,7 @@ func (l *Log) appendAll(items []arrival) {
 	for i := range items {
 		batches[i] = items[i].batch
 	}
-	appended, errs := l.s.cfg.Store.AppendAll(l.ctx, batches, false)
+	appended, errs := l.s.cfg.Store.AppendAll(l.ctx, batches, l.direct)
 	for i, a := range items {
 		fresh, excused := l.appended(a.batch, appended[i], errs[i], true)
 		if errs[i] == nil && fresh == 0 && !excused {
@@ -197,7 +205,7 @@ func (l *Log) appended(b *event.Batch, res eventlog.Appended, err error, gossipe
 	if !erased(b) { // else its content may still come
 		excused = l.known.add(b, gossiped)
 	}
-	l.s.cfg.Clock.Observe(time.Now(), b.Events[len(b.Events)-1].HLC)
+	l.s.cfg.Clock.Observe(l.s.cfg.Now(), b.Events[len(b.Events)-1].HLC)
 	if fresh == 0 {
 		return 0, excused
 	}
@@ -241,6 +249,7 @@ func reason(err error) string {
 		{event.ErrVersion, "version"},
 		{errLog, "log"},
 		{errEpoch, "epoch"},
+		{ErrAuthor, "author"},
 	} {
 		if errors.Is(err, r.err) {
 			return r.name

@@ -5,8 +5,6 @@ import (
 	"crypto/rand"
 	"time"
 
-	pubsub "github.com/libp2p/go-libp2p-pubsub"
-
 	"github.com/parley-chat/parley/internal/event"
 	"github.com/parley-chat/parley/internal/eventlog"
 )
@@ -27,6 +25,10 @@ type Draft struct {
 	Kind    event.Kind
 	Expiry  uint64 // Unix ms, 0 = none
 	Payload []byte // not copied: leave it alone
+	// Key, of at most MaxKey bytes, makes this draft and later ones of the log
+	// with the same key one event for a week: the later ones are not written,
+	// and their id is the first one's. Empty: no such check.
+	Key string
 }
 
 // Pending is a draft under way.
@@ -96,6 +98,7 @@ type sender struct {
 	loaded  bool
 	waiting []*Pending // taken from the queue, not yet sealed
 	drafts  []event.Draft
+	most    int // how many of those may go into the next batch
 	peers   int
 	counted time.Time
 }
@@ -149,14 +152,11 @@ func (s *sender) pause() time.Duration {
 // emit seals one batch of what waits, stores it durably, publishes it and
 // hands out the ids.
 func (s *sender) emit() {
-	n, err := s.prepare()
-	var b *event.Batch
-	if err == nil {
-		b, err = event.Seal(s.l.id, s.l.s.cfg.Author, s.last.LastSeq, s.last.LastID, s.drafts[:n], s.l.s.cfg.Sign)
+	s.most = s.repeats()
+	if s.most == 0 {
+		return
 	}
-	if err == nil {
-		err = s.store(b)
-	}
+	b, n, err := s.write()
 	if err == nil {
 		s.publish(b)
 	}
@@ -169,6 +169,20 @@ func (s *sender) emit() {
 	}
 	s.waiting = append(s.waiting[:0], s.waiting[n:]...)
 	clear(s.drafts)
+}
+
+// write seals one batch and stores it; n is how many of what waits it is about.
+func (s *sender) write() (b *event.Batch, n int, err error) {
+	s.l.chain.Lock() // nobody else makes the chain longer meanwhile (Bring)
+	defer s.l.chain.Unlock()
+	if n, err = s.prepare(); err != nil {
+		return nil, n, err
+	}
+	b, err = event.Seal(s.l.id, s.l.s.cfg.Author, s.last.LastSeq, s.last.LastID, s.drafts[:n], s.l.s.cfg.Sign)
+	if err == nil {
+		err = s.store(b)
+	}
+	return b, n, err
 }
 
 // prepare makes event drafts of what waits and says how many fit one batch; it
@@ -184,7 +198,7 @@ func (s *sender) prepare() (int, error) {
 	s.drafts = s.drafts[:0]
 	var salts [event.MaxBatchEvents * event.SaltSize]byte
 	_, _ = rand.Read(salts[:len(s.waiting)*event.SaltSize]) // never fails
-	now := time.Now()
+	now := s.l.s.cfg.Now()
 	for i, p := range s.waiting {
 		d := event.Draft{
 			HLC: s.l.s.cfg.Clock.Now(now), Kind: p.draft.Kind, Expiry: p.draft.Expiry,
@@ -195,7 +209,7 @@ func (s *sender) prepare() (int, error) {
 		}
 		s.drafts = append(s.drafts, d)
 	}
-	return event.Fit(s.drafts), nil
+	return min(event.Fit(s.drafts), s.most), nil
 }
 
 // load reads where the author's chain ends: at first, after a failed append,
@@ -224,7 +238,7 @@ func (s *sender) parents(heads []event.ID) []event.ID {
 // his draft failed must not find it sent.
 func (s *sender) store(b *event.Batch) error {
 	s.loaded = false
-	appended, err := s.l.s.cfg.Store.Append(context.WithoutCancel(s.l.ctx), b, true)
+	appended, err := s.l.s.cfg.Store.AppendWith(context.WithoutCancel(s.l.ctx), b, true, s.marks(b)...)
 	if err != nil {
 		return err
 	}
@@ -235,12 +249,12 @@ func (s *sender) store(b *event.Batch) error {
 	return nil
 }
 
-// publish gossips a stored batch. When that fails nothing is lost: members
+// publish takes a stored batch to others. When that fails nothing is lost: they
 // find it when they compare the log.
 func (s *sender) publish(b *event.Batch) {
 	ctx, cancel := context.WithTimeout(s.l.ctx, publishTime)
 	defer cancel()
-	if err := s.l.topic.Publish(ctx, b.Payload(), pubsub.WithValidatorData(own{})); err != nil {
+	if err := s.l.way.Publish(ctx, b); err != nil {
 		s.l.log.Warn("batch not published", "err", err)
 		s.l.s.metrics.unpublished.Inc()
 		return

@@ -71,18 +71,19 @@ func (v *server) leave(p peer.ID) {
 	v.wg.Done()
 }
 
-// fetch serves a stream of the fetch protocol.
-func (v *server) fetch(stream network.Stream) {
-	v.handle(stream, stream.Conn().RemotePeer(), wire.ForFetch)
+// bareFetch serves the logs of rooms by id.
+func (v *server) bareFetch(stream network.Stream) {
+	v.handle(stream, stream.Conn().RemotePeer(), wire.ForFetch, event.LogID{})
 }
 
-// sync serves a stream of the sync protocol.
-func (v *server) sync(stream network.Stream) {
-	v.handle(stream, stream.Conn().RemotePeer(), wire.ForSync)
+// bareSync compares the logs of rooms.
+func (v *server) bareSync(stream network.Stream) {
+	v.handle(stream, stream.Conn().RemotePeer(), wire.ForSync, event.LogID{})
 }
 
-// handle serves one stream of p for a purpose of package wire.
-func (v *server) handle(stream Stream, p peer.ID, purpose string) {
+// handle serves one stream of p for a purpose of package wire: about the log of
+// a pair, or if that is zero, of rooms.
+func (v *server) handle(stream Stream, p peer.ID, purpose string, pair event.LogID) {
 	busy, closed := v.enter(p)
 	if closed {
 		_ = stream.Reset()
@@ -96,10 +97,10 @@ func (v *server) handle(stream Stream, p peer.ID, purpose string) {
 	var result string
 	var err error
 	if purpose == wire.ForSync {
-		result, err = v.serveSync(stream, p, busy, func() { late.Reset(idle) })
+		result, err = v.serveSync(stream, p, pair, busy, func() { late.Reset(idle) })
 		v.s.metrics.compared.WithLabelValues(result).Inc()
 	} else {
-		result, err = v.serveFetch(stream, p, busy)
+		result, err = v.serveFetch(stream, p, pair, busy)
 		v.s.metrics.served.WithLabelValues(result).Inc()
 	}
 	if err != nil {
@@ -112,7 +113,7 @@ func (v *server) handle(stream Stream, p peer.ID, purpose string) {
 
 // serveFetch reads one request and answers it. It returns the result for
 // counting.
-func (v *server) serveFetch(stream io.ReadWriter, p peer.ID, busy bool) (string, error) {
+func (v *server) serveFetch(stream io.ReadWriter, p peer.ID, pair event.LogID, busy bool) (string, error) {
 	if busy {
 		return "busy", writeStatus(stream, statusBusy)
 	}
@@ -127,7 +128,7 @@ func (v *server) serveFetch(stream io.ReadWriter, p peer.ID, busy bool) (string,
 	if !v.s.budgets.requests.Take(p, 1) || !v.s.budgets.served.Solvent(p) {
 		return "busy", writeStatus(stream, statusBusy)
 	}
-	if !v.serves(r.log) {
+	if !v.serves(r.log, pair) {
 		return "no-log", writeStatus(stream, statusNoLog)
 	}
 	payloads, cost, err := collect(v.s.cfg.Store, r)
@@ -139,8 +140,12 @@ func (v *server) serveFetch(stream io.ReadWriter, p peer.ID, busy bool) (string,
 }
 
 // serves says who may ask for which log: any admitted peer for a public room
-// that is joined here; nobody for anything else.
-func (v *server) serves(log event.LogID) bool { return v.s.Log(log) != nil }
+// that is joined here, over a bare stream; the two of a direct chat for theirs,
+// over a sealed one; nobody for anything else.
+func (v *server) serves(log, pair event.LogID) bool {
+	l := v.s.Log(log)
+	return l != nil && (l.direct && log == pair || !l.direct && pair == event.LogID{})
+}
 
 func reply(stream io.Writer, payloads [][]byte) error {
 	w := bufio.NewWriterSize(stream, 16<<10)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/libp2p/go-libp2p/core/peer"
 
+	"github.com/parley-chat/parley/internal/event"
 	"github.com/parley-chat/parley/internal/reconcile"
 	"github.com/parley-chat/parley/internal/wire"
 )
@@ -20,7 +21,7 @@ const (
 
 // serveSync answers a session of p's until p ends its side. touched is called
 // before each message is waited for. It returns the result for counting.
-func (v *server) serveSync(stream io.ReadWriter, p peer.ID, busy bool, touched func()) (string, error) {
+func (v *server) serveSync(stream io.ReadWriter, p peer.ID, pair event.LogID, busy bool, touched func()) (string, error) {
 	if busy {
 		return "busy", writeStatus(stream, statusBusy)
 	}
@@ -36,7 +37,7 @@ func (v *server) serveSync(stream io.ReadWriter, p peer.ID, busy bool, touched f
 	if !v.s.budgets.requests.Take(p, 1) || !v.s.budgets.served.Solvent(p) {
 		return "busy", writeStatus(stream, statusBusy)
 	}
-	if !v.serves(r.log) {
+	if !v.serves(r.log, pair) {
 		return "no-log", writeStatus(stream, statusNoLog)
 	}
 	set, lowest, a, err := v.describe(&r)

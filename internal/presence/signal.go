@@ -16,6 +16,7 @@ const (
 	MaxSignal = 16 << 10 // bytes of an encoded signal, signature included
 	MaxRooms  = 64       // rooms a signal names
 	MaxHeads  = 8        // heads a room of a signal names
+	MaxChains = 8        // authors of whom a room of a signal tells how far it is held
 	MaxName   = 256      // bytes of a nick or room name
 	MaxPace   = time.Hour
 )
@@ -44,6 +45,14 @@ type Room struct {
 	Seq      uint64     // of the sender's newest event there, 0 if it has none
 	Complete bool       // no ancestor of what the sender holds is missing there
 	Heads    [][32]byte // ids of the sender's heads, newest first, the own newest event among them if it is one
+	Chains   []Chain    // told when Complete cannot be, some in rotation
+}
+
+// Chain says that a signal's sender holds, of an author's events in a room,
+// every one up to a number.
+type Chain struct {
+	Author [32]byte
+	Seq    uint64
 }
 
 // Encoded layout, strict about known fields, lenient about unknown ones:
@@ -51,7 +60,8 @@ type Room struct {
 //	Envelope { bytes body = 1; bytes signature = 2 }
 //	Body     { bytes author = 1; uint64 time = 2; uint64 seq = 3; uint64 interval_ms = 4;
 //	           string nick = 5; uint64 flags = 6; uint64 total = 7; repeated Room rooms = 8 }
-//	Room     { string name = 1; uint64 seq = 2; uint64 flags = 3; bytes heads = 4 (n × 32) }
+//	Room     { string name = 1; uint64 seq = 2; uint64 flags = 3; bytes heads = 4 (n × 32); repeated Chain chains = 5 }
+//	Chain    { bytes author = 1; uint64 seq = 2 }
 //
 // spec: 05-presence §2
 const (
@@ -103,7 +113,12 @@ func (r *Room) encode() []byte {
 	for i := range r.Heads {
 		heads = append(heads, r.Heads[i][:]...)
 	}
-	return appendBytes(b, 4, heads)
+	b = appendBytes(b, 4, heads)
+	for i := range r.Chains {
+		c := appendUint(appendBytes(nil, 1, r.Chains[i].Author[:]), 2, r.Chains[i].Seq)
+		b = appendBytes(b, 5, c)
+	}
+	return b
 }
 
 // Decode reads and verifies an envelope: form, limits and the signature of the
@@ -189,6 +204,8 @@ func (s *Signal) addRoom(data []byte) error {
 			r.Complete = n&flagComplete != 0
 		case 4:
 			return r.setHeads(v)
+		case 5:
+			return r.addChain(v)
 		}
 		return nil
 	})
@@ -210,6 +227,29 @@ func (r *Room) setHeads(v []byte) error {
 	for ; len(v) > 0; v = v[32:] {
 		r.Heads = append(r.Heads, [32]byte(v))
 	}
+	return nil
+}
+
+func (r *Room) addChain(data []byte) error {
+	var c Chain
+	var author []byte
+	err := fields(data, func(num protowire.Number, n uint64, v []byte) error {
+		switch num {
+		case 1:
+			author = v
+		case 2:
+			c.Seq = n
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if len(author) != len(c.Author) || len(r.Chains) == MaxChains {
+		return fmt.Errorf("%w: chains", ErrForm)
+	}
+	c.Author = [32]byte(author)
+	r.Chains = append(r.Chains, c)
 	return nil
 }
 

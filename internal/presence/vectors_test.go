@@ -35,6 +35,13 @@ type vectorRoom struct {
 	Seq      uint64   `json:"seq"`
 	Complete bool     `json:"complete"`
 	Heads    []string `json:"heads"`
+
+	Chains []vectorChain `json:"chains,omitempty"`
+}
+
+type vectorChain struct {
+	Author string `json:"author"`
+	Seq    uint64 `json:"seq"`
 }
 
 func makeVector(comment string, s *Signal, sign func([]byte) []byte) vector {
@@ -50,6 +57,9 @@ func makeVector(comment string, s *Signal, sign func([]byte) []byte) vector {
 		for _, h := range r.Heads {
 			room.Heads = append(room.Heads, hex.EncodeToString(h[:]))
 		}
+		for _, c := range r.Chains {
+			room.Chains = append(room.Chains, vectorChain{hex.EncodeToString(c.Author[:]), c.Seq})
+		}
 		v.Rooms = append(v.Rooms, room)
 	}
 	return v
@@ -59,9 +69,13 @@ func makeVectors() []vector {
 	author, sign := signer(1)
 	whole := sample(author)
 	bye := &Signal{Author: author, Time: whole.Time, Seq: 8, Interval: whole.Interval, Goodbye: true}
+	gap := &Signal{Author: author, Time: whole.Time, Seq: 9, Interval: whole.Interval, Total: 1, Rooms: []Room{{
+		Name: "lobby", Seq: 4, Heads: [][32]byte{{1}}, Chains: []Chain{{author, 4}, {[32]byte{2}, 300}},
+	}}}
 	return []vector{
 		makeVector("two of three rooms", whole, sign),
 		makeVector("a goodbye", bye, sign),
+		makeVector("an ancestor is missing: how far two authors are held", gap, sign),
 	}
 }
 

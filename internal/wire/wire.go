@@ -20,8 +20,10 @@ import (
 // ErrFrameSize is returned for a frame that announces more than the limit.
 var ErrFrameSize = errors.New("frame over the limit")
 
-// What a stream between two peers is for, as the names of protocols say it.
+// What a stream between two peers is for, as the first frame of a direct
+// chat's says it and as the names of the bare protocols do.
 const (
+	ForChat  = "chat"
 	ForFetch = "fetch"
 	ForSync  = "sync"
 )
@@ -31,6 +33,12 @@ const (
 func LogProtocol(tag, purpose string) protocol.ID {
 	return protocol.ID("/parley/" + tag + "/" + purpose + "/1.0.0")
 }
+
+// FetchProtocol is the protocol that serves events by id.
+func FetchProtocol(tag string) protocol.ID { return LogProtocol(tag, ForFetch) }
+
+// DirectProtocol is the protocol of everything about direct chats.
+func DirectProtocol(tag string) protocol.ID { return LogProtocol(tag, "direct") }
 
 // SignalProtocol is the protocol that hands one signal to a peer.
 func SignalProtocol(tag string) protocol.ID {

@@ -1844,8 +1844,11 @@ func (x *ExportRequest) GetRoom() string {
 
 type ExportResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// One event alone with its proof, as docs/protocol/03-events §6.5 writes it.
-	Payload       []byte `protobuf:"bytes,1,opt,name=payload,proto3" json:"payload,omitempty"`
+	// One event alone with its proof, as docs/protocol/03-events §6.5 writes it;
+	// empty in the first response.
+	Payload []byte `protobuf:"bytes,1,opt,name=payload,proto3" json:"payload,omitempty"`
+	// In the first response alone: where the events are from.
+	Origin        *Origin `protobuf:"bytes,2,opt,name=origin,proto3" json:"origin,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1887,17 +1890,99 @@ func (x *ExportResponse) GetPayload() []byte {
 	return nil
 }
 
+func (x *ExportResponse) GetOrigin() *Origin {
+	if x != nil {
+		return x.Origin
+	}
+	return nil
+}
+
+// Origin says of which room exported events are.
+type Origin struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the network; it may be empty.
+	Network string `protobuf:"bytes,1,opt,name=network,proto3" json:"network,omitempty"`
+	// Hex.
+	NetworkId string `protobuf:"bytes,2,opt,name=network_id,json=networkId,proto3" json:"network_id,omitempty"`
+	Room      string `protobuf:"bytes,3,opt,name=room,proto3" json:"room,omitempty"`
+	// Hex.
+	Log           string `protobuf:"bytes,4,opt,name=log,proto3" json:"log,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Origin) Reset() {
+	*x = Origin{}
+	mi := &file_parley_v1_parley_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Origin) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Origin) ProtoMessage() {}
+
+func (x *Origin) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_parley_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Origin.ProtoReflect.Descriptor instead.
+func (*Origin) Descriptor() ([]byte, []int) {
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *Origin) GetNetwork() string {
+	if x != nil {
+		return x.Network
+	}
+	return ""
+}
+
+func (x *Origin) GetNetworkId() string {
+	if x != nil {
+		return x.NetworkId
+	}
+	return ""
+}
+
+func (x *Origin) GetRoom() string {
+	if x != nil {
+		return x.Room
+	}
+	return ""
+}
+
+func (x *Origin) GetLog() string {
+	if x != nil {
+		return x.Log
+	}
+	return ""
+}
+
 type ImportRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// As in ExportResponse; several events of one batch may share a payload.
-	Payload       []byte `protobuf:"bytes,1,opt,name=payload,proto3" json:"payload,omitempty"`
+	// Empty in the first request.
+	Payload []byte `protobuf:"bytes,1,opt,name=payload,proto3" json:"payload,omitempty"`
+	// In the first request alone: of which network and room the payloads are.
+	Origin        *Origin `protobuf:"bytes,2,opt,name=origin,proto3" json:"origin,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ImportRequest) Reset() {
 	*x = ImportRequest{}
-	mi := &file_parley_v1_parley_proto_msgTypes[29]
+	mi := &file_parley_v1_parley_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1909,7 +1994,7 @@ func (x *ImportRequest) String() string {
 func (*ImportRequest) ProtoMessage() {}
 
 func (x *ImportRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[29]
+	mi := &file_parley_v1_parley_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1922,7 +2007,7 @@ func (x *ImportRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ImportRequest.ProtoReflect.Descriptor instead.
 func (*ImportRequest) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{29}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *ImportRequest) GetPayload() []byte {
@@ -1932,20 +2017,30 @@ func (x *ImportRequest) GetPayload() []byte {
 	return nil
 }
 
+func (x *ImportRequest) GetOrigin() *Origin {
+	if x != nil {
+		return x.Origin
+	}
+	return nil
+}
+
+// ImportResponse tells what became of some of the payloads.
 type ImportResponse struct {
-	state   protoimpl.MessageState `protogen:"open.v1"`
-	New     uint64                 `protobuf:"varint,1,opt,name=new,proto3" json:"new,omitempty"`
-	Known   uint64                 `protobuf:"varint,2,opt,name=known,proto3" json:"known,omitempty"`
-	Refused uint64                 `protobuf:"varint,3,opt,name=refused,proto3" json:"refused,omitempty"`
-	// Why the first refused one was; absent if none was.
-	FirstRefusal  *Fault `protobuf:"bytes,4,opt,name=first_refusal,json=firstRefusal,proto3" json:"first_refusal,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Events stored, and events that had been stored before.
+	New   uint64 `protobuf:"varint,1,opt,name=new,proto3" json:"new,omitempty"`
+	Known uint64 `protobuf:"varint,2,opt,name=known,proto3" json:"known,omitempty"`
+	// Payloads that were not taken.
+	Refused []*Refusal `protobuf:"bytes,3,rep,name=refused,proto3" json:"refused,omitempty"`
+	// How many payloads, from the first on, have been dealt with.
+	Done          uint64 `protobuf:"varint,4,opt,name=done,proto3" json:"done,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ImportResponse) Reset() {
 	*x = ImportResponse{}
-	mi := &file_parley_v1_parley_proto_msgTypes[30]
+	mi := &file_parley_v1_parley_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1957,7 +2052,7 @@ func (x *ImportResponse) String() string {
 func (*ImportResponse) ProtoMessage() {}
 
 func (x *ImportResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[30]
+	mi := &file_parley_v1_parley_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1970,7 +2065,7 @@ func (x *ImportResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ImportResponse.ProtoReflect.Descriptor instead.
 func (*ImportResponse) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{30}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *ImportResponse) GetNew() uint64 {
@@ -1987,16 +2082,69 @@ func (x *ImportResponse) GetKnown() uint64 {
 	return 0
 }
 
-func (x *ImportResponse) GetRefused() uint64 {
+func (x *ImportResponse) GetRefused() []*Refusal {
 	if x != nil {
 		return x.Refused
+	}
+	return nil
+}
+
+func (x *ImportResponse) GetDone() uint64 {
+	if x != nil {
+		return x.Done
 	}
 	return 0
 }
 
-func (x *ImportResponse) GetFirstRefusal() *Fault {
+type Refusal struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Which payload, from 0.
+	Index         uint64 `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"`
+	Fault         *Fault `protobuf:"bytes,2,opt,name=fault,proto3" json:"fault,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Refusal) Reset() {
+	*x = Refusal{}
+	mi := &file_parley_v1_parley_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Refusal) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Refusal) ProtoMessage() {}
+
+func (x *Refusal) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_parley_proto_msgTypes[32]
 	if x != nil {
-		return x.FirstRefusal
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Refusal.ProtoReflect.Descriptor instead.
+func (*Refusal) Descriptor() ([]byte, []int) {
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *Refusal) GetIndex() uint64 {
+	if x != nil {
+		return x.Index
+	}
+	return 0
+}
+
+func (x *Refusal) GetFault() *Fault {
+	if x != nil {
+		return x.Fault
 	}
 	return nil
 }
@@ -2010,7 +2158,7 @@ type EraseMessageRequest struct {
 
 func (x *EraseMessageRequest) Reset() {
 	*x = EraseMessageRequest{}
-	mi := &file_parley_v1_parley_proto_msgTypes[31]
+	mi := &file_parley_v1_parley_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2022,7 +2170,7 @@ func (x *EraseMessageRequest) String() string {
 func (*EraseMessageRequest) ProtoMessage() {}
 
 func (x *EraseMessageRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[31]
+	mi := &file_parley_v1_parley_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2035,7 +2183,7 @@ func (x *EraseMessageRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EraseMessageRequest.ProtoReflect.Descriptor instead.
 func (*EraseMessageRequest) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{31}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *EraseMessageRequest) GetId() string {
@@ -2053,7 +2201,7 @@ type EraseMessageResponse struct {
 
 func (x *EraseMessageResponse) Reset() {
 	*x = EraseMessageResponse{}
-	mi := &file_parley_v1_parley_proto_msgTypes[32]
+	mi := &file_parley_v1_parley_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2065,7 +2213,7 @@ func (x *EraseMessageResponse) String() string {
 func (*EraseMessageResponse) ProtoMessage() {}
 
 func (x *EraseMessageResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[32]
+	mi := &file_parley_v1_parley_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2078,7 +2226,7 @@ func (x *EraseMessageResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EraseMessageResponse.ProtoReflect.Descriptor instead.
 func (*EraseMessageResponse) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{32}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{34}
 }
 
 type WatchRequest struct {
@@ -2097,7 +2245,7 @@ type WatchRequest struct {
 
 func (x *WatchRequest) Reset() {
 	*x = WatchRequest{}
-	mi := &file_parley_v1_parley_proto_msgTypes[33]
+	mi := &file_parley_v1_parley_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2109,7 +2257,7 @@ func (x *WatchRequest) String() string {
 func (*WatchRequest) ProtoMessage() {}
 
 func (x *WatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[33]
+	mi := &file_parley_v1_parley_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2122,7 +2270,7 @@ func (x *WatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchRequest.ProtoReflect.Descriptor instead.
 func (*WatchRequest) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{33}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *WatchRequest) GetRoom() string {
@@ -2171,7 +2319,7 @@ type WatchResponse struct {
 
 func (x *WatchResponse) Reset() {
 	*x = WatchResponse{}
-	mi := &file_parley_v1_parley_proto_msgTypes[34]
+	mi := &file_parley_v1_parley_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2183,7 +2331,7 @@ func (x *WatchResponse) String() string {
 func (*WatchResponse) ProtoMessage() {}
 
 func (x *WatchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[34]
+	mi := &file_parley_v1_parley_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2196,7 +2344,7 @@ func (x *WatchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchResponse.ProtoReflect.Descriptor instead.
 func (*WatchResponse) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{34}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *WatchResponse) GetUpdate() isWatchResponse_Update {
@@ -2325,7 +2473,7 @@ type Started struct {
 
 func (x *Started) Reset() {
 	*x = Started{}
-	mi := &file_parley_v1_parley_proto_msgTypes[35]
+	mi := &file_parley_v1_parley_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2337,7 +2485,7 @@ func (x *Started) String() string {
 func (*Started) ProtoMessage() {}
 
 func (x *Started) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[35]
+	mi := &file_parley_v1_parley_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2350,7 +2498,7 @@ func (x *Started) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Started.ProtoReflect.Descriptor instead.
 func (*Started) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{35}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *Started) GetCursor() uint64 {
@@ -2376,7 +2524,7 @@ type StateChanged struct {
 
 func (x *StateChanged) Reset() {
 	*x = StateChanged{}
-	mi := &file_parley_v1_parley_proto_msgTypes[36]
+	mi := &file_parley_v1_parley_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2388,7 +2536,7 @@ func (x *StateChanged) String() string {
 func (*StateChanged) ProtoMessage() {}
 
 func (x *StateChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[36]
+	mi := &file_parley_v1_parley_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2401,7 +2549,7 @@ func (x *StateChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StateChanged.ProtoReflect.Descriptor instead.
 func (*StateChanged) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{36}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *StateChanged) GetId() string {
@@ -2452,7 +2600,7 @@ type MemberChanged struct {
 
 func (x *MemberChanged) Reset() {
 	*x = MemberChanged{}
-	mi := &file_parley_v1_parley_proto_msgTypes[37]
+	mi := &file_parley_v1_parley_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2464,7 +2612,7 @@ func (x *MemberChanged) String() string {
 func (*MemberChanged) ProtoMessage() {}
 
 func (x *MemberChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[37]
+	mi := &file_parley_v1_parley_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2477,7 +2625,7 @@ func (x *MemberChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MemberChanged.ProtoReflect.Descriptor instead.
 func (*MemberChanged) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{37}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *MemberChanged) GetRoom() string {
@@ -2513,7 +2661,7 @@ type PeerChanged struct {
 
 func (x *PeerChanged) Reset() {
 	*x = PeerChanged{}
-	mi := &file_parley_v1_parley_proto_msgTypes[38]
+	mi := &file_parley_v1_parley_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2525,7 +2673,7 @@ func (x *PeerChanged) String() string {
 func (*PeerChanged) ProtoMessage() {}
 
 func (x *PeerChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[38]
+	mi := &file_parley_v1_parley_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2538,7 +2686,7 @@ func (x *PeerChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PeerChanged.ProtoReflect.Descriptor instead.
 func (*PeerChanged) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{38}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *PeerChanged) GetPeerId() string {
@@ -2571,7 +2719,7 @@ type RoomsChanged struct {
 
 func (x *RoomsChanged) Reset() {
 	*x = RoomsChanged{}
-	mi := &file_parley_v1_parley_proto_msgTypes[39]
+	mi := &file_parley_v1_parley_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2583,7 +2731,7 @@ func (x *RoomsChanged) String() string {
 func (*RoomsChanged) ProtoMessage() {}
 
 func (x *RoomsChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[39]
+	mi := &file_parley_v1_parley_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2596,7 +2744,7 @@ func (x *RoomsChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RoomsChanged.ProtoReflect.Descriptor instead.
 func (*RoomsChanged) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{39}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{41}
 }
 
 // Lagged tells that the caller was too slow for states, members, peers and
@@ -2610,7 +2758,7 @@ type Lagged struct {
 
 func (x *Lagged) Reset() {
 	*x = Lagged{}
-	mi := &file_parley_v1_parley_proto_msgTypes[40]
+	mi := &file_parley_v1_parley_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2622,7 +2770,7 @@ func (x *Lagged) String() string {
 func (*Lagged) ProtoMessage() {}
 
 func (x *Lagged) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[40]
+	mi := &file_parley_v1_parley_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2635,7 +2783,7 @@ func (x *Lagged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Lagged.ProtoReflect.Descriptor instead.
 func (*Lagged) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{40}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *Lagged) GetCursor() uint64 {
@@ -2784,16 +2932,27 @@ const file_parley_v1_parley_proto_rawDesc = "" +
 	"\x02id\x18\x02 \x01(\tR\x02id\"\x12\n" +
 	"\x10MarkReadResponse\"#\n" +
 	"\rExportRequest\x12\x12\n" +
-	"\x04room\x18\x01 \x01(\tR\x04room\"*\n" +
+	"\x04room\x18\x01 \x01(\tR\x04room\"U\n" +
 	"\x0eExportResponse\x12\x18\n" +
-	"\apayload\x18\x01 \x01(\fR\apayload\")\n" +
+	"\apayload\x18\x01 \x01(\fR\apayload\x12)\n" +
+	"\x06origin\x18\x02 \x01(\v2\x11.parley.v1.OriginR\x06origin\"g\n" +
+	"\x06Origin\x12\x18\n" +
+	"\anetwork\x18\x01 \x01(\tR\anetwork\x12\x1d\n" +
+	"\n" +
+	"network_id\x18\x02 \x01(\tR\tnetworkId\x12\x12\n" +
+	"\x04room\x18\x03 \x01(\tR\x04room\x12\x10\n" +
+	"\x03log\x18\x04 \x01(\tR\x03log\"T\n" +
 	"\rImportRequest\x12\x18\n" +
-	"\apayload\x18\x01 \x01(\fR\apayload\"\x89\x01\n" +
+	"\apayload\x18\x01 \x01(\fR\apayload\x12)\n" +
+	"\x06origin\x18\x02 \x01(\v2\x11.parley.v1.OriginR\x06origin\"z\n" +
 	"\x0eImportResponse\x12\x10\n" +
 	"\x03new\x18\x01 \x01(\x04R\x03new\x12\x14\n" +
-	"\x05known\x18\x02 \x01(\x04R\x05known\x12\x18\n" +
-	"\arefused\x18\x03 \x01(\x04R\arefused\x125\n" +
-	"\rfirst_refusal\x18\x04 \x01(\v2\x10.parley.v1.FaultR\ffirstRefusal\"%\n" +
+	"\x05known\x18\x02 \x01(\x04R\x05known\x12,\n" +
+	"\arefused\x18\x03 \x03(\v2\x12.parley.v1.RefusalR\arefused\x12\x12\n" +
+	"\x04done\x18\x04 \x01(\x04R\x04done\"G\n" +
+	"\aRefusal\x12\x14\n" +
+	"\x05index\x18\x01 \x01(\x04R\x05index\x12&\n" +
+	"\x05fault\x18\x02 \x01(\v2\x10.parley.v1.FaultR\x05fault\"%\n" +
 	"\x13EraseMessageRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\"\x16\n" +
 	"\x14EraseMessageResponse\"y\n" +
@@ -2830,7 +2989,7 @@ const file_parley_v1_parley_proto_rawDesc = "" +
 	"\x06online\x18\x03 \x01(\bR\x06online\"\x0e\n" +
 	"\fRoomsChanged\" \n" +
 	"\x06Lagged\x12\x16\n" +
-	"\x06cursor\x18\x01 \x01(\x04R\x06cursor2\xf6\a\n" +
+	"\x06cursor\x18\x01 \x01(\x04R\x06cursor2\xf8\a\n" +
 	"\rParleyService\x12=\n" +
 	"\x06Status\x12\x18.parley.v1.StatusRequest\x1a\x19.parley.v1.StatusResponse\x12F\n" +
 	"\tListPeers\x12\x1b.parley.v1.ListPeersRequest\x1a\x1c.parley.v1.ListPeersResponse\x12F\n" +
@@ -2842,8 +3001,8 @@ const file_parley_v1_parley_proto_rawDesc = "" +
 	"\fSendMessages\x12\x1e.parley.v1.SendMessagesRequest\x1a\x1f.parley.v1.SendMessagesResponse(\x010\x01\x12B\n" +
 	"\aHistory\x12\x19.parley.v1.HistoryRequest\x1a\x1a.parley.v1.HistoryResponse0\x01\x12C\n" +
 	"\bMarkRead\x12\x1a.parley.v1.MarkReadRequest\x1a\x1b.parley.v1.MarkReadResponse\x12?\n" +
-	"\x06Export\x12\x18.parley.v1.ExportRequest\x1a\x19.parley.v1.ExportResponse0\x01\x12?\n" +
-	"\x06Import\x12\x18.parley.v1.ImportRequest\x1a\x19.parley.v1.ImportResponse(\x01\x12O\n" +
+	"\x06Export\x12\x18.parley.v1.ExportRequest\x1a\x19.parley.v1.ExportResponse0\x01\x12A\n" +
+	"\x06Import\x12\x18.parley.v1.ImportRequest\x1a\x19.parley.v1.ImportResponse(\x010\x01\x12O\n" +
 	"\fEraseMessage\x12\x1e.parley.v1.EraseMessageRequest\x1a\x1f.parley.v1.EraseMessageResponse\x12<\n" +
 	"\x05Watch\x12\x17.parley.v1.WatchRequest\x1a\x18.parley.v1.WatchResponse0\x01B6Z4github.com/parley-chat/parley/api/parley/v1;parleyv1b\x06proto3"
 
@@ -2859,7 +3018,7 @@ func file_parley_v1_parley_proto_rawDescGZIP() []byte {
 	return file_parley_v1_parley_proto_rawDescData
 }
 
-var file_parley_v1_parley_proto_msgTypes = make([]protoimpl.MessageInfo, 42)
+var file_parley_v1_parley_proto_msgTypes = make([]protoimpl.MessageInfo, 44)
 var file_parley_v1_parley_proto_goTypes = []any{
 	(*Fault)(nil),                // 0: parley.v1.Fault
 	(*StatusRequest)(nil),        // 1: parley.v1.StatusRequest
@@ -2890,71 +3049,76 @@ var file_parley_v1_parley_proto_goTypes = []any{
 	(*MarkReadResponse)(nil),     // 26: parley.v1.MarkReadResponse
 	(*ExportRequest)(nil),        // 27: parley.v1.ExportRequest
 	(*ExportResponse)(nil),       // 28: parley.v1.ExportResponse
-	(*ImportRequest)(nil),        // 29: parley.v1.ImportRequest
-	(*ImportResponse)(nil),       // 30: parley.v1.ImportResponse
-	(*EraseMessageRequest)(nil),  // 31: parley.v1.EraseMessageRequest
-	(*EraseMessageResponse)(nil), // 32: parley.v1.EraseMessageResponse
-	(*WatchRequest)(nil),         // 33: parley.v1.WatchRequest
-	(*WatchResponse)(nil),        // 34: parley.v1.WatchResponse
-	(*Started)(nil),              // 35: parley.v1.Started
-	(*StateChanged)(nil),         // 36: parley.v1.StateChanged
-	(*MemberChanged)(nil),        // 37: parley.v1.MemberChanged
-	(*PeerChanged)(nil),          // 38: parley.v1.PeerChanged
-	(*RoomsChanged)(nil),         // 39: parley.v1.RoomsChanged
-	(*Lagged)(nil),               // 40: parley.v1.Lagged
-	nil,                          // 41: parley.v1.Discovery.HelloEntry
+	(*Origin)(nil),               // 29: parley.v1.Origin
+	(*ImportRequest)(nil),        // 30: parley.v1.ImportRequest
+	(*ImportResponse)(nil),       // 31: parley.v1.ImportResponse
+	(*Refusal)(nil),              // 32: parley.v1.Refusal
+	(*EraseMessageRequest)(nil),  // 33: parley.v1.EraseMessageRequest
+	(*EraseMessageResponse)(nil), // 34: parley.v1.EraseMessageResponse
+	(*WatchRequest)(nil),         // 35: parley.v1.WatchRequest
+	(*WatchResponse)(nil),        // 36: parley.v1.WatchResponse
+	(*Started)(nil),              // 37: parley.v1.Started
+	(*StateChanged)(nil),         // 38: parley.v1.StateChanged
+	(*MemberChanged)(nil),        // 39: parley.v1.MemberChanged
+	(*PeerChanged)(nil),          // 40: parley.v1.PeerChanged
+	(*RoomsChanged)(nil),         // 41: parley.v1.RoomsChanged
+	(*Lagged)(nil),               // 42: parley.v1.Lagged
+	nil,                          // 43: parley.v1.Discovery.HelloEntry
 }
 var file_parley_v1_parley_proto_depIdxs = []int32{
 	3,  // 0: parley.v1.StatusResponse.discovery:type_name -> parley.v1.Discovery
 	4,  // 1: parley.v1.StatusResponse.version:type_name -> parley.v1.Version
-	41, // 2: parley.v1.Discovery.hello:type_name -> parley.v1.Discovery.HelloEntry
+	43, // 2: parley.v1.Discovery.hello:type_name -> parley.v1.Discovery.HelloEntry
 	7,  // 3: parley.v1.ListPeersResponse.peers:type_name -> parley.v1.Peer
 	10, // 4: parley.v1.ListRoomsResponse.rooms:type_name -> parley.v1.Room
 	13, // 5: parley.v1.ListMembersResponse.members:type_name -> parley.v1.Member
 	0,  // 6: parley.v1.SendMessagesResponse.fault:type_name -> parley.v1.Fault
 	24, // 7: parley.v1.HistoryResponse.message:type_name -> parley.v1.Message
-	0,  // 8: parley.v1.ImportResponse.first_refusal:type_name -> parley.v1.Fault
-	35, // 9: parley.v1.WatchResponse.started:type_name -> parley.v1.Started
-	24, // 10: parley.v1.WatchResponse.message:type_name -> parley.v1.Message
-	36, // 11: parley.v1.WatchResponse.state:type_name -> parley.v1.StateChanged
-	37, // 12: parley.v1.WatchResponse.member:type_name -> parley.v1.MemberChanged
-	38, // 13: parley.v1.WatchResponse.peer:type_name -> parley.v1.PeerChanged
-	39, // 14: parley.v1.WatchResponse.rooms:type_name -> parley.v1.RoomsChanged
-	40, // 15: parley.v1.WatchResponse.lagged:type_name -> parley.v1.Lagged
-	13, // 16: parley.v1.MemberChanged.member:type_name -> parley.v1.Member
-	1,  // 17: parley.v1.ParleyService.Status:input_type -> parley.v1.StatusRequest
-	5,  // 18: parley.v1.ParleyService.ListPeers:input_type -> parley.v1.ListPeersRequest
-	8,  // 19: parley.v1.ParleyService.ListRooms:input_type -> parley.v1.ListRoomsRequest
-	11, // 20: parley.v1.ParleyService.ListMembers:input_type -> parley.v1.ListMembersRequest
-	14, // 21: parley.v1.ParleyService.JoinRoom:input_type -> parley.v1.JoinRoomRequest
-	16, // 22: parley.v1.ParleyService.LeaveRoom:input_type -> parley.v1.LeaveRoomRequest
-	18, // 23: parley.v1.ParleyService.SendMessage:input_type -> parley.v1.SendMessageRequest
-	20, // 24: parley.v1.ParleyService.SendMessages:input_type -> parley.v1.SendMessagesRequest
-	22, // 25: parley.v1.ParleyService.History:input_type -> parley.v1.HistoryRequest
-	25, // 26: parley.v1.ParleyService.MarkRead:input_type -> parley.v1.MarkReadRequest
-	27, // 27: parley.v1.ParleyService.Export:input_type -> parley.v1.ExportRequest
-	29, // 28: parley.v1.ParleyService.Import:input_type -> parley.v1.ImportRequest
-	31, // 29: parley.v1.ParleyService.EraseMessage:input_type -> parley.v1.EraseMessageRequest
-	33, // 30: parley.v1.ParleyService.Watch:input_type -> parley.v1.WatchRequest
-	2,  // 31: parley.v1.ParleyService.Status:output_type -> parley.v1.StatusResponse
-	6,  // 32: parley.v1.ParleyService.ListPeers:output_type -> parley.v1.ListPeersResponse
-	9,  // 33: parley.v1.ParleyService.ListRooms:output_type -> parley.v1.ListRoomsResponse
-	12, // 34: parley.v1.ParleyService.ListMembers:output_type -> parley.v1.ListMembersResponse
-	15, // 35: parley.v1.ParleyService.JoinRoom:output_type -> parley.v1.JoinRoomResponse
-	17, // 36: parley.v1.ParleyService.LeaveRoom:output_type -> parley.v1.LeaveRoomResponse
-	19, // 37: parley.v1.ParleyService.SendMessage:output_type -> parley.v1.SendMessageResponse
-	21, // 38: parley.v1.ParleyService.SendMessages:output_type -> parley.v1.SendMessagesResponse
-	23, // 39: parley.v1.ParleyService.History:output_type -> parley.v1.HistoryResponse
-	26, // 40: parley.v1.ParleyService.MarkRead:output_type -> parley.v1.MarkReadResponse
-	28, // 41: parley.v1.ParleyService.Export:output_type -> parley.v1.ExportResponse
-	30, // 42: parley.v1.ParleyService.Import:output_type -> parley.v1.ImportResponse
-	32, // 43: parley.v1.ParleyService.EraseMessage:output_type -> parley.v1.EraseMessageResponse
-	34, // 44: parley.v1.ParleyService.Watch:output_type -> parley.v1.WatchResponse
-	31, // [31:45] is the sub-list for method output_type
-	17, // [17:31] is the sub-list for method input_type
-	17, // [17:17] is the sub-list for extension type_name
-	17, // [17:17] is the sub-list for extension extendee
-	0,  // [0:17] is the sub-list for field type_name
+	29, // 8: parley.v1.ExportResponse.origin:type_name -> parley.v1.Origin
+	29, // 9: parley.v1.ImportRequest.origin:type_name -> parley.v1.Origin
+	32, // 10: parley.v1.ImportResponse.refused:type_name -> parley.v1.Refusal
+	0,  // 11: parley.v1.Refusal.fault:type_name -> parley.v1.Fault
+	37, // 12: parley.v1.WatchResponse.started:type_name -> parley.v1.Started
+	24, // 13: parley.v1.WatchResponse.message:type_name -> parley.v1.Message
+	38, // 14: parley.v1.WatchResponse.state:type_name -> parley.v1.StateChanged
+	39, // 15: parley.v1.WatchResponse.member:type_name -> parley.v1.MemberChanged
+	40, // 16: parley.v1.WatchResponse.peer:type_name -> parley.v1.PeerChanged
+	41, // 17: parley.v1.WatchResponse.rooms:type_name -> parley.v1.RoomsChanged
+	42, // 18: parley.v1.WatchResponse.lagged:type_name -> parley.v1.Lagged
+	13, // 19: parley.v1.MemberChanged.member:type_name -> parley.v1.Member
+	1,  // 20: parley.v1.ParleyService.Status:input_type -> parley.v1.StatusRequest
+	5,  // 21: parley.v1.ParleyService.ListPeers:input_type -> parley.v1.ListPeersRequest
+	8,  // 22: parley.v1.ParleyService.ListRooms:input_type -> parley.v1.ListRoomsRequest
+	11, // 23: parley.v1.ParleyService.ListMembers:input_type -> parley.v1.ListMembersRequest
+	14, // 24: parley.v1.ParleyService.JoinRoom:input_type -> parley.v1.JoinRoomRequest
+	16, // 25: parley.v1.ParleyService.LeaveRoom:input_type -> parley.v1.LeaveRoomRequest
+	18, // 26: parley.v1.ParleyService.SendMessage:input_type -> parley.v1.SendMessageRequest
+	20, // 27: parley.v1.ParleyService.SendMessages:input_type -> parley.v1.SendMessagesRequest
+	22, // 28: parley.v1.ParleyService.History:input_type -> parley.v1.HistoryRequest
+	25, // 29: parley.v1.ParleyService.MarkRead:input_type -> parley.v1.MarkReadRequest
+	27, // 30: parley.v1.ParleyService.Export:input_type -> parley.v1.ExportRequest
+	30, // 31: parley.v1.ParleyService.Import:input_type -> parley.v1.ImportRequest
+	33, // 32: parley.v1.ParleyService.EraseMessage:input_type -> parley.v1.EraseMessageRequest
+	35, // 33: parley.v1.ParleyService.Watch:input_type -> parley.v1.WatchRequest
+	2,  // 34: parley.v1.ParleyService.Status:output_type -> parley.v1.StatusResponse
+	6,  // 35: parley.v1.ParleyService.ListPeers:output_type -> parley.v1.ListPeersResponse
+	9,  // 36: parley.v1.ParleyService.ListRooms:output_type -> parley.v1.ListRoomsResponse
+	12, // 37: parley.v1.ParleyService.ListMembers:output_type -> parley.v1.ListMembersResponse
+	15, // 38: parley.v1.ParleyService.JoinRoom:output_type -> parley.v1.JoinRoomResponse
+	17, // 39: parley.v1.ParleyService.LeaveRoom:output_type -> parley.v1.LeaveRoomResponse
+	19, // 40: parley.v1.ParleyService.SendMessage:output_type -> parley.v1.SendMessageResponse
+	21, // 41: parley.v1.ParleyService.SendMessages:output_type -> parley.v1.SendMessagesResponse
+	23, // 42: parley.v1.ParleyService.History:output_type -> parley.v1.HistoryResponse
+	26, // 43: parley.v1.ParleyService.MarkRead:output_type -> parley.v1.MarkReadResponse
+	28, // 44: parley.v1.ParleyService.Export:output_type -> parley.v1.ExportResponse
+	31, // 45: parley.v1.ParleyService.Import:output_type -> parley.v1.ImportResponse
+	34, // 46: parley.v1.ParleyService.EraseMessage:output_type -> parley.v1.EraseMessageResponse
+	36, // 47: parley.v1.ParleyService.Watch:output_type -> parley.v1.WatchResponse
+	34, // [34:48] is the sub-list for method output_type
+	20, // [20:34] is the sub-list for method input_type
+	20, // [20:20] is the sub-list for extension type_name
+	20, // [20:20] is the sub-list for extension extendee
+	0,  // [0:20] is the sub-list for field type_name
 }
 
 func init() { file_parley_v1_parley_proto_init() }
@@ -2962,8 +3126,8 @@ func file_parley_v1_parley_proto_init() {
 	if File_parley_v1_parley_proto != nil {
 		return
 	}
-	file_parley_v1_parley_proto_msgTypes[33].OneofWrappers = []any{}
-	file_parley_v1_parley_proto_msgTypes[34].OneofWrappers = []any{
+	file_parley_v1_parley_proto_msgTypes[35].OneofWrappers = []any{}
+	file_parley_v1_parley_proto_msgTypes[36].OneofWrappers = []any{
 		(*WatchResponse_Started)(nil),
 		(*WatchResponse_Message)(nil),
 		(*WatchResponse_State)(nil),
@@ -2978,7 +3142,7 @@ func file_parley_v1_parley_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_parley_v1_parley_proto_rawDesc), len(file_parley_v1_parley_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   42,
+			NumMessages:   44,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -104,8 +104,9 @@ type ParleyServiceClient interface {
 	// Export returns every stored event of a room, signed and whole, in the
 	// order of the history.
 	Export(context.Context, *v1.ExportRequest) (*connect.ServerStreamForClient[v1.ExportResponse], error)
-	// Import verifies events and stores those that are new.
-	Import(context.Context) (*connect.ClientStreamForClientSimple[v1.ImportRequest, v1.ImportResponse], error)
+	// Import verifies events and stores those that are new. Answers come as
+	// portions are safe on disk; the last one when all is.
+	Import(context.Context) (*connect.BidiStreamForClientSimple[v1.ImportRequest, v1.ImportResponse], error)
 	// EraseMessage erases the content of a stored event at this node. The event
 	// itself stays, and so do copies that others have.
 	EraseMessage(context.Context, *v1.EraseMessageRequest) (*v1.EraseMessageResponse, error)
@@ -318,8 +319,8 @@ func (c *parleyServiceClient) Export(ctx context.Context, req *v1.ExportRequest)
 }
 
 // Import calls parley.v1.ParleyService.Import.
-func (c *parleyServiceClient) Import(ctx context.Context) (*connect.ClientStreamForClientSimple[v1.ImportRequest, v1.ImportResponse], error) {
-	return c._import.CallClientStreamSimple(ctx)
+func (c *parleyServiceClient) Import(ctx context.Context) (*connect.BidiStreamForClientSimple[v1.ImportRequest, v1.ImportResponse], error) {
+	return c._import.CallBidiStreamSimple(ctx)
 }
 
 // EraseMessage calls parley.v1.ParleyService.EraseMessage.
@@ -364,8 +365,9 @@ type ParleyServiceHandler interface {
 	// Export returns every stored event of a room, signed and whole, in the
 	// order of the history.
 	Export(context.Context, *v1.ExportRequest, *connect.ServerStream[v1.ExportResponse]) error
-	// Import verifies events and stores those that are new.
-	Import(context.Context, *connect.ClientStream[v1.ImportRequest]) (*v1.ImportResponse, error)
+	// Import verifies events and stores those that are new. Answers come as
+	// portions are safe on disk; the last one when all is.
+	Import(context.Context, *connect.BidiStream[v1.ImportRequest, v1.ImportResponse]) error
 	// EraseMessage erases the content of a stored event at this node. The event
 	// itself stays, and so do copies that others have.
 	EraseMessage(context.Context, *v1.EraseMessageRequest) (*v1.EraseMessageResponse, error)
@@ -447,7 +449,7 @@ func NewParleyServiceHandler(svc ParleyServiceHandler, opts ...connect.HandlerOp
 		connect.WithSchema(parleyServiceMethods.ByName("Export")),
 		connect.WithHandlerOptions(opts...),
 	)
-	parleyServiceImportHandler := connect.NewClientStreamHandlerSimple(
+	parleyServiceImportHandler := connect.NewBidiStreamHandler(
 		ParleyServiceImportProcedure,
 		svc.Import,
 		connect.WithSchema(parleyServiceMethods.ByName("Import")),
@@ -548,8 +550,8 @@ func (UnimplementedParleyServiceHandler) Export(context.Context, *v1.ExportReque
 	return connect.NewError(connect.CodeUnimplemented, errors.New("parley.v1.ParleyService.Export is not implemented"))
 }
 
-func (UnimplementedParleyServiceHandler) Import(context.Context, *connect.ClientStream[v1.ImportRequest]) (*v1.ImportResponse, error) {
-	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("parley.v1.ParleyService.Import is not implemented"))
+func (UnimplementedParleyServiceHandler) Import(context.Context, *connect.BidiStream[v1.ImportRequest, v1.ImportResponse]) error {
+	return connect.NewError(connect.CodeUnimplemented, errors.New("parley.v1.ParleyService.Import is not implemented"))
 }
 
 func (UnimplementedParleyServiceHandler) EraseMessage(context.Context, *v1.EraseMessageRequest) (*v1.EraseMessageResponse, error) {

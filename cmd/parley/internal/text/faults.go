@@ -24,10 +24,6 @@ var chineseFaults = map[string]said{
 		"certified networks are not available yet", "leave out --certified: the network is then closed by a secret",
 		"认证网络尚不可用", "去掉 --certified：网络将以密钥封闭",
 	},
-	"P1006": {
-		"direct chats are not available yet", "use a room; a closed network of two is private",
-		"私聊尚不可用", "请使用房间；只有两个人的封闭网络就是私密的",
-	},
 	"P1007": {
 		"a file cannot be read or written", "check its path and permissions",
 		"文件无法读写", "检查路径和权限",
@@ -51,6 +47,14 @@ var chineseFaults = map[string]said{
 	"P1012": {
 		"the message is not text in UTF-8", "convert it, for example with iconv",
 		"消息不是 UTF-8 文本", "请先转换，例如用 iconv",
+	},
+	"P1031": {
+		"a line of the file is not part of an export", "export it again: the file was changed or damaged",
+		"文件中的一行不属于导出内容", "请重新导出：文件被改动或损坏",
+	},
+	"P1032": {
+		"the file ends before the export does", "what is in it is imported; export it again for the rest",
+		"文件在导出内容结束之前就结束了", "已导入其中的内容；其余请重新导出",
 	},
 	"P2001": {
 		"the configuration is wrong", "correct it and start again",
@@ -133,8 +137,8 @@ var chineseFaults = map[string]said{
 		"存储是用另一个密钥写的", "放回属于此目录的 identity.key，或换一个 --dir",
 	},
 	"P3003": {
-		"the store is damaged", "restore the directory from a copy, or move its store folder away: what others still have comes back from them",
-		"存储已损坏", "从副本恢复目录，或移走其中的 store 文件夹：其他人仍有的内容会从他们那里回来",
+		"the store is damaged", "run 'parley store repair': it keeps what can be read and moves the damaged store aside; what others still have comes back from them",
+		"存储已损坏", "运行 'parley store repair'：它保留可读的内容，并把损坏的存储移到一旁；其他人仍有的内容会从他们那里回来",
 	},
 	"P3004": {
 		"the store cannot be written", "give this user write permission to the directory or choose another --dir",
@@ -199,6 +203,42 @@ var chineseFaults = map[string]said{
 	"P4010": {
 		"that is not a peer of this kind of network", "check the peer ID",
 		"这不是此类网络的节点", "请检查节点 ID",
+	},
+	"P4011": {
+		"there are too many direct chats", "use a room",
+		"私聊太多", "请使用房间",
+	},
+	"P4012": {
+		"no known peer has that name", "give its whole peer ID",
+		"没有已知节点叫这个名字", "请给出完整的节点 ID",
+	},
+	"P4013": {
+		"several peers have that name", "give more of the peer ID",
+		"有多个节点叫这个名字", "请给出更长的节点 ID",
+	},
+	"P4014": {
+		"the idempotency key is too long", "use at most 64 bytes",
+		"幂等键太长", "请不要超过 64 字节",
+	},
+	"P4031": {
+		"the export is of another network", "import it on a node of that network: a room's events are valid in their own alone",
+		"该导出属于另一个网络", "请在那个网络的节点上导入：房间的事件只在其自己的网络中有效",
+	},
+	"P4032": {
+		"an event is not what its author signed", "export it again: the file was changed or damaged",
+		"事件与其作者签署的不符", "请重新导出：文件被改动或损坏",
+	},
+	"P4033": {
+		"an event belongs to another room or network", "import it from the export it came in",
+		"事件属于另一个房间或网络", "请从它所在的导出文件导入",
+	},
+	"P4034": {
+		"an event is dated more than five minutes ahead", "check this machine's clock, or import it again when it is due",
+		"事件的时间超前五分钟以上", "检查本机时钟，或到时再导入",
+	},
+	"P4035": {
+		"an event needs a newer Parley", "update Parley and import it again",
+		"事件需要更新的 Parley", "请更新 Parley 后重新导入",
 	},
 	"P5001": {
 		"no node is running on that directory", "start one with: parley run",

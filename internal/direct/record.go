@@ -1,0 +1,211 @@
+package direct
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"time"
+
+	"github.com/parley-chat/parley/internal/event"
+)
+
+// Keys of what is remembered in the store.
+const (
+	metaChats = "direct/chats" // author keys, 32 bytes each, those one wrote to first marked in their record
+	metaPair  = "direct/pair/" // and the author in hex: JSON of record
+)
+
+// keepEvery is how often what changed is remembered: what a crash takes away
+// is told again by the other, or sent to him again.
+const keepEvery = 200 * time.Millisecond
+
+// record is what is remembered of a pair.
+type record struct {
+	Sent  Place  `json:"sent"`  // own: written to a stream
+	Acked Place  `json:"acked"` // own: acknowledged
+	Seen  Place  `json:"seen"`  // own: his person was shown it
+	Held  Place  `json:"held"`  // his: acknowledged to him
+	Read  Place  `json:"read"`  // his: our person was shown it
+	Told  Place  `json:"told"`  // Read as he was told it
+	Ours  bool   `json:"ours"`  // we wrote, or had him remembered, ourselves
+	Nick  string `json:"nick"`  // what he was called last
+	Bytes uint64 `json:"bytes"` // of payloads stored of him while we had not written
+}
+
+// MarshalJSON writes "SEQ ID", or null.
+func (p Place) MarshalJSON() ([]byte, error) {
+	if p.Seq == 0 {
+		return []byte("null"), nil
+	}
+	return json.Marshal(struct {
+		Seq uint64 `json:"seq"`
+		ID  string `json:"id"`
+	}{p.Seq, p.ID.String()})
+}
+
+// UnmarshalJSON reads what MarshalJSON writes.
+func (p *Place) UnmarshalJSON(b []byte) error {
+	var v *struct {
+		Seq uint64 `json:"seq"`
+		ID  string `json:"id"`
+	}
+	if err := json.Unmarshal(b, &v); err != nil || v == nil {
+		return err
+	}
+	id, err := event.ParseID(v.ID)
+	*p = Place{v.Seq, id}
+	return err
+}
+
+func metaOf(a event.Author) string { return metaPair + hex.EncodeToString(a[:]) }
+
+// load reads what is remembered of a pair.
+func (s *Service) load(a event.Author) (r record, err error) {
+	data, err := s.cfg.Store.Meta(metaOf(a))
+	if err != nil || data == nil {
+		return r, err
+	}
+	return r, json.Unmarshal(data, &r)
+}
+
+func (s *Service) save(a event.Author, r record) error {
+	data, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	return s.cfg.Store.SetMeta(metaOf(a), data)
+}
+
+// loadChats reads which chats there are.
+func (s *Service) loadChats() error {
+	data, err := s.cfg.Store.Meta(metaChats)
+	if err != nil {
+		return err
+	}
+	for ; len(data) >= 32; data = data[32:] {
+		a := event.Author(data[:32])
+		s.order = append(s.order, a)
+		r, err := s.load(a)
+		if err != nil {
+			return err
+		}
+		s.chats[a], s.nicks[a] = r.Ours, r.Nick
+	}
+	return nil
+}
+
+// remember adds a chat to the list, durably, before anything of it is stored.
+// ours says that it begins here. Errors: ErrTooMany, the store's.
+func (s *Service) remember(a event.Author, ours bool) error {
+	s.listing.Lock() // one at a time; not held with s.mu while the disk is waited for
+	defer s.listing.Unlock()
+	s.mu.Lock()
+	_, known := s.chats[a]
+	begun := 0
+	for _, o := range s.chats {
+		if !o {
+			begun++
+		}
+	}
+	list := make([]byte, 0, 32*(len(s.order)+1))
+	for _, o := range s.order {
+		list = append(list, o[:]...)
+	}
+	s.mu.Unlock()
+	if known {
+		return nil
+	}
+	if len(list)/32 >= maxChats || !ours && begun >= maxBegun {
+		return ErrTooMany
+	}
+	if err := s.cfg.Store.SetMeta(metaChats, append(list, a[:]...)); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	s.chats[a] = ours
+	s.order = append(s.order, a)
+	s.mu.Unlock()
+	if s.cfg.Begun != nil {
+		s.cfg.Begun(a)
+	}
+	return nil
+}
+
+// Called notes what the other of a chat is called, to be known by when he is
+// away. Without a chat nothing is noted.
+func (s *Service) Called(a event.Author, nick string) {
+	s.mu.Lock()
+	_, chat := s.chats[a]
+	same := s.nicks[a] == nick
+	if chat {
+		s.nicks[a] = nick
+	}
+	s.mu.Unlock()
+	if !chat || same {
+		return
+	}
+	p, err := s.pair(a)
+	if err != nil {
+		return // closing, or told when he is met next
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.rec.Nick = nick
+	p.changedLocked()
+}
+
+// Nick is what the other of a chat was called last; it may be empty.
+func (s *Service) Nick(a event.Author) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.nicks[a]
+}
+
+func (s *Service) remembers(a event.Author) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, ok := s.chats[a]
+	return ok
+}
+
+// keep remembers what changed of pairs, now and then, until the service ends.
+func (s *Service) keep() {
+	tick := time.NewTicker(keepEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-s.dirty:
+		case <-s.ctx.Done():
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-s.ctx.Done():
+			return
+		}
+		s.keepAll()
+	}
+}
+
+func (s *Service) keepAll() {
+	for _, p := range s.all() {
+		p.mu.Lock()
+		dirty, r := p.dirty, p.rec
+		p.dirty = false
+		p.mu.Unlock()
+		if !dirty {
+			continue
+		}
+		if err := s.save(p.author, r); err != nil {
+			s.log.Warn("state of a direct chat not kept", "err", err)
+		}
+	}
+}
+
+// changedLocked notes that the record is different.
+func (p *Pair) changedLocked() {
+	p.dirty = true
+	select {
+	case p.s.dirty <- struct{}{}:
+	default:
+	}
+}

@@ -55,11 +55,11 @@ type Store interface {
 	Heads(log event.LogID) ([]event.ID, error)
 	Author(log event.LogID, author event.Author) (eventlog.AuthorState, error)
 	Missing(log event.LogID) ([]event.ID, error)
-	Meta(key string) ([]byte, error)
-	DeleteMetas(ctx context.Context, prefix string, drop func(m eventlog.Mark) bool) (n int, err error)
 	Range(log event.LogID) reconcile.Set // what of it lies above the floor
 	Floor(log event.LogID) (second uint64)
 	Settle(ctx context.Context, log event.LogID, ids []event.ID) error // they are not missing any more
+	Meta(key string) ([]byte, error)
+	DeleteMetas(ctx context.Context, prefix string, drop func(m eventlog.Mark) bool) (n int, err error)
 }
 
 // Config is what a Service works with. Every field without "may" is needed.
@@ -111,8 +111,8 @@ func New(cfg Config) (*Service, error) {
 		s.log = slog.New(slog.DiscardHandler)
 	}
 	s.server = newServer(s)
-	cfg.Host.SetStreamHandler(wire.LogProtocol(cfg.Tag, wire.ForFetch), s.server.fetch)
-	cfg.Host.SetStreamHandler(wire.LogProtocol(cfg.Tag, wire.ForSync), s.server.sync)
+	cfg.Host.SetStreamHandler(wire.LogProtocol(cfg.Tag, wire.ForFetch), s.server.bareFetch)
+	cfg.Host.SetStreamHandler(wire.LogProtocol(cfg.Tag, wire.ForSync), s.server.bareSync)
 	return s, nil
 }
 
@@ -134,7 +134,6 @@ func (s *Service) Join(id event.LogID) (*Log, error) {
 	}
 	l.way = g
 	l.run()
-	l.wg.Go(func() { l.syncer.meet(g.events) })
 	s.logs[id] = l
 	return l, nil
 }

@@ -200,7 +200,7 @@ func (l *Log) sources(p peer.ID) []peer.ID {
 	if p != "" {
 		sources = append(sources, p)
 	}
-	others := l.peers()
+	others := l.way.Peers()
 	rand.Shuffle(len(others), func(i, j int) { others[i], others[j] = others[j], others[i] })
 	for _, o := range others {
 		if len(sources) == maxSources {

@@ -60,6 +60,9 @@ func (l *Log) run() {
 	l.wg.Go(l.take)
 	l.wg.Go(l.fetcher.run)
 	l.wg.Go(l.syncer.run)
+	if g, ok := l.way.(*gossip); ok {
+		l.wg.Go(func() { l.syncer.meet(g.events) })
+	}
 }
 
 // leave ends everything and waits.
@@ -76,4 +79,4 @@ func (l *Log) leave() {
 }
 
 // Peers returns how many connected peers replicate this log too.
-func (l *Log) Peers() int { return len(l.peers()) }
+func (l *Log) Peers() int { return len(l.way.Peers()) }

@@ -74,10 +74,11 @@ func tail(b *event.Batch) event.ID { return b.Events[len(b.Events)-1].ID }
 type memory struct {
 	mu      sync.Mutex // over Append; tests read when it is quiet
 	batches map[event.ID]*event.Batch
+	authors map[event.Author]uint64 // highest seq
 }
 
 func newMemory(batches ...*event.Batch) *memory {
-	m := &memory{batches: make(map[event.ID]*event.Batch)}
+	m := &memory{batches: make(map[event.ID]*event.Batch), authors: make(map[event.Author]uint64)}
 	for _, b := range batches {
 		if _, err := m.Append(context.Background(), b, false); err != nil {
 			panic(err)
@@ -94,6 +95,7 @@ func (m *memory) Append(_ context.Context, b *event.Batch, _ bool) (eventlog.App
 		_, known := m.batches[b.Events[i].ID]
 		res.New[i] = !known
 		m.batches[b.Events[i].ID] = b
+		m.authors[b.Author()] = max(m.authors[b.Author()], b.Events[i].Seq)
 	}
 	return res, nil
 }
@@ -163,8 +165,10 @@ func (m *memory) Floor(event.LogID) uint64 { return 0 }
 
 func (m *memory) Settle(context.Context, event.LogID, []event.ID) error { return nil }
 
-func (m *memory) Author(event.LogID, event.Author) (eventlog.AuthorState, error) {
-	return eventlog.AuthorState{}, nil
+func (m *memory) Author(_ event.LogID, a event.Author) (eventlog.AuthorState, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return eventlog.AuthorState{LastSeq: m.authors[a]}, nil
 }
 
 func (m *memory) AppendWith(ctx context.Context, b *event.Batch, durable bool, _ ...eventlog.Mark) (eventlog.Appended, error) {

@@ -249,8 +249,8 @@ func (s *sender) store(b *event.Batch) error {
 	return nil
 }
 
-// publish takes a stored batch to others. When that fails nothing is lost:
-// they find it when they compare the log.
+// publish takes a stored batch to others. When that fails nothing is lost: they
+// find it when they compare the log.
 func (s *sender) publish(b *event.Batch) {
 	ctx, cancel := context.WithTimeout(s.l.ctx, publishTime)
 	defer cancel()

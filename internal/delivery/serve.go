@@ -71,18 +71,18 @@ func (v *server) leave(p peer.ID) {
 	v.wg.Done()
 }
 
-// fetch serves a stream of the fetch protocol: rooms.
-func (v *server) fetch(stream network.Stream) {
+// bareFetch serves the logs of rooms by id.
+func (v *server) bareFetch(stream network.Stream) {
 	v.handle(stream, stream.Conn().RemotePeer(), wire.ForFetch, event.LogID{})
 }
 
-// sync serves a stream of the sync protocol: rooms.
-func (v *server) sync(stream network.Stream) {
+// bareSync compares the logs of rooms.
+func (v *server) bareSync(stream network.Stream) {
 	v.handle(stream, stream.Conn().RemotePeer(), wire.ForSync, event.LogID{})
 }
 
-// handle serves one stream of p for a purpose of package wire: the log of a
-// pair, or if that is zero, rooms.
+// handle serves one stream of p for a purpose of package wire: about the log of
+// a pair, or if that is zero, of rooms.
 func (v *server) handle(stream Stream, p peer.ID, purpose string, pair event.LogID) {
 	busy, closed := v.enter(p)
 	if closed {

@@ -49,14 +49,14 @@ type session struct {
 func (s *session) run(ctx context.Context) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, sessionTime)
 	defer cancel()
-	if s.stream, err = s.l.open(ctx, s.p, wire.ForSync); err != nil {
+	if s.stream, err = s.l.way.Open(ctx, s.p, wire.ForSync); err != nil {
 		return err
 	}
 	stop := context.AfterFunc(ctx, func() { _ = s.stream.Reset() })
 	defer stop()
 	defer s.stream.Reset() // no effect on a stream that was closed
 	s.in = bufio.NewReaderSize(s.stream, 16<<10)
-	now := time.Now()
+	now := s.l.s.cfg.Now()
 	if err := s.open(now); err != nil {
 		return err
 	}

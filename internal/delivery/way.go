@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"context"
+	"io"
 
 	"github.com/libp2p/go-libp2p/core/peer"
 
@@ -24,12 +25,20 @@ type Way interface {
 	Open(ctx context.Context, p peer.ID, purpose string) (Stream, error)
 }
 
+// Stream is a stream to one peer.
+type Stream interface {
+	io.ReadWriter
+	CloseWrite() error
+	Close() error
+	Reset() error // no effect on a stream that is closed
+}
+
 // gossip is the way of a room.
 type gossip struct {
 	s       *Service
 	topic   *pubsub.Topic
 	unrelay pubsub.RelayCancelFunc
-	events  *pubsub.TopicEventHandler // who subscribes
+	events  *pubsub.TopicEventHandler // of who subscribes
 }
 
 // joinTopic relays the topic of l rather than subscribing to it: the validator

@@ -151,8 +151,8 @@ func (l *link) begin(f positions) error {
 		if err := p.s.remember(p.author, false); err != nil {
 			return err
 		}
-		p.rep.Sync(p.peer)
 	}
+	p.rep.Sync(p.peer) // and what the positions do not show, such as forks
 	l.resumed.Store(true)
 	if f.read.Seq > 0 {
 		if _, err := p.seen(f.read); err != nil {

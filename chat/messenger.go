@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/prometheus/client_golang/prometheus"
@@ -113,6 +114,7 @@ func (m *Messenger) open(ctx context.Context, cfg Config) (err error) {
 	}
 	m.wg.Go(m.welcome)
 	m.wg.Go(m.askForLost)
+	m.wg.Go(m.forgetKeys)
 	m.wg.Go(m.keepHolds)
 	return m.openNick(ctx, cfg)
 }
@@ -187,6 +189,23 @@ func (m *Messenger) askForLost() {
 		select {
 		case <-m.node.GossipLost():
 			m.delivery.Lost()
+		case <-m.ctx.Done():
+			return
+		}
+	}
+}
+
+// forgetKeys deletes, once a day, the keys of messages that are too old to
+// matter.
+func (m *Messenger) forgetKeys() {
+	daily := time.NewTicker(24 * time.Hour)
+	defer daily.Stop()
+	for {
+		if err := m.delivery.ForgetKeys(m.ctx); err != nil && m.ctx.Err() == nil {
+			m.log.Warn("old keys of messages stay", "err", err)
+		}
+		select {
+		case <-daily.C:
 		case <-m.ctx.Done():
 			return
 		}

@@ -74,8 +74,8 @@ func (l *Log) Take(ctx context.Context, p peer.ID, batches []*event.Batch) (fres
 // which is theirs, and nothing else. It returns when the stream is done.
 func (s *Service) ServePair(purpose string, stream Stream, p peer.ID, log event.LogID) error {
 	switch purpose {
-	case wire.ForFetch:
-		s.server.handle(stream, p, log)
+	case wire.ForFetch, wire.ForSync:
+		s.server.handle(stream, p, purpose, log)
 		return nil
 	default:
 		_ = stream.Reset()

@@ -75,7 +75,7 @@ func (r *Room) state(seq uint64) string {
 			continue
 		}
 		signal, _ := p.Peer(m.Author)
-		if now.Sub(signal.Heard) > heardOf && event.Ahead(now, r.heard[m.Author]) < -heardOf {
+		if now.Sub(signal.Heard) > heardOf && event.Ahead(r.m.node.Now(), r.heard[m.Author]) < -heardOf {
 			continue
 		}
 		others++

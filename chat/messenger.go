@@ -134,7 +134,7 @@ func (m *Messenger) openNick(ctx context.Context, cfg Config) error {
 // openDelivery starts replication of the rooms that were joined.
 func (m *Messenger) openDelivery(reg prometheus.Registerer) (err error) {
 	m.delivery, err = delivery.New(delivery.Config{
-		Host: m.node.Host(), PubSub: m.node.PubSub(), Store: m.store, Clock: &m.clock,
+		Host: m.node.Host(), PubSub: m.node.PubSub(), Store: m.store, Clock: &m.clock, Now: m.node.Now,
 		Tag: m.node.Network().Tag, Author: m.self, Sign: m.node.Sign,
 		Stored: m.stored, Logger: m.log, Registerer: reg,
 	})
@@ -160,7 +160,7 @@ func (m *Messenger) openPresence(reg prometheus.Registerer) error {
 	network := m.node.Network()
 	p, err := presence.Start(presence.Config{
 		Host: m.node.Host(), PubSub: m.node.PubSub(), Tag: network.Tag, Network: network.ID,
-		Author: m.self, Sign: m.node.Sign, FirstSeq: first,
+		Author: m.self, Sign: m.node.Sign, FirstSeq: first, Now: m.node.Now,
 		Local: m.local, Heard: m.heard, Changed: m.peerChanged,
 		Logger: m.log, Registerer: reg,
 	})

@@ -10,7 +10,7 @@ import (
 func (n *Node) admissionConfig() admission.Config {
 	network := n.networkFile().Network
 	return admission.Config{
-		Tag: network.Tag, Network: network.ID,
+		Tag: network.Tag, Network: network.ID, Now: n.cfg.Now,
 		Secrets: func() []hello.Secret { return n.networkFile().helloSecrets() },
 		// A classroom behind one address starts at once, a flood does not go on.
 		Rate:       addressRate(20, 600),

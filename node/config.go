@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -59,6 +60,11 @@ type Config struct {
 	// Registerer takes the node's metrics. Nil: none are kept. Two nodes on
 	// one registry would merge their numbers: give each its own.
 	Registerer prometheus.Registerer
+
+	// Now is the wall clock by which the node says when things happened and
+	// judges what others say. Nil: time.Now. What it does when, it does by the
+	// machine's monotonic clock. It may step, and may be called concurrently.
+	Now func() time.Time
 
 	// Libp2p has the last word on how the libp2p host is built. It is the seam
 	// through which a node runs on a simulated network.

@@ -76,6 +76,9 @@ func Start(ctx context.Context, cfg Config) (*Node, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
 	n := &Node{cfg: cfg, log: orSilent(cfg.Logger), since: time.Now(), lost: make(chan struct{}, 1), topics: topics{}, done: make(chan struct{})}
 	n.ctx, n.cancel = context.WithCancel(context.Background())
 	if err := n.start(ctx); err != nil {
@@ -260,6 +263,9 @@ func (n *Node) Dir() string { return n.cfg.Dir }
 
 // Light reports whether the node was asked to take little memory and disk.
 func (n *Node) Light() bool { return n.cfg.Light }
+
+// Now returns the time of the node's wall clock ([Config.Now]).
+func (n *Node) Now() time.Time { return n.cfg.Now() }
 
 // Logger returns the node's logger; it is never nil.
 func (n *Node) Logger() *slog.Logger { return n.log }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
 
@@ -111,7 +110,7 @@ func (l *Log) check(payload []byte) (*event.Batch, error) {
 // It waits while its author is over his budget. It returns how many events were
 // new, and which of their parents are missing.
 func (l *Log) admit(ctx context.Context, b *event.Batch, from peer.ID) (fresh int, missing []event.ID, err error) {
-	if now := time.Now(); early(now, b) {
+	if now := l.s.cfg.Now(); early(now, b) {
 		l.hold(now, arrival{b, from})
 		return 0, nil, nil
 	}

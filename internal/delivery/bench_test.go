@@ -20,7 +20,7 @@ func unjoined(b testing.TB, store Store) *Log {
 	if err != nil {
 		b.Fatal(err)
 	}
-	s := &Service{metrics: m, budgets: newBudgets(), cfg: Config{Store: store, Clock: new(event.Clock)}}
+	s := &Service{metrics: m, budgets: newBudgets(), cfg: Config{Now: time.Now, Store: store, Clock: new(event.Clock)}}
 	l := &Log{
 		s: s, id: testLog, ctx: context.Background(), known: newKnown(), held: new(holdback),
 		queue: wake.New[arrival](maxQueue), soon: make(chan struct{}, 1),

@@ -27,6 +27,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"time"
 
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/prometheus/client_golang/prometheus"
@@ -66,6 +67,7 @@ type Config struct {
 	// store, own ones too; fresh[i] says whether event i was new. It is called
 	// by several goroutines and must be quick. It may be nil.
 	Stored     func(b *event.Batch, fresh []bool)
+	Now        func() time.Time      // the wall clock; may be nil: time.Now
 	Logger     *slog.Logger          // may be nil: silent
 	Registerer prometheus.Registerer // may be nil: no metrics
 }
@@ -92,6 +94,9 @@ func New(cfg Config) (*Service, error) {
 	s := &Service{
 		cfg: cfg, log: cfg.Logger, metrics: m, budgets: newBudgets(),
 		logs: make(map[event.LogID]*Log),
+	}
+	if s.cfg.Now == nil {
+		s.cfg.Now = time.Now
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)

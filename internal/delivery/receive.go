@@ -60,7 +60,7 @@ func (l *Log) validate(_ context.Context, from peer.ID, msg *pubsub.Message) pub
 	if err != nil {
 		return l.reject(from, err)
 	}
-	now := time.Now()
+	now := l.s.cfg.Now()
 	if l.known.replayed(now, b) {
 		return l.ignore(from, "replayed")
 	}
@@ -162,7 +162,7 @@ func (l *Log) take() {
 		if overflow {
 			l.fetcher.lost()
 		}
-		ready, next := l.held.ready(time.Now())
+		ready, next := l.held.ready(l.s.cfg.Now())
 		l.appendAll(ready)
 		if timer.Stop(); next > 0 {
 			timer.Reset(next)
@@ -205,7 +205,7 @@ func (l *Log) appended(b *event.Batch, res eventlog.Appended, err error, gossipe
 	if !erased(b) { // else its content may still come
 		excused = l.known.add(b, gossiped)
 	}
-	l.s.cfg.Clock.Observe(time.Now(), b.Events[len(b.Events)-1].HLC)
+	l.s.cfg.Clock.Observe(l.s.cfg.Now(), b.Events[len(b.Events)-1].HLC)
 	if fresh == 0 {
 		return 0, excused
 	}

@@ -189,7 +189,7 @@ func (s *sender) prepare() (int, error) {
 	s.drafts = s.drafts[:0]
 	var salts [event.MaxBatchEvents * event.SaltSize]byte
 	_, _ = rand.Read(salts[:len(s.waiting)*event.SaltSize]) // never fails
-	now := time.Now()
+	now := s.l.s.cfg.Now()
 	for i, p := range s.waiting {
 		d := event.Draft{
 			HLC: s.l.s.cfg.Clock.Now(now), Kind: p.draft.Kind, Expiry: p.draft.Expiry,

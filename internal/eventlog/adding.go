@@ -276,7 +276,7 @@ func (a *adding) noteMissing(p *event.ID, second uint64) {
 	} else if m.rec.second >= second {
 		return
 	}
-	m.rec.second, m.changed = second, true
+	m.rec.second, m.changed = max(second, 1), true
 	a.missing = append(a.missing, idInLog{a.log, *p})
 }
 
@@ -287,9 +287,13 @@ func (a *adding) linkChildren(i int) error {
 	if m := a.log.missing[id]; m != nil {
 		delete(a.log.missing, id)
 		if m.stored {
-			return a.del(appendIDKey(nil, spaceMissing, a.log.no, (*[32]byte)(&id)))
+			if err := a.del(appendIDKey(nil, spaceMissing, a.log.no, (*[32]byte)(&id))); err != nil {
+				return err
+			}
 		}
-		return nil
+		if m.rec.second > 0 { // a child of it is stored
+			return nil
+		}
 	}
 	if i < len(a.batch.Events)-1 { // the next one of a batch names it as parent
 		return nil

@@ -71,7 +71,18 @@ func openBadger(dir string, key [32]byte, p profile, log *slog.Logger) (*badger.
 }
 
 func openBadgerWith(dir string, key [32]byte, p profile, log *slog.Logger, threshold int64) (db *badger.DB, err error) {
-	o := badger.DefaultOptions(dir).
+	o := badgerOptions(dir, key, p, log, threshold)
+	if err := checkTables(dir, o); err != nil {
+		return nil, err
+	}
+	if db, err = badger.Open(o); err != nil {
+		return nil, err // badger gives a half-made one beside the error, which it has stopped
+	}
+	return db, nil
+}
+
+func badgerOptions(dir string, key [32]byte, p profile, log *slog.Logger, threshold int64) badger.Options {
+	return badger.DefaultOptions(dir).
 		WithLogger(badgerLog{log}).
 		WithMetricsEnabled(false).
 		WithDetectConflicts(false). // one writer
@@ -86,13 +97,6 @@ func openBadgerWith(dir string, key [32]byte, p profile, log *slog.Logger, thres
 		WithVerifyValueChecksum(true).
 		WithChecksumVerificationMode(options.OnBlockRead).
 		WithNumCompactors(2)
-	if err := checkTables(dir, o); err != nil {
-		return nil, err
-	}
-	if db, err = badger.Open(o); err != nil {
-		return nil, err // badger gives a half-made one beside the error, which it has stopped
-	}
-	return db, nil
 }
 
 // badgerLog hands badger's messages on. Its debug level prints keys and is

@@ -19,7 +19,7 @@ var (
 	ErrWrongKey = fault.New("P3002", fault.Environment, "the store was written with another key",
 		"put back the identity.key that belongs to this directory, or choose another --dir")
 	ErrCorrupt = fault.New("P3003", fault.Environment, "the store is damaged",
-		"restore the directory from a copy, or move its store folder away: what others still have comes back from them")
+		"run 'parley store repair': it keeps what can be read and moves the damaged store aside; what others still have comes back from them")
 	ErrReadOnly = fault.New("P3004", fault.Environment, "the store cannot be written",
 		"give this user write permission to the directory or choose another --dir")
 	ErrDiskFull = fault.New("P3005", fault.Environment, "the disk is full",

@@ -183,7 +183,7 @@ func (m *migrating) payload(p *stored, state *logState, sums *summing) error {
 		sums.add(e)
 		for j := range e.Parents {
 			if x := state.missing[e.Parents[j]]; x != nil {
-				x.rec.second = max(x.rec.second, secondOf(e.HLC))
+				x.rec.second = max(x.rec.second, secondOf(e.HLC), 1)
 			}
 		}
 		if e.Expiry > 0 && e.Content != nil {

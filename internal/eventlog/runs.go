@@ -25,14 +25,17 @@ func (r runs) addWindow(window uint64, m *bitmap) runs {
 	return r
 }
 
-// gaps returns what is missing between 1 and the highest number.
-func (r runs) gaps() (out []Run) {
+// gaps returns what is missing between 1 and last.
+func (r runs) gaps(last uint64) (out []Run) {
 	next := uint64(1)
 	for _, x := range r {
 		if x.First > next {
 			out = append(out, Run{next, x.First - 1})
 		}
 		next = x.Last + 1
+	}
+	if next <= last {
+		out = append(out, Run{next, last})
 	}
 	return out
 }

@@ -76,7 +76,7 @@ func (s *Store) Author(log event.LogID, author event.Author) (AuthorState, error
 			seqs, forks = seqs.addWindow(window, &w.seqs), forks.addWindow(window, &w.forks)
 			return nil
 		})
-		st = AuthorState{LastSeq: rec.seq, LastID: rec.last, Gaps: seqs.gaps(), Forks: forks}
+		st = AuthorState{LastSeq: rec.seq, LastID: rec.last, Gaps: seqs.gaps(rec.seq), Forks: forks}
 		return err
 	})
 	return st, err

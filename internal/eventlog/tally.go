@@ -20,7 +20,8 @@ type tally struct {
 	payloads int
 	authors  map[event.Author]*authorRec
 	windows  map[windowKey]*windowRec
-	deleted  bool // retention deleted events
+	deleted  bool              // retention deleted events
+	ends     map[event.ID]bool // of authors' chains, deleted or lost
 	heads    map[event.ID]event.HLC
 	missing  map[event.ID]uint64 // newest second of those that name it
 	hasChild map[event.ID]bool   // stored, perhaps not met yet, and named as parent
@@ -44,6 +45,7 @@ func (s *Store) tallyLog(ctx context.Context, txn *badger.Txn, no uint32, visit 
 		heads:    make(map[event.ID]event.HLC),
 		missing:  make(map[event.ID]uint64),
 		hasChild: make(map[event.ID]bool),
+		ends:     make(map[event.ID]bool),
 		stored:   newStoredSums(txn, no, fn),
 	}
 	defer t.stored.close()
@@ -109,13 +111,14 @@ func (t *tally) begin(txn *badger.Txn) error {
 	}
 	t.rec.id, t.rec.floor = rec.id, rec.floor
 	return scan(txn, inLog(spaceDeleted, t.no), func(key, val []byte) error {
-		t.deleted = true
 		switch len(key) {
 		case idKeyLen:
 			a, err := decodeAuthorRec(val)
+			t.ends[a.last] = true
 			t.authors[event.Author(key[5:])] = &a
 			return err
 		case seqsKeyLen:
+			t.deleted = true
 			w, err := decodeWindowRec(val)
 			k := authorKey{t.no, event.Author(key[5:idKeyLen])}
 			t.windows[windowKey{k, binary.BigEndian.Uint64(key[idKeyLen:])}] = &w
@@ -201,7 +204,7 @@ func (t *tally) addParent(txn *badger.Txn, p *event.ID, second uint64) error {
 	if ok {
 		t.hasChild[*p] = true
 	} else {
-		t.missing[*p] = max(t.missing[*p], second)
+		t.missing[*p] = max(t.missing[*p], second, 1)
 	}
 	return err
 }
@@ -210,7 +213,7 @@ func (t *tally) addParent(txn *badger.Txn, p *event.ID, second uint64) error {
 // the sums and what is missing.
 func (t *tally) records() map[string][]byte {
 	out := make(map[string][]byte)
-	if t.rec.count > 0 || t.rec.floor > 0 {
+	if t.rec.count > 0 || t.rec.floor > 0 || len(t.authors) > 0 {
 		out[string(logKey(t.no))] = t.rec.appendTo(nil)
 	}
 	for id, a := range t.authors {
@@ -266,7 +269,7 @@ func (t *tally) diffMissing(txn *badger.Txn, fn differs) error {
 		id := event.ID(key[5:])
 		second, ok := t.missing[id]
 		delete(t.missing, id)
-		if ok && len(val) > 0 && rec.second == second || t.rec.floor > 0 && rec.second < t.rec.floor {
+		if ok && len(val) > 0 && rec.second == second || t.rec.floor > 0 && rec.second < t.rec.floor || rec.second == 0 && t.ends[id] {
 			return nil
 		}
 		rec.second = second

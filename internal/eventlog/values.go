@@ -183,8 +183,9 @@ func decodeLogRec(b []byte) (r logRec, err error) {
 }
 
 // missingRec is what is known of a parent that is not stored: the newest whole
-// second of the events that name it, and whether it lies below what anybody
-// keeps, so that nobody needs to look for it.
+// second, at least 1, of the events that name it, and whether it lies below what
+// anybody keeps, so that nobody needs to look for it. Second 0: nothing names it, it
+// is the lost end of an author's chain.
 type missingRec struct {
 	second  uint64
 	settled bool

@@ -57,6 +57,7 @@ type Config struct {
 	// Changed is called when what Peer or Rooms answers about an author is
 	// different. It may be nil.
 	Changed    func(event.Author)
+	Now        func() time.Time      // the wall clock; may be nil: time.Now
 	Logger     *slog.Logger          // may be nil: silent
 	Registerer prometheus.Registerer // may be nil: no metrics
 }
@@ -104,6 +105,9 @@ func Start(cfg Config) (*Service, error) {
 		touched: make(chan struct{}, 1), table: newTable(), seq: cfg.FirstSeq,
 		useless:   budget.New[peer.ID](uselessPerSecond, uselessAtOnce),
 		strangers: budget.New[peer.ID](strangersPerSecond, strangersAtOnce),
+	}
+	if s.cfg.Now == nil {
+		s.cfg.Now = time.Now
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
@@ -249,7 +253,7 @@ func (s *Service) signal(goodbye bool) []byte {
 	local := s.cfg.Local()
 	s.seq++
 	sig := Signal{
-		Author: s.cfg.Author, Time: time.Now().UnixMilli(), Seq: s.seq,
+		Author: s.cfg.Author, Time: s.cfg.Now().UnixMilli(), Seq: s.seq,
 		Interval: interval(s.Online()), Nick: local.Nick, Goodbye: goodbye,
 		Total: uint32(len(local.Rooms)),
 	}

@@ -86,7 +86,7 @@ func (s *Service) apply(from peer.ID, sig *Signal, direct bool) (v verdict, chan
 	if s.table.peers[sig.Author] == nil && !direct && !s.strangers.Take(from, 1) {
 		return strangers, false
 	}
-	return s.table.apply(time.Now(), sig, keys, direct)
+	return s.table.apply(time.Now(), sig.ahead(s.cfg.Now()), sig, keys, direct)
 }
 
 // roomKeys drops the rooms that cannot be rooms and returns the comparison

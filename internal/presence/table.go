@@ -77,10 +77,13 @@ func newTable() *table {
 	return &table{peers: make(map[[32]byte]*entry), rooms: make(map[string]*roomEntry)}
 }
 
-// apply takes a verified signal in. keys are the comparison keys of its rooms.
+// ahead returns how far the sender's clock is ahead of wall, as his signal tells.
+func (s *Signal) ahead(wall time.Time) time.Duration { return time.UnixMilli(s.Time).Sub(wall) }
+
+// apply takes a verified signal in that came now, by a clock of which its
+// sender's is skew ahead. keys are the comparison keys of its rooms.
 // changed says whether anything that is shown is different now.
-func (t *table) apply(now time.Time, s *Signal, keys []string, direct bool) (v verdict, changed bool) {
-	skew := time.UnixMilli(s.Time).Sub(now)
+func (t *table) apply(now time.Time, skew time.Duration, s *Signal, keys []string, direct bool) (v verdict, changed bool) {
 	e := t.peers[s.Author]
 	switch {
 	case skew > maxAhead:

@@ -14,7 +14,7 @@ func tell(t *table, at time.Time, author byte, seq uint64, change func(*Signal))
 	if change != nil {
 		change(s)
 	}
-	return t.apply(at, s, s.roomKeys(), false)
+	return apply(t, at, s, s.roomKeys(), false)
 }
 
 func in(names ...string) func(*Signal) {
@@ -52,13 +52,13 @@ func TestSignalsOfAnotherTimeAreRefused(t *testing.T) {
 	at := func(d time.Duration) *Signal {
 		return &Signal{Author: [32]byte{1}, Time: start.Add(d).UnixMilli(), Seq: 1, Interval: time.Second}
 	}
-	if v, _ := tab.apply(start, at(maxAhead+time.Second), nil, true); v != future {
+	if v, _ := apply(tab, start, at(maxAhead+time.Second), nil, true); v != future {
 		t.Errorf("from the future: %v", v)
 	}
-	if v, _ := tab.apply(start, at(-maxBehind-time.Second), nil, false); v != past {
+	if v, _ := apply(tab, start, at(-maxBehind-time.Second), nil, false); v != past {
 		t.Errorf("an old one in gossip: %v", v)
 	}
-	if v, _ := tab.apply(start, at(-maxBehind-time.Second), nil, true); v != fresh {
+	if v, _ := apply(tab, start, at(-maxBehind-time.Second), nil, true); v != fresh {
 		t.Errorf("of a peer whose clock is slow, from itself: %v", v)
 	}
 }
@@ -115,7 +115,7 @@ func TestAnAuthorsSignalsArePaced(t *testing.T) {
 		t.Errorf("%d taken", count)
 	}
 	s := &Signal{Author: [32]byte{1}, Time: start.UnixMilli(), Seq: 1000, Interval: time.Second}
-	if v, _ := tab.apply(start.Add(10*time.Second), s, nil, true); v != fresh {
+	if v, _ := apply(tab, start.Add(10*time.Second), s, nil, true); v != fresh {
 		t.Errorf("from itself: %v", v)
 	}
 }
@@ -126,29 +126,34 @@ func TestTableIsBounded(t *testing.T) {
 	for i := range maxPeers {
 		s := &Signal{Author: author(i), Time: start.UnixMilli(), Seq: 1, Interval: time.Second}
 		in(fmt.Sprint("room", i))(s)
-		if v, _ := tab.apply(start, s, s.roomKeys(), false); v != fresh {
+		if v, _ := apply(tab, start, s, s.roomKeys(), false); v != fresh {
 			t.Fatalf("peer %d: %v", i, v)
 		}
 	}
 	s := &Signal{Author: author(1 << 20), Time: start.UnixMilli(), Seq: 1, Interval: time.Second}
-	if v, _ := tab.apply(start, s, nil, false); v != full {
+	if v, _ := apply(tab, start, s, nil, false); v != full {
 		t.Errorf("all are online: %v", v)
 	}
 	here := &Signal{Author: author(-2), Time: start.UnixMilli(), Seq: 1, Interval: time.Second}
-	if v, _ := tab.apply(start, here, nil, true); v != fresh || tab.online != len(tab.peers) {
+	if v, _ := apply(tab, start, here, nil, true); v != fresh || tab.online != len(tab.peers) {
 		t.Errorf("who is here himself has no place: %v, %d online of %d", v, tab.online, len(tab.peers))
 	}
 	for i := 0; len(tab.peers) < maxPeers; i++ {
 		s := &Signal{Author: author(-3 - i), Time: start.UnixMilli(), Seq: 1, Interval: time.Second}
-		tab.apply(start, s, nil, false)
+		apply(tab, start, s, nil, false)
 	}
 	tab.expire(start.Add(time.Minute))
 	later := start.Add(time.Minute)
 	s.Time = later.UnixMilli()
-	if v, _ := tab.apply(later, s, nil, false); v != fresh || len(tab.peers) != maxPeers-maxPeers/10+1 {
+	if v, _ := apply(tab, later, s, nil, false); v != fresh || len(tab.peers) != maxPeers-maxPeers/10+1 {
 		t.Errorf("%v, %d peers", v, len(tab.peers))
 	}
 	if len(tab.rooms) != tab.entries || len(tab.rooms) >= maxRooms {
 		t.Errorf("%d rooms, %d entries", len(tab.rooms), tab.entries)
 	}
+}
+
+// apply takes a signal in at a time that is the receiver's wall clock too.
+func apply(t *table, now time.Time, s *Signal, keys []string, direct bool) (verdict, bool) {
+	return t.apply(now, s.ahead(now), s, keys, direct)
 }

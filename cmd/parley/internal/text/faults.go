@@ -141,8 +141,8 @@ var chineseFaults = map[string]said{
 		"存储是用另一个密钥写的", "放回属于此目录的 identity.key，或换一个 --dir",
 	},
 	"P3003": {
-		"the store is damaged", "restore the directory from a copy, or move its store folder away: what others still have comes back from them",
-		"存储已损坏", "从副本恢复目录，或移走其中的 store 文件夹：其他人仍有的内容会从他们那里回来",
+		"the store is damaged", "run 'parley store repair': it keeps what can be read and moves the damaged store aside; what others still have comes back from them",
+		"存储已损坏", "运行 'parley store repair'：它保留可读的内容，并把损坏的存储移到一旁；其他人仍有的内容会从他们那里回来",
 	},
 	"P3004": {
 		"the store cannot be written", "give this user write permission to the directory or choose another --dir",

@@ -31,9 +31,26 @@ var chinese = map[string]string{
 	"print every event of a room as JSON lines with its author's signature, in the order of the history. Whoever imports it can tell that nothing was changed. It is not encrypted.":                                                            "以 JSON 行打印房间的每个事件及其作者签名，按历史顺序。导入者可以确认内容未被改动。内容不加密。",
 	"take in what export wrote, from a file or, with -, from standard input":                                                                                                                                                                    "导入 export 写出的内容：来自文件，或用 - 来自标准输入",
 	"verify the events of an export and store those that are new. A line that is refused is told with its number, and the others are taken; the exit status is then 1. A room that is not joined is not joined by it: its history can be read.": "验证导出的事件并保存其中新的。被拒绝的行会连同行号说明，其余照常导入，退出状态为 1。未加入的房间不会因此加入，但可以阅读其历史。",
+	"erase what a message says from this node's disk, for good; others keep their copies":                                                                                                                                                       "从本节点的磁盘上永久擦除一条消息的内容；其他人保留他们的副本",
+	"erase the content of a message from this node's disk, for good: it does not come back from others. That it was written, when and by whom stays, and so do the copies that others have.":                                                    "从本节点的磁盘上永久擦除一条消息的内容：不会再从其他人那里回来。它何时由谁写过仍然保留，其他人的副本也保留。",
+	"check or repair the store of a node that does not run":                                                                                                                                                                                     "检查或修复未运行节点的存储",
+	"compare everything in the store with everything else and tell what does not fit":                                                                                                                                                           "将存储中的一切相互核对，并说明不符之处",
+	"make a new store of all that can be read of a damaged one, which is kept aside":                                                                                                                                                            "用损坏的存储中所有可读的内容建立新存储，原存储另行保留",
 	"[FLAGS]":                 "[选项]",
 	"show help":               "显示帮助",
 	"show help for a command": "显示某个命令的帮助",
+
+	// Erasing, retention, the store.
+	"erased here; copies that others have stay":                                    "已在此处擦除；其他人的副本保留",
+	"delete from this node what is older than `N` days; 0 keeps all":               "从本节点删除早于 `N` 天的内容；0 表示全部保留",
+	"delete from this node the oldest of a room beyond `N` megabytes; 0 keeps all": "从本节点删除每个房间超出 `N` 兆字节的最旧内容；0 表示全部保留",
+	"there is no store in %s":                                                      "%s 中没有存储",
+	"start parley on it once, or choose another --dir":                             "先在其上启动一次 parley，或换一个 --dir",
+	"nothing is wrong with the store: %d events in %d rooms and direct chats":      "存储没有问题：%d 个事件，%d 个房间和私聊",
+	"the store is damaged: %s":                                                     "存储已损坏：%s",
+	"make a new one of what can be read: %s":                                       "用可读的内容建立新存储：%s",
+	"kept %d events; %d are known to be lost":                                      "保留了 %d 个事件；已知丢失 %d 个",
+	"the damaged store lies in %s: delete it when all is well. Start parley and give it a while with others before you write: what they have comes back from them.": "损坏的存储在 %s：一切正常后可删除。请启动 parley，先与其他人连接一段时间再发言：他们有的内容会从他们那里回来。",
 
 	// Export and import.
 	"write to `FILE`, readable by you alone, and print nothing": "写入仅您可读的文件 `FILE`，不打印",

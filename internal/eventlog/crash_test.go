@@ -17,7 +17,7 @@ const crashDirVar = "PARLEY_EVENTLOG_CRASH_DIR"
 
 // children are what the test program does in place of testing when a variable
 // names a directory.
-var children = map[string]func(dir string){crashDirVar: appendForEver}
+var children = map[string]func(dir string){crashDirVar: appendForEver, fullDirVar: playFull}
 
 // TestMain turns the test program into one of them.
 func TestMain(m *testing.M) {

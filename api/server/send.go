@@ -14,11 +14,11 @@ import (
 )
 
 func (s *service) SendMessage(ctx context.Context, req *v1.SendMessageRequest) (*v1.SendMessageResponse, error) {
-	room, err := s.chat.Room(req.GetRoom())
+	talk, err := s.talk(ctx, req.GetRoom(), req.GetDirect())
 	if err != nil {
 		return nil, err
 	}
-	id, err := room.Send(ctx, chat.Text(req.GetText()))
+	id, err := talk.Send(ctx, chat.Text(req.GetText()))
 	if err != nil {
 		return nil, err
 	}
@@ -35,15 +35,15 @@ func (s *service) SendMessages(ctx context.Context, stream *sendStream) error {
 	if err != nil {
 		return err
 	}
-	room, err := s.chat.Room(first.GetRoom())
+	talk, err := s.talk(ctx, first.GetRoom(), first.GetDirect())
 	if err != nil {
 		return err
 	}
-	if !room.Joined() {
+	if room, ok := talk.(*chat.Room); ok && !room.Joined() {
 		return chat.ErrNotJoined
 	}
 	var broken error // the stream failed on the way in; read after the loop
-	for id, err := range room.SendAll(ctx, contents(ctx, first, stream, &broken)) {
+	for id, err := range talk.SendAll(ctx, contents(ctx, first, stream, &broken)) {
 		if err := stream.Send(sendAnswer(id, err)); err != nil {
 			return err
 		}

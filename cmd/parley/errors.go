@@ -23,7 +23,6 @@ var (
 	errValue      = fault.New("P1003", fault.User, "a setting has a value it cannot have", "correct it")
 	errTerminal   = fault.New("P1004", fault.User, "the chat needs a terminal", "use parley run to run a node, and commands such as parley send")
 	errCertified  = fault.New("P1005", fault.User, "certified networks are not available yet", "leave out --certified: the network is then closed by a secret")
-	errDirect     = fault.New("P1006", fault.User, "direct chats are not available yet", "use a room; a closed network of two is private")
 	errFile       = fault.New("P1007", fault.Environment, "a file cannot be read or written", "check its path and permissions")
 	errMetrics    = fault.New("P1008", fault.Environment, "metrics cannot be served on that address", "choose another --metrics address")
 	errUnforeseen = fault.New("P1009", fault.Bug, "something went wrong in an unforeseen way", "report it")

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/libp2p/go-libp2p/core/event"
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -96,3 +97,36 @@ func TestAStreamOnAConnectionThatIsGoneEndsTheAdmission(t *testing.T) {
 type goneConn struct{ network.Conn }
 
 func (goneConn) IsClosed() bool { return true }
+
+// Identify runs beside the telling of a connection and may be done first, on a
+// loaded machine. Whoever was identified so was never told to the protocols above:
+// GossipSub was deaf to him.
+func TestAPeerIdentifiedBeforeItsConnectionIsToldIsToldToo(t *testing.T) {
+	inWorld(t, Options{}, func(t *testing.T, w *world) {
+		sub, err := w.gate.Host().EventBus().Subscribe(new(event.EvtPeerIdentificationCompleted))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer sub.Close()
+		w.real.Network().StopNotify((*connWatch)(w.gate)) // it is told by hand
+		w.connect(t)
+		time.Sleep(time.Second)
+		w.gate.connected(w.real.Network().ConnsToPeer(w.stranger.ID())[0])
+		if !w.gate.Admit(w.stranger.ID()) {
+			t.Fatal("not admitted")
+		}
+		if ev := next[event.EvtPeerIdentificationCompleted](t, sub); ev.Peer != w.stranger.ID() {
+			t.Errorf("told of %v", ev.Peer)
+		}
+		conn := w.real.Network().ConnsToPeer(w.stranger.ID())[0]
+		_ = conn.Close()
+		w.gate.disconnected(conn)
+		if w.gate.Connected(w.stranger.ID()) {
+			t.Error("still connected")
+		}
+		w.gate.identified(event.EvtPeerIdentificationCompleted{Peer: w.stranger.ID(), Conn: conn})
+		if w.gate.Connected(w.stranger.ID()) {
+			t.Error("a late word of a peer that is gone brought it back")
+		}
+	})
+}

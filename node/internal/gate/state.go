@@ -150,8 +150,7 @@ func (g *Gate) connected(c network.Conn) {
 	g.mu.Lock()
 	e := g.peers[p]
 	if e == nil {
-		e = &entry{conns: make(map[network.Conn]bool), changed: make(chan struct{})}
-		g.peers[p] = e
+		e = g.newEntryLocked(p)
 	}
 	if _, carries := e.conns[c]; !carries { // a stream may have come first
 		e.conns[c] = false
@@ -165,6 +164,12 @@ func (g *Gate) connected(c network.Conn) {
 	if stranger {
 		g.opts.Connected(p)
 	}
+}
+
+func (g *Gate) newEntryLocked(p peer.ID) *entry {
+	e := &entry{conns: make(map[network.Conn]bool), changed: make(chan struct{})}
+	g.peers[p] = e
+	return e
 }
 
 func (g *Gate) disconnected(c network.Conn) {
@@ -239,8 +244,13 @@ func (g *Gate) identified(ev event.EvtPeerIdentificationCompleted) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	e := g.peers[ev.Peer]
-	if e == nil {
+	switch {
+	case e != nil:
+	case ev.Conn.IsClosed():
 		return // gone already
+	default: // identify was done before the gate was told of the connection: it will be
+		e = g.newEntryLocked(ev.Peer)
+		e.conns[ev.Conn] = false
 	}
 	e.identified++
 	e.identify = ev
@@ -255,7 +265,7 @@ func (g *Gate) identified(ev event.EvtPeerIdentificationCompleted) {
 func (g *Gate) unidentified(p peer.ID) {
 	g.mu.Lock()
 	e := g.peers[p]
-	useless := e != nil && e.identified == 0
+	useless := e == nil || e.identified == 0 // nil: the gate is not told of the connection yet, or any more
 	g.mu.Unlock()
 	if useless {
 		g.log.Debug("identify failed, closing", "peer", p)

@@ -46,7 +46,7 @@ func signalsSent(t *testing.T, online int, span, change time.Duration) (sent int
 		author, sign := signer(1)
 		reg := prometheus.NewRegistry()
 		s, err := Start(Config{
-			Host: h, PubSub: ps, Tag: "test", Network: testNetwork, Author: author, Sign: sign, Registerer: reg,
+			Host: h, PubSub: ps, Tag: "test", Network: testNetwork, Author: author, Sign: sign, Registerer: reg, Now: time.Now,
 			Local: func() Local { return Local{Rooms: []Room{{Name: "lobby"}}} },
 		})
 		if err != nil {
@@ -56,7 +56,7 @@ func signalsSent(t *testing.T, online int, span, change time.Duration) (sent int
 		for i := range online - 1 {
 			sig := &Signal{Time: time.Now().UnixMilli(), Seq: 1, Interval: MaxPace}
 			binary.BigEndian.PutUint32(sig.Author[:], uint32(i)+1)
-			s.table.apply(time.Now(), sig, nil, true)
+			s.table.apply(time.Now(), 0, sig, nil, true)
 		}
 		s.mu.Unlock()
 		before := counted(t, reg)

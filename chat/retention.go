@@ -12,7 +12,8 @@ import (
 // What is older or more goes from its disk, for good; others keep what they
 // keep. Zero fields are no bound.
 //
-// It goes when the Messenger is opened and each hour after. Who is in a room
+// It goes a minute after the Messenger is opened and each hour after, unless the
+// clock is known to be wrong. Who is in a room
 // stays known, and a direct message stays until the other side has it.
 type Retention struct {
 	MaxAge   time.Duration // by the time that its author claims
@@ -20,35 +21,45 @@ type Retention struct {
 }
 
 const (
-	retainEvery = time.Hour
-	expireEvery = time.Minute // how late the content of an expired event goes
+	retainEvery = 60          // ticks
+	retainTick  = time.Minute // also how late the content of an expired event goes
 )
 
-// keepRetention deletes what is not to be kept, until the Messenger closes.
+// keepRetention deletes what is not to be kept, until the Messenger closes. It
+// begins a minute after the start and leaves out while the clock is known to be
+// wrong: what a clock that runs ahead deletes does not come back.
 func (m *Messenger) keepRetention(r Retention) {
-	tick := time.NewTicker(expireEvery)
+	tick := time.NewTicker(retainTick)
 	defer tick.Stop()
-	var next time.Time
-	for {
-		if n, err := m.store.ExpireDue(m.ctx, m.node.Now()); err != nil && m.ctx.Err() == nil {
-			m.log.Warn("expired contents are not erased", "err", err)
-		} else if n > 0 {
-			m.log.Info("expired contents erased", "events", n)
-		}
-		if now := m.node.Now(); r != (Retention{}) && !now.Before(next) {
-			next = now.Add(retainEvery)
-			m.retain(now, r)
-		}
+	for n := 0; ; {
 		select {
 		case <-tick.C:
 		case <-m.ctx.Done():
 			return
 		}
+		if m.node.Status().ClockWrong {
+			continue
+		}
+		m.expire()
+		if r != (Retention{}) && n%retainEvery == 0 {
+			m.retain(r)
+		}
+		n++
+	}
+}
+
+// expire erases the contents whose time has come.
+func (m *Messenger) expire() {
+	n, err := m.store.ExpireDue(m.ctx, m.node.Now())
+	if err != nil && m.ctx.Err() == nil {
+		m.log.Warn("expired contents are not erased", "err", err)
+	} else if n > 0 {
+		m.log.Info("expired contents erased", "events", n)
 	}
 }
 
 // retain deletes in each room and direct chat what is not to be kept.
-func (m *Messenger) retain(now time.Time, r Retention) {
+func (m *Messenger) retain(r Retention) {
 	m.mu.Lock()
 	all := make([]*conversation, 0, len(m.byLog))
 	for _, c := range m.byLog {
@@ -57,7 +68,7 @@ func (m *Messenger) retain(now time.Time, r Retention) {
 	m.mu.Unlock()
 	var bytes int64
 	for _, c := range all {
-		done, err := c.retain(m.ctx, now, r)
+		done, err := c.retain(m.ctx, m.node.Now(), r)
 		if m.ctx.Err() != nil {
 			return
 		}

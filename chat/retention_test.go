@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/parley-chat/parley/chat"
+	"github.com/parley-chat/parley/node"
 	"github.com/parley-chat/parley/node/nodetest"
 )
 
@@ -59,6 +60,33 @@ func TestOldMessagesGoAndMembersStay(t *testing.T) {
 	})
 }
 
+// A clock that is set a year ahead must not delete what is of today: others
+// tell that it is wrong.
+func TestAWrongClockDeletesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ahead := time.Duration(0)
+		p := gather(t, 3, nodetest.Config{Configure: func(i int, c *node.Config) {
+			if i == 0 {
+				c.Now = func() time.Time { return time.Now().Add(ahead) }
+			}
+		}})
+		p.join(0, "lobby")
+		p.join(1, "lobby")
+		p.join(2, "lobby")
+		time.Sleep(3 * time.Second)
+		p.say(0, "lobby", "of today")
+		p.waitSame(time.Minute, "lobby", 1, 0, 1, 2)
+		p.keep = map[int]chat.Retention{0: {MaxAge: 24 * time.Hour}}
+		p.Stop(0)
+		ahead = 365 * 24 * time.Hour
+		p.Start(0)
+		time.Sleep(2 * time.Hour)
+		if got := texts(p.history(0, "lobby", chat.Query{})); !slices.Equal(got, []string{"of today"}) {
+			t.Errorf("it has %q", got)
+		}
+	})
+}
+
 func TestTheOldestGoBeyondASize(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := gather(t, 1, nodetest.Config{})
@@ -69,7 +97,7 @@ func TestTheOldestGoBeyondASize(t *testing.T) {
 		}
 		p.keep = map[int]chat.Retention{0: {MaxBytes: 10 << 10}}
 		p.Restart(0)
-		time.Sleep(10 * time.Second)
+		time.Sleep(70 * time.Second)
 		got := texts(p.history(0, "lobby", chat.Query{}))
 		if len(got) < 10 || len(got) > 60 || got[len(got)-1] != "99" {
 			t.Errorf("%d are left: %q", len(got), got)

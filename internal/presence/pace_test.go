@@ -46,7 +46,7 @@ func signalsSent(t *testing.T, online int, span, change time.Duration) (sent int
 		author, sign := signer(1)
 		reg := prometheus.NewRegistry()
 		s, err := Start(Config{
-			Host: h, PubSub: ps, Tag: "test", Network: testNetwork, Author: author, Sign: sign, Registerer: reg,
+			Host: h, PubSub: ps, Tag: "test", Network: testNetwork, Author: author, Sign: sign, Registerer: reg, Now: time.Now,
 			Local: func() Local { return Local{Rooms: []Room{{Name: "lobby"}}} },
 		})
 		if err != nil {

@@ -232,7 +232,11 @@ func TestNothingOfADirectChatIsSeenByAThird(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := gather(t, 3, nodetest.Config{})
 		topic := wire.LogTopic(p.Nodes[2].Network().Tag, p.direct(0, 1).Log())
-		sub, err := p.Nodes[2].PubSub().Subscribe(topic)
+		joined, err := p.Nodes[2].PubSub().Join(topic)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sub, err := joined.Subscribe()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -271,9 +275,7 @@ func TestARestoredSideForksAndLosesNothing(t *testing.T) {
 		p.waitReach(5*time.Second, 0, 1, chat.StateDelivered)
 		p.Stop(0)
 		copied := t.TempDir()
-		if err := os.CopyFS(copied, os.DirFS(p.Dir(0))); err != nil {
-			t.Fatal(err)
-		}
+		copyDir(t, copied, p.Dir(0))
 		p.Start(0)
 		p.WaitAdmitted(10 * time.Minute)
 		p.tell(0, 1, "lost")
@@ -284,12 +286,7 @@ func TestARestoredSideForksAndLosesNothing(t *testing.T) {
 		if err := os.RemoveAll(p.Dir(0)); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.CopyFS(p.Dir(0), os.DirFS(copied)); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.Chmod(p.Dir(0), 0o700); err != nil {
-			t.Fatal(err)
-		}
+		copyDir(t, p.Dir(0), copied)
 		other := p.ms[1].ID()
 		p.Partition([]int{0}, []int{1})
 		p.Start(0)

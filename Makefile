@@ -42,10 +42,11 @@ race-fast:
 race:
 	$(GO) run ./internal/testrun -race -timeout 30m ./...
 
-# crash kills real nodes with kill -9 in every phase of their life, CRASH_ROUNDS times; CRASH_SEED repeats phases and delays.
+# crash looks at what kills leave of a store, and kills real nodes with kill -9 in every phase of their life, CRASH_ROUNDS times; CRASH_SEED repeats phases and delays.
 crash: export CRASH_ROUNDS ?= 1000
 crash:
-	$(GO) test ./cmd/parley -run '^TestCrash$$' -count 1 -timeout 24h -v
+	$(GO) test ./internal/eventlog -run '^TestCrashLaboratory$$' -count 1 -timeout 24h -v
+	$(GO) test ./cmd/parley -run '^TestCrash' -count 1 -timeout 24h -v
 
 # The tools are pinned in a module of their own and built with Go alone.
 $(BIN)/gofumpt: tools/go.mod

@@ -29,6 +29,8 @@ type Config struct {
 	// DefaultNick is the name to begin with: it is taken, and remembered, when
 	// Nick is empty and none is remembered. One that cannot be a nick is not.
 	DefaultNick string
+	// Retention says how much is kept; the zero value keeps all.
+	Retention Retention
 	// Logger gets the log; nil is the node's.
 	Logger *slog.Logger
 	// Registerer gets the metrics; nil registers none. One per Messenger.
@@ -116,6 +118,7 @@ func (m *Messenger) open(ctx context.Context, cfg Config) (err error) {
 	m.wg.Go(m.askForLost)
 	m.wg.Go(m.forgetKeys)
 	m.wg.Go(m.keepHolds)
+	m.wg.Go(func() { m.keepRetention(cfg.Retention) })
 	return m.openNick(ctx, cfg)
 }
 

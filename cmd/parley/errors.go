@@ -31,6 +31,7 @@ var (
 	errNotText    = fault.New("P1012", fault.User, "the message is not text in UTF-8", "convert it, for example with iconv")
 	errLine       = fault.New("P1031", fault.User, "a line of the file is not part of an export", "export it again: the file was changed or damaged")
 	errCut        = fault.New("P1032", fault.User, "the file ends before the export does", "what is in it is imported; export it again for the rest")
+	errNoStore    = fault.New("P1033", fault.User, "there is no store in this directory", "start parley on it once, or choose another --dir")
 )
 
 // errReported ends a command whose failures have been printed.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
 
@@ -50,7 +49,7 @@ func (l *Log) Take(ctx context.Context, p peer.ID, batches []*event.Batch) (fres
 	var due []*event.Batch
 	var at []int
 	for i, b := range batches {
-		if now := time.Now(); early(now, b) {
+		if now := l.s.cfg.Now(); early(now, b) {
 			l.hold(now, arrival{b, p})
 			errs[i] = ErrHeld
 			continue

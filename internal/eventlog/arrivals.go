@@ -85,7 +85,7 @@ func (g *group) flushArrivals() error {
 // endArrivals notes a clean end: the last thing the writer does.
 func (s *Store) endArrivals() {
 	w := &s.writer
-	if w.failed != nil || s.sync() != nil {
+	if w.failed != nil || s.sync() != nil || s.spaceToClose() != nil {
 		return
 	}
 	rec := arrivalRec{clean: true, next: w.next, synced: w.next}

@@ -15,10 +15,16 @@ import (
 
 const crashDirVar = "PARLEY_EVENTLOG_CRASH_DIR"
 
-// TestMain turns the test program into one that appends until it is killed.
+// children are what the test program does in place of testing when a variable
+// names a directory.
+var children = map[string]func(dir string){crashDirVar: appendForEver, fullDirVar: playFull}
+
+// TestMain turns the test program into one of them.
 func TestMain(m *testing.M) {
-	if dir := os.Getenv(crashDirVar); dir != "" {
-		appendForEver(dir)
+	for name, play := range children {
+		if dir := os.Getenv(name); dir != "" {
+			play(dir)
+		}
 	}
 	os.Exit(m.Run())
 }

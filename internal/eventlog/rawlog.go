@@ -32,11 +32,15 @@ const rawLogHeader = 20
 
 var errRawEntry = errors.New("no entry that can be read")
 
-// openRawLog reads a file whole: some 64 MiB at most.
+// openRawLog reads a file whole: some 64 MiB at most. One without a byte was just
+// being made.
 func openRawLog(path string, keys *badger.KeyRegistry) (*rawLog, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
+	}
+	if len(data) == 0 {
+		return &rawLog{}, nil
 	}
 	if len(data) < rawLogHeader {
 		return nil, errRawEntry

@@ -36,6 +36,15 @@ func (s *Store) spaceFor(reqs []*request, bytes int) error {
 	return s.spaceToWrite(bytes)
 }
 
+// spaceToClose says whether badger can write its buffers out, as it does when it
+// is closed. Somebody else has eaten the reserve if it cannot.
+func (s *Store) spaceToClose() error {
+	if err := s.space(uint64(2 * s.profile.memtable)); err != nil {
+		return errors.Join(err, errStuck)
+	}
+	return nil
+}
+
 func (s *Store) space(need uint64) error {
 	free, err := s.free(s.dir)
 	if err != nil {

@@ -118,7 +118,9 @@ func (s *Store) open(ctx context.Context, key [32]byte) error {
 
 // Close commits what was queued, syncs, and closes the files. Iterators that
 // are under way end with ErrClosed. It may be called more than once and by
-// several goroutines: all wait and get the same result.
+// several goroutines: all wait and get the same result. ErrDiskFull: the disk is so
+// full that the files cannot be put in order. What was acknowledged is on it; they
+// stay open until the process ends, and the next opening does it.
 func (s *Store) Close() error {
 	s.once.Do(func() {
 		close(s.closing)
@@ -156,6 +158,9 @@ func (s *Store) release() (err error) {
 var errStuck = errors.New("the files cannot be closed")
 
 func (s *Store) closeBadger() error {
+	if err := s.spaceToClose(); err != nil {
+		return err
+	}
 	closed := make(chan error, 1)
 	go func() { closed <- s.db.Close() }() // left alone only when it is stuck
 	timer := time.NewTimer(closeTime)

@@ -4,6 +4,7 @@ GO        ?= go
 FUZZTIME  ?= 10s
 BENCH     ?= .
 COUNT     ?= 5
+ROOM_NODES ?= 30
 BASELINE  ?= docs/performance/baseline.txt
 PLATFORMS ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
@@ -13,7 +14,7 @@ RACE_PACKAGES = $(filter-out %/netns %/testrun %/meta,$(shell $(GO) list ./inter
 BIN   := $(CURDIR)/bin
 TOOLS := $(BIN)/gofumpt $(BIN)/staticcheck
 
-.PHONY: all build test lint check race-fast race crash cross fuzz bench gen deps release clean
+.PHONY: all build test lint check race-fast race crash cross fuzz bench soak gen deps release clean
 all: build
 
 build:
@@ -84,6 +85,10 @@ bench: $(BIN)/benchstat
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) \
 		$$(git ls-files -co --exclude-standard '*_test.go' | xargs grep -l '^func Benchmark' | xargs -n1 dirname | sort -u | sed 's,^,./,') | tee bench.new
 	@if [ -f $(BASELINE) ]; then $(BIN)/benchstat $(BASELINE) bench.new; else $(BIN)/benchstat bench.new; fi
+
+# soak plays the life of a room of ROOM_NODES nodes, in fake time: it takes long.
+soak:
+	ROOM_NODES=$(ROOM_NODES) $(GO) test ./chat -run TestARoomLosesNothing -v -timeout 3h
 
 # cross compiles and vets for systems this machine is not.
 cross:

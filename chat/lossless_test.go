@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -102,13 +103,18 @@ func (x *trouble) converged(d time.Duration) {
 	}
 }
 
-// Thirty nodes live through loss, partitions, restarts, clocks that step by days
-// either way, and a backup that is put back over a newer state. In the end all
-// have the same history, byte for byte, and all that was ever acknowledged.
-func TestThirtyNodesLoseNothing(t *testing.T) {
-	n, losses := 30, []float64{0.1, 0.3}
-	if testing.Short() {
-		n, losses = 10, losses[:1]
+// A room lives through loss, partitions, restarts, clocks that step by days either
+// way, and a backup that is put back over a newer state. In the end all have the
+// same history, byte for byte, and all that was ever acknowledged. make soak plays
+// it with thirty nodes.
+func TestARoomLosesNothing(t *testing.T) {
+	n, losses := 10, []float64{0.1}
+	if s := os.Getenv("ROOM_NODES"); s != "" {
+		var err error
+		if n, err = strconv.Atoi(s); err != nil {
+			t.Fatal(err)
+		}
+		losses = append(losses, 0.3)
 	}
 	for _, loss := range losses {
 		t.Run(fmt.Sprint(loss), func(t *testing.T) {

@@ -46,7 +46,7 @@ race:
 crash: export CRASH_ROUNDS ?= 1000
 crash:
 	$(GO) test ./internal/eventlog -run '^TestCrashLaboratory$$' -count 1 -timeout 24h -v
-	$(GO) test ./cmd/parley -run '^TestCrash$$' -count 1 -timeout 24h -v
+	$(GO) test ./cmd/parley -run '^TestCrash' -count 1 -timeout 24h -v
 
 # The tools are pinned in a module of their own and built with Go alone.
 $(BIN)/gofumpt: tools/go.mod

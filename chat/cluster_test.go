@@ -21,7 +21,8 @@ type party struct {
 	t    *testing.T
 	ms   []*chat.Messenger
 	regs []*prometheus.Registry
-	bare int // this node runs without a messenger; 0: none
+	keep map[int]chat.Retention // of node i, from its next start on
+	bare int                    // this node runs without a messenger; 0: none
 }
 
 // gather starts n nodes with messengers, the nick of node i being "nick<i>",
@@ -49,7 +50,7 @@ func (p *party) open(ctx context.Context, i int, n *node.Node) (io.Closer, error
 		return io.NopCloser(nil), nil
 	}
 	p.regs[i] = prometheus.NewRegistry()
-	m, err := chat.Open(ctx, n, chat.Config{Nick: fmt.Sprintf("nick%d", i), Registerer: p.regs[i]})
+	m, err := chat.Open(ctx, n, chat.Config{Nick: fmt.Sprintf("nick%d", i), Retention: p.keep[i], Registerer: p.regs[i]})
 	p.ms[i] = m
 	return m, err
 }

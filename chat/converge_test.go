@@ -93,7 +93,7 @@ func TestWhatWasStoredAndNotPublishedArrives(t *testing.T) {
 	})
 }
 
-func TestALongHistoryComesInRounds(t *testing.T) {
+func TestANewcomerGetsTheWholeHistory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const n = 12_000
 		p := gather(t, 2, nodetest.Config{})
@@ -105,7 +105,7 @@ func TestALongHistoryComesInRounds(t *testing.T) {
 		}
 		time.Sleep(5 * time.Second) // node 1 hears of it
 		p.join(1, "lobby")
-		time.Sleep(4 * time.Second) // too short for three signals to ask for the rest
+		time.Sleep(4 * time.Second) // too short for a second reason to ask
 		p.waitSame(0, "lobby", n, 0, 1)
 	})
 }

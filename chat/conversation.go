@@ -1,8 +1,11 @@
 package chat
 
 import (
+	"context"
+
 	"github.com/parley-chat/parley/internal/delivery"
 	"github.com/parley-chat/parley/internal/event"
+	"github.com/parley-chat/parley/internal/eventlog"
 )
 
 // conversation is what a room and a direct chat have in common: a log that is
@@ -23,6 +26,10 @@ type talk interface {
 	label(msg *Message, author event.Author)
 	// title names it within an error.
 	title() string
+	// keeps reports whether an event stays whatever its age.
+	keeps(e *eventlog.Entry) bool
+	// retained is told from which second on the log is kept now.
+	retained(ctx context.Context, floor uint64) error
 }
 
 // Log returns the id of the log.

@@ -48,8 +48,20 @@ func (m *Messenger) openDirect(reg prometheus.Registerer) error {
 func (m *Messenger) directBegun(a event.Author) {
 	d := m.Direct(wire.PeerID(a))
 	m.mu.Lock()
-	defer m.mu.Unlock()
 	m.byLog[d.log] = &d.conversation
+	m.mu.Unlock()
+	m.noteNick(a)
+}
+
+// noteNick remembers what the other of a direct chat is called.
+func (m *Messenger) noteNick(a event.Author) {
+	p := m.presence.Load()
+	if p == nil {
+		return
+	}
+	if known, _ := p.Peer(a); shown(known.Nick) != "" {
+		m.direct.Load().Called(a, known.Nick)
+	}
 }
 
 // directChanged tells that own messages came further.
@@ -134,8 +146,11 @@ func (d *Direct) state(seq uint64) string {
 // peer is told at once, or when it is met next. Errors: ErrNoMessage, ErrPeer,
 // ErrClosed, store errors.
 func (d *Direct) MarkRead(ctx context.Context, id ID) error {
-	if err := errors.Join(d.m.alive(), d.bad); err != nil {
+	if err := d.m.alive(); err != nil {
 		return err
+	}
+	if d.bad != nil {
+		return d.bad
 	}
 	at, err := d.place(&id)
 	if err != nil {

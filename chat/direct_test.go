@@ -47,8 +47,8 @@ func (p *party) waitTold(d time.Duration, i, j int, want ...string) {
 	})
 }
 
-// waitState waits until all that node i told node j has come so far.
-func (p *party) waitState(d time.Duration, i, j int, want string) {
+// waitReach waits until all that node i told node j has come so far.
+func (p *party) waitReach(d time.Duration, i, j int, want string) {
 	p.t.Helper()
 	p.Wait(d, fmt.Sprintf("what node %d told %d is %s", i, j, want), func() error {
 		for _, m := range p.told(i, j) {
@@ -73,10 +73,10 @@ func TestTwoTalkAlone(t *testing.T) {
 		p := gather(t, 3, nodetest.Config{})
 		p.tell(0, 1, "hello")
 		p.waitTold(time.Second, 1, 0, "hello")
-		p.waitState(time.Second, 0, 1, chat.StateDelivered)
+		p.waitReach(time.Second, 0, 1, chat.StateDelivered)
 		p.tell(1, 0, "hello yourself")
 		p.waitTold(time.Second, 0, 1, "hello", "hello yourself")
-		p.waitState(time.Second, 1, 0, chat.StateDelivered)
+		p.waitReach(time.Second, 1, 0, chat.StateDelivered)
 		got := p.told(1, 0)
 		if m := got[0]; m.Direct != p.ms[0].ID() || m.Room != "" || m.Nick != "nick0" || m.Author != p.ms[0].ID() || m.State != "" {
 			t.Errorf("got %+v", m)
@@ -84,7 +84,7 @@ func TestTwoTalkAlone(t *testing.T) {
 		if err := p.direct(1, 0).MarkRead(t.Context(), got[1].ID); err != nil {
 			t.Fatal(err)
 		}
-		p.waitState(time.Second, 0, 1, chat.StateRead)
+		p.waitReach(time.Second, 0, 1, chat.StateRead)
 		for i, want := range []int{1, 1, 0} {
 			if peers, err := p.ms[i].Directs(t.Context()); err != nil || len(peers) != want {
 				t.Errorf("node %d has the chats %v, %v", i, peers, err)
@@ -107,8 +107,8 @@ func TestBothOpenAtOnce(t *testing.T) {
 			}
 			return nil
 		})
-		p.waitState(time.Second, 0, 1, chat.StateDelivered)
-		p.waitState(time.Second, 1, 0, chat.StateDelivered)
+		p.waitReach(time.Second, 0, 1, chat.StateDelivered)
+		p.waitReach(time.Second, 1, 0, chat.StateDelivered)
 		for i := range 2 {
 			if n := p.gauge(i, "parley_direct_streams"); n != 1 {
 				t.Errorf("node %d has %d streams", i, n)
@@ -132,7 +132,7 @@ func TestMessagesToOneWhoIsAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := gather(t, 2, nodetest.Config{})
 		p.tell(0, 1, "first")
-		p.waitState(5*time.Second, 0, 1, chat.StateDelivered)
+		p.waitReach(5*time.Second, 0, 1, chat.StateDelivered)
 		gone := p.ms[1].ID()
 		p.Stop(1)
 		p.WaitGone(10*time.Second, 0, gone)
@@ -153,7 +153,7 @@ func TestMessagesToOneWhoIsAway(t *testing.T) {
 		p.Start(1)
 		p.WaitAdmitted(10 * time.Minute)
 		p.waitTold(10*time.Second, 1, 0, want...)
-		p.waitState(5*time.Second, 0, 1, chat.StateDelivered)
+		p.waitReach(5*time.Second, 0, 1, chat.StateDelivered)
 		last := p.told(1, 0)[50]
 		p.Stop(0)
 		if err := p.direct(1, 0).MarkRead(t.Context(), last.ID); err != nil {
@@ -162,7 +162,7 @@ func TestMessagesToOneWhoIsAway(t *testing.T) {
 		p.Restart(1)
 		p.Start(0)
 		p.WaitAdmitted(10 * time.Minute)
-		p.waitState(10*time.Second, 0, 1, chat.StateRead)
+		p.waitReach(10*time.Second, 0, 1, chat.StateRead)
 	})
 }
 
@@ -189,8 +189,8 @@ func TestACutStreamLosesNothing(t *testing.T) {
 			}
 			return nil
 		})
-		p.waitState(10*time.Second, 0, 1, chat.StateDelivered)
-		p.waitState(10*time.Second, 1, 0, chat.StateDelivered)
+		p.waitReach(10*time.Second, 0, 1, chat.StateDelivered)
+		p.waitReach(10*time.Second, 1, 0, chat.StateDelivered)
 		if a, b := ids(p.told(0, 1)), ids(p.told(1, 0)); !slices.Equal(a, b) {
 			t.Error("the two differ")
 		}
@@ -214,7 +214,7 @@ func TestANotebook(t *testing.T) {
 		p := gather(t, 1, nodetest.Config{})
 		p.tell(0, 0, "milk")
 		p.waitTold(time.Second, 0, 0, "milk")
-		p.waitState(time.Second, 0, 0, chat.StateDelivered)
+		p.waitReach(time.Second, 0, 0, chat.StateDelivered)
 		p.Restart(0)
 		p.waitTold(time.Second, 0, 0, "milk")
 	})

@@ -28,6 +28,8 @@ var (
 	ErrNoPeer = fault.New("P4012", fault.User, "no known peer has that name", "give its whole peer ID")
 	// ErrPeers is returned for a text that names several peers.
 	ErrPeers = fault.New("P4013", fault.User, "several peers have that name", "give more of the peer ID")
+	// ErrKey is returned for content whose key is too long.
+	ErrKey = fault.New("P4014", fault.User, "the idempotency key is too long", "use at most 64 bytes")
 	// ErrRooms is returned when the bound on joined rooms is reached.
 	ErrRooms = fault.New("P4009", fault.User, "too many rooms are joined", "leave one first (parley leave ROOM)")
 

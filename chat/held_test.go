@@ -12,8 +12,8 @@ import (
 	"github.com/parley-chat/parley/node/nodetest"
 )
 
-// waitState waits until node i says this of its own message.
-func (p *party) waitState(d time.Duration, i int, id chat.ID, want string) {
+// waitHeld waits until node i says this of its own message.
+func (p *party) waitHeld(d time.Duration, i int, id chat.ID, want string) {
 	p.t.Helper()
 	p.Wait(d, "state "+want, func() error {
 		if got := p.state(i, id); got != want {
@@ -49,7 +49,7 @@ func TestHeldByAllIsKnownInSeconds(t *testing.T) {
 		for i := range 3 { // one at rest, two when all have just told something
 			began := time.Now()
 			id := p.say(i, "lobby", "hello")
-			p.waitState(15*time.Second, i, id, "held 29/29")
+			p.waitHeld(15*time.Second, i, id, "held 29/29")
 			t.Logf("after %v", time.Since(began))
 		}
 	})
@@ -64,7 +64,7 @@ func TestHeldOutlivesARestart(t *testing.T) {
 		}
 		time.Sleep(5 * time.Second)
 		first := p.say(0, "lobby", "first")
-		p.waitState(20*time.Second, 0, first, "held 2/2")
+		p.waitHeld(20*time.Second, 0, first, "held 2/2")
 		p.Cut(0, true)
 		time.Sleep(30 * time.Second)
 		second := p.say(0, "lobby", "second")
@@ -77,7 +77,7 @@ func TestHeldOutlivesARestart(t *testing.T) {
 			t.Errorf("the second is %q, and nobody has it", got)
 		}
 		p.Cut(0, false)
-		p.waitState(2*time.Minute, 0, second, "held 2/2")
+		p.waitHeld(2*time.Minute, 0, second, "held 2/2")
 	})
 }
 
@@ -87,7 +87,7 @@ func TestHeldOutlivesARestart(t *testing.T) {
 func TestAParentThatNobodyHasDoesNotStopHeld(t *testing.T) {
 	attack(t, func(t *testing.T, v *villain) {
 		before := v.say(0, "lobby", "before")
-		v.waitState(20*time.Second, 0, before, "held 1/1")
+		v.waitHeld(20*time.Second, 0, before, "held 1/1")
 		key := mint(1)
 		author := event.Author(key.Public().(ed25519.PublicKey))
 		drafts := []event.Draft{{HLC: event.HLCAt(time.Now()), Kind: event.KindMessage}}
@@ -98,7 +98,7 @@ func TestAParentThatNobodyHasDoesNotStopHeld(t *testing.T) {
 		v.publish(b.Payload())
 		v.waitTexts(10*time.Second, 1, "lobby", "before", "")
 		after := v.say(0, "lobby", "after")
-		v.waitState(30*time.Second, 0, after, "held 1/1")
+		v.waitHeld(30*time.Second, 0, after, "held 1/1")
 		v.Cut(1, true)
 		time.Sleep(30 * time.Second)
 		late := v.say(0, "lobby", "late")
@@ -107,6 +107,6 @@ func TestAParentThatNobodyHasDoesNotStopHeld(t *testing.T) {
 			t.Errorf("nobody can have it: %q", got)
 		}
 		v.Cut(1, false)
-		v.waitState(2*time.Minute, 0, late, "held 1/1")
+		v.waitHeld(2*time.Minute, 0, late, "held 1/1")
 	})
 }

@@ -58,7 +58,7 @@ func (m *Messenger) Import(ctx context.Context, from Origin, payloads iter.Seq[[
 			return
 		}
 		for p := range payloads {
-			in.take(p, time.Now())
+			in.take(p, m.node.Now())
 			if !in.full() {
 				continue
 			}
@@ -209,7 +209,7 @@ func (in *importer) append(ctx context.Context, items []imported) ([]eventlog.Ap
 	res, errs := m.store.AppendAll(ctx, batches, true)
 	for i, b := range batches {
 		if errs[i] == nil && res[i].Arrival > 0 {
-			m.clock.Observe(time.Now(), b.Events[len(b.Events)-1].HLC)
+			m.clock.Observe(m.node.Now(), b.Events[len(b.Events)-1].HLC)
 			m.stored(b, res[i].New)
 		}
 	}

@@ -41,6 +41,9 @@ func (x *trouble) speak(i int) {
 	x.said[i][text] = true
 }
 
+// phase tells how far it is, and at what fake and real time.
+func (x *trouble) phase(name string) { x.t.Logf("%s: %s", name, time.Now().Format(time.TimeOnly)) }
+
 // everybody lets those nodes that run say something, in an order that varies.
 func (x *trouble) everybody(times int) {
 	for range times {
@@ -121,6 +124,7 @@ func lifeOfARoom(t *testing.T, n int, loss float64) {
 		x.join(i, "lobby")
 		x.said = append(x.said, map[string]bool{})
 	}
+	x.phase("joined")
 	x.everybody(2)
 
 	backup := filepath.Join(t.TempDir(), "backup")
@@ -129,6 +133,7 @@ func lifeOfARoom(t *testing.T, n int, loss float64) {
 	x.Start(1)
 	x.everybody(1)
 
+	x.phase("backup made")
 	left, right := all(n)[:n/2], all(n)[n/2:]
 	x.Partition(left, right)
 	x.clocks.set(2, 49*time.Hour)
@@ -145,17 +150,20 @@ func lifeOfARoom(t *testing.T, n int, loss float64) {
 	x.Heal()
 	x.everybody(1)
 
+	x.phase("healed")
 	x.restore(1, backup)
 	x.everybody(1)
 	x.clocks.set(2, 0)
 	x.clocks.set(n-1, 0)
 	x.everybody(1)
 
+	x.phase("all is said")
 	time.Sleep(time.Minute)
 	for i := range n { // the days pass that one clock was ahead
 		x.clocks.set(i, 50*time.Hour)
 	}
 	x.converged(10 * time.Minute)
+	x.phase("converged")
 	if !slices.ContainsFunc(x.history(0, "lobby", chat.Query{All: true}), func(m chat.Message) bool { return m.Fork }) {
 		t.Error("the fork of the restored backup is not shown")
 	}

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/prometheus/client_golang/prometheus"
@@ -28,6 +29,8 @@ type Config struct {
 	// DefaultNick is the name to begin with: it is taken, and remembered, when
 	// Nick is empty and none is remembered. One that cannot be a nick is not.
 	DefaultNick string
+	// Retention says how much is kept; the zero value keeps all.
+	Retention Retention
 	// Logger gets the log; nil is the node's.
 	Logger *slog.Logger
 	// Registerer gets the metrics; nil registers none. One per Messenger.
@@ -113,7 +116,9 @@ func (m *Messenger) open(ctx context.Context, cfg Config) (err error) {
 	}
 	m.wg.Go(m.welcome)
 	m.wg.Go(m.askForLost)
+	m.wg.Go(m.forgetKeys)
 	m.wg.Go(m.keepHolds)
+	m.wg.Go(func() { m.keepRetention(cfg.Retention) })
 	return m.openNick(ctx, cfg)
 }
 
@@ -187,6 +192,23 @@ func (m *Messenger) askForLost() {
 		select {
 		case <-m.node.GossipLost():
 			m.delivery.Lost()
+		case <-m.ctx.Done():
+			return
+		}
+	}
+}
+
+// forgetKeys deletes, once a day, the keys of messages that are too old to
+// matter.
+func (m *Messenger) forgetKeys() {
+	daily := time.NewTicker(24 * time.Hour)
+	defer daily.Stop()
+	for {
+		if err := m.delivery.ForgetKeys(m.ctx); err != nil && m.ctx.Err() == nil {
+			m.log.Warn("old keys of messages stay", "err", err)
+		}
+		select {
+		case <-daily.C:
 		case <-m.ctx.Done():
 			return
 		}

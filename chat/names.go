@@ -63,7 +63,8 @@ func (m *Messenger) SetNick(ctx context.Context, nick string) error {
 }
 
 // Nick returns what the network calls p: its latest signal's nick, else its
-// latest profile in any room, else the end of its ID. Never empty.
+// latest profile in any room, else what it was called in a direct chat, else
+// the end of its ID. Never empty.
 func (m *Messenger) Nick(p peer.ID) string {
 	author, err := wire.Author(p)
 	if err != nil {
@@ -93,6 +94,11 @@ func (m *Messenger) nickOf(author event.Author, r *Room) string {
 	}
 	for _, r := range m.joinedRooms() {
 		if nick := r.nick(author); nick != "" {
+			return nick
+		}
+	}
+	if d := m.direct.Load(); d != nil {
+		if nick := shown(d.Nick(author)); nick != "" {
 			return nick
 		}
 	}

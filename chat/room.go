@@ -108,7 +108,12 @@ func (r *Room) introduce(ctx context.Context) error {
 	if ok && self.In && self.Nick == nick {
 		return nil
 	}
-	payload, err := event.Profile{Nick: nick}.Encode()
+	return r.profile(ctx)
+}
+
+// profile writes a profile event: the act of joining, or of being called so.
+func (r *Room) profile(ctx context.Context) error {
+	payload, err := event.Profile{Nick: r.m.ownNick()}.Encode()
 	if err != nil {
 		return err
 	}

@@ -69,7 +69,7 @@ func (m *Messenger) joined(r *Room) {
 	asked := 0
 	for _, member := range p.InRoom(r.key) {
 		if member.Online && asked < 3 {
-			r.replica().Ask(wire.PeerID(member.Author))
+			r.replica().Sync(wire.PeerID(member.Author))
 			asked++
 		}
 	}

@@ -33,6 +33,9 @@ func (c *conversation) submit(ctx context.Context, content Content) (*delivery.P
 	if err := c.of.open(); err != nil {
 		return nil, err
 	}
+	if len(content.key) > MaxKey {
+		return nil, ErrKey
+	}
 	payload, err := content.encode()
 	if err != nil {
 		return nil, err
@@ -41,7 +44,7 @@ func (c *conversation) submit(ctx context.Context, content Content) (*delivery.P
 	if err != nil {
 		return nil, err
 	}
-	p, err := rep.Submit(ctx, delivery.Draft{Kind: event.KindMessage, Payload: payload})
+	p, err := rep.Submit(ctx, delivery.Draft{Kind: event.KindMessage, Payload: payload, Key: content.key})
 	if err != nil {
 		return nil, c.m.stopped(err)
 	}

@@ -108,6 +108,7 @@ func (m *Messenger) heardIn(r *Room, author event.Author, told *presence.Room) {
 
 // peerChanged is called by presence when what it knows of a peer is different.
 func (m *Messenger) peerChanged(author event.Author) {
+	m.noteNick(author)
 	m.hub.put(change{kind: peerChanged, author: author})
 	m.hub.put(change{kind: roomsChanged})
 	m.mu.Lock()

@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"testing"
@@ -123,8 +124,8 @@ func gossips(t *testing.T, a, b *Node, name string) {
 	}()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
-	for i := byte(0); ; i++ {
-		if err := topic.Publish(ctx, []byte{i}); err != nil {
+	for i := 0; ; i++ { // a payload seen before would go nowhere
+		if err := topic.Publish(ctx, fmt.Appendf(nil, "%s %d", name, i)); err != nil {
 			t.Fatal(err)
 		}
 		select {

@@ -55,6 +55,16 @@ func (n *Node) Peers() []Peer {
 	return out
 }
 
+// Known returns the peers that were admitted once and are remembered, in no
+// order.
+func (n *Node) Known() []peer.ID {
+	var ids []peer.ID
+	for _, p := range n.book.all() {
+		ids = append(ids, p.ID)
+	}
+	return ids
+}
+
 // reachedAt sorts the addresses a peer listens on; that of its connection comes
 // first, if it is one: the peer says so, or we dialled it.
 func reachedAt(c network.Conn, listen []ma.Multiaddr) []ma.Multiaddr {

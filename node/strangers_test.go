@@ -32,6 +32,15 @@ func only(n *Node, transport string) peer.AddrInfo {
 // leaves those waiting who greet it, so that it is not turned away at once.
 func newStranger(t *testing.T, n *Node, opts ...libp2p.Option) host.Host {
 	t.Helper()
+	h := newUnconnected(t, n, opts...)
+	if err := h.Connect(testContext(t), only(n, "tcp")); err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+func newUnconnected(t *testing.T, n *Node, opts ...libp2p.Option) host.Host {
+	t.Helper()
 	h, err := libp2p.New(append(opts, libp2p.NoListenAddrs, libp2p.Transport(tcp.NewTCPTransport),
 		libp2p.DisableRelay(), libp2p.DisableMetrics(), libp2p.ResourceManager(&network.NullResourceManager{}))...)
 	if err != nil {
@@ -39,10 +48,18 @@ func newStranger(t *testing.T, n *Node, opts ...libp2p.Option) host.Host {
 	}
 	t.Cleanup(func() { h.Close() })
 	h.SetStreamHandler(admission.ProtocolID(n.Network().Tag), func(network.Stream) {})
-	if err := h.Connect(testContext(t), only(n, "tcp")); err != nil {
-		t.Fatal(err)
-	}
 	return h
+}
+
+// openSilent opens up to n streams on which nothing is said, and returns how many.
+func openSilent(t *testing.T, c network.Conn, n int) int {
+	t.Helper()
+	for i := range n {
+		if _, err := c.NewStream(testContext(t)); err != nil {
+			return i
+		}
+	}
+	return n
 }
 
 // A stream of TCP reserves 256 KiB when it is opened, and a connection on which
@@ -54,13 +71,16 @@ func TestSilentStreamsOfStrangersThrowNobodyOut(t *testing.T) {
 	waitAdmitted(t, n, member)
 	waitAdmitted(t, member, n)
 	conn := member.host.Network().ConnsToPeer(n.ID())[0]
+	silent := 0
 	for range 40 {
-		silent := newStranger(t, n).Network().ConnsToPeer(n.ID())[0]
-		for range 30 {
-			if _, err := silent.NewStream(testContext(t)); err != nil {
-				break
-			}
+		stranger := newUnconnected(t, n)
+		_ = stranger.Connect(testContext(t), only(n, "tcp"))
+		for _, c := range stranger.Network().ConnsToPeer(n.ID()) { // none: the others left nothing for it
+			silent += openSilent(t, c, 30)
 		}
+	}
+	if silent < 100 {
+		t.Fatalf("only %d streams are silent", silent)
 	}
 	for range 50 {
 		s, err := member.Host().NewStream(testContext(t), n.ID(), aboutProtocol(n.Network().Tag))

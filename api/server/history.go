@@ -11,7 +11,7 @@ import (
 )
 
 func (s *service) History(ctx context.Context, req *v1.HistoryRequest, stream *connect.ServerStream[v1.HistoryResponse]) error {
-	room, err := s.chat.Room(req.GetRoom())
+	talk, err := s.talk(ctx, req.GetRoom(), req.GetDirect())
 	if err != nil {
 		return err
 	}
@@ -19,7 +19,7 @@ func (s *service) History(ctx context.Context, req *v1.HistoryRequest, stream *c
 	if err != nil {
 		return err
 	}
-	for m, err := range room.History(ctx, q) {
+	for m, err := range talk.History(ctx, q) {
 		if err != nil {
 			return err
 		}

@@ -14,11 +14,11 @@ import (
 )
 
 func (s *service) SendMessage(ctx context.Context, req *v1.SendMessageRequest) (*v1.SendMessageResponse, error) {
-	room, err := s.chat.Room(req.GetRoom())
+	talk, err := s.talk(ctx, req.GetRoom(), req.GetDirect())
 	if err != nil {
 		return nil, err
 	}
-	id, err := room.Send(ctx, chat.Text(req.GetText()))
+	id, err := talk.Send(ctx, chat.Text(req.GetText()).Once(req.GetIdempotencyKey()))
 	if err != nil {
 		return nil, err
 	}
@@ -35,15 +35,15 @@ func (s *service) SendMessages(ctx context.Context, stream *sendStream) error {
 	if err != nil {
 		return err
 	}
-	room, err := s.chat.Room(first.GetRoom())
+	talk, err := s.talk(ctx, first.GetRoom(), first.GetDirect())
 	if err != nil {
 		return err
 	}
-	if !room.Joined() {
+	if room, ok := talk.(*chat.Room); ok && !room.Joined() {
 		return chat.ErrNotJoined
 	}
 	var broken error // the stream failed on the way in; read after the loop
-	for id, err := range room.SendAll(ctx, contents(ctx, first, stream, &broken)) {
+	for id, err := range talk.SendAll(ctx, contents(ctx, first, stream, &broken)) {
 		if err := stream.Send(sendAnswer(id, err)); err != nil {
 			return err
 		}
@@ -55,7 +55,7 @@ func (s *service) SendMessages(ctx context.Context, stream *sendStream) error {
 // caller ends it or goes away.
 func contents(ctx context.Context, req *v1.SendMessagesRequest, stream *sendStream, broken *error) iter.Seq[chat.Content] {
 	return func(yield func(chat.Content) bool) {
-		for yield(chat.Text(req.GetText())) && ctx.Err() == nil {
+		for yield(chat.Text(req.GetText()).Once(req.GetIdempotencyKey())) && ctx.Err() == nil {
 			var err error
 			if req, err = stream.Receive(); errors.Is(err, io.EOF) {
 				return

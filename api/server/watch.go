@@ -4,22 +4,25 @@ import (
 	"context"
 
 	"connectrpc.com/connect"
+	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/parley-chat/parley/api"
 	v1 "github.com/parley-chat/parley/api/parley/v1"
 	"github.com/parley-chat/parley/chat"
-	"github.com/parley-chat/parley/internal/event"
 )
 
 type watchStream = connect.ServerStream[v1.WatchResponse]
 
 func (s *service) Watch(ctx context.Context, req *v1.WatchRequest, stream *watchStream) error {
-	if req.After != nil && req.GetHistory() > 0 || req.GetHistory() > 0 && req.GetRoom() == "" {
-		return api.ErrArgument.Withf("history needs a room and no cursor")
+	if req.After != nil && req.GetHistory() > 0 || req.GetHistory() > 0 && req.GetRoom() == "" && req.GetDirect() == "" {
+		return api.ErrArgument.Withf("history needs a room or direct chat and no cursor")
 	}
-	key, err := s.roomKey(req.GetRoom())
-	if err != nil {
-		return err
+	var of talk // nil: everything
+	if req.GetRoom() != "" || req.GetDirect() != "" {
+		var err error
+		if of, err = s.talk(ctx, req.GetRoom(), req.GetDirect()); err != nil {
+			return err
+		}
 	}
 	// The cursor is taken before history is read: what comes meanwhile is
 	// told by the updates, and left out of the history.
@@ -30,12 +33,12 @@ func (s *service) Watch(ctx context.Context, req *v1.WatchRequest, stream *watch
 	if err := stream.Send(started(cursor)); err != nil {
 		return err
 	}
-	if err := s.watchHistory(ctx, req, cursor, stream); err != nil {
+	if err := watchHistory(ctx, of, req, cursor, stream); err != nil {
 		return err
 	}
 	for u := range s.chat.Updates(ctx, cursor) {
 		res := updateOf(u)
-		if res == nil || !concerns(u, key) {
+		if res == nil || !concerns(u, of) {
 			continue
 		}
 		if err := stream.Send(res); err != nil {
@@ -48,27 +51,11 @@ func (s *service) Watch(ctx context.Context, req *v1.WatchRequest, stream *watch
 	return api.ErrGone
 }
 
-// roomKey returns the comparison name of a room known here, empty for none.
-func (s *service) roomKey(name string) (string, error) {
-	if name == "" {
-		return "", nil
-	}
-	room, err := s.chat.Room(name)
-	if err != nil {
-		return "", err
-	}
-	return event.RoomKey(room.Name())
-}
-
-func (s *service) watchHistory(ctx context.Context, req *v1.WatchRequest, cursor uint64, stream *watchStream) error {
+func watchHistory(ctx context.Context, of talk, req *v1.WatchRequest, cursor uint64, stream *watchStream) error {
 	if req.GetHistory() == 0 {
 		return nil
 	}
-	room, err := s.chat.Room(req.GetRoom())
-	if err != nil {
-		return err
-	}
-	for m, err := range room.History(ctx, chat.Query{Limit: int(req.GetHistory())}) {
+	for m, err := range of.History(ctx, chat.Query{Limit: int(req.GetHistory())}) {
 		if err != nil {
 			return err
 		}
@@ -82,25 +69,29 @@ func (s *service) watchHistory(ctx context.Context, req *v1.WatchRequest, cursor
 	return nil
 }
 
-// concerns reports whether an update is of the room with that comparison
-// name; every update is of the empty one.
-func concerns(u chat.Update, key string) bool {
-	if key == "" {
+// concerns reports whether an update is of a room or direct chat; every update
+// is of nil.
+func concerns(u chat.Update, of talk) bool {
+	if of == nil {
 		return true
 	}
-	var name string
+	room, direct := "", peer.ID("")
 	switch u := u.(type) {
 	case chat.MessageAdded:
-		name = u.Message.Room
+		return u.Message.Log == of.Log()
 	case chat.StateChanged:
-		name = u.Room
+		room, direct = u.Room, u.Direct
 	case chat.MemberChanged:
-		name = u.Room
+		room = u.Room
 	case chat.Lagged:
 		return true
+	}
+	switch of := of.(type) {
+	case *chat.Room:
+		return room == of.Name() && room != ""
+	case *chat.Direct:
+		return direct == of.Peer()
 	default:
 		return false
 	}
-	k, err := event.RoomKey(name)
-	return err == nil && k == key
 }

@@ -28,7 +28,7 @@ func init() {
 	commands = []command{
 		{"/join", "ROOM", "join a room and go to it", (*session).cmdJoin},
 		{"/leave", "[ROOM]", "leave a room", (*session).cmdLeave},
-		{"/msg", "ROOM TEXT", "write to another room", (*session).cmdMsg},
+		{"/msg", "PEER TEXT", "write to one peer alone, or to another room", (*session).cmdMsg},
 		{"/members", "[ROOM]", "who is in a room", (*session).cmdMembers},
 		{"/peers", "", "who this node is connected with", (*session).cmdPeers},
 		{"/rooms", "", "the rooms there are", (*session).cmdRooms},
@@ -144,36 +144,6 @@ func (s *session) cmdLeave(ctx context.Context, args string) error {
 	s.screen.SetPrompt("> ")
 	s.say("You are in no room: /join ROOM goes to one.")
 	return nil
-}
-
-func (s *session) cmdMsg(ctx context.Context, args string) error {
-	to, text := s.cutRoom(args)
-	if strings.TrimSpace(text) == "" {
-		return s.usedSo("/msg ROOM TEXT")
-	}
-	room, err := s.app.room(to)
-	if err != nil {
-		return err
-	}
-	id, err := s.send(ctx, room, text)
-	if err == nil && s.here(room) {
-		s.mine[id] = true // elsewhere it is shown, with its room, as it arrives
-	}
-	return err
-}
-
-// cutRoom splits off the room that text goes to: the name of a joined one,
-// which may have spaces, else the first word.
-func (s *session) cutRoom(args string) (room, text string) {
-	for _, name := range s.joinedNames() {
-		if rest, ok := strings.CutPrefix(args, name+" "); ok && len(name) > len(room) {
-			room, text = name, rest
-		}
-	}
-	if room == "" {
-		room, text, _ = strings.Cut(args, " ")
-	}
-	return room, text
 }
 
 // roomOr returns the room that a command names, or else the one in front. If

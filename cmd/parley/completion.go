@@ -2,12 +2,14 @@ package main
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/parley-chat/parley/api/client"
 	v1 "github.com/parley-chat/parley/api/parley/v1"
+	"github.com/parley-chat/parley/cmd/parley/internal/show"
 )
 
 // completionTime bounds what a press of the tab key may take.
@@ -17,7 +19,7 @@ func (a *app) completionCommand() *cobra.Command {
 	shells := []string{"bash", "zsh", "fish", "powershell"}
 	return &cobra.Command{
 		Use:   "completion bash|zsh|fish|powershell",
-		Short: a.text.T("print a script that completes commands, flags and rooms in a shell"),
+		Short: a.text.T("print a script that completes commands, flags, rooms and peers in a shell"),
 		Example: `  source <(parley completion bash)
   parley completion zsh > "${fpath[1]}/_parley"
   parley completion fish > ~/.config/fish/completions/parley.fish
@@ -51,26 +53,71 @@ func othersRooms(r *v1.Room) bool { return !r.GetJoined() }
 // Without one it offers nothing.
 func (a *app) completeRooms(fits func(*v1.Room) bool) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
-		if len(args) > 0 || a.settleDir(cmd.Flags()) != nil {
-			return nil, cobra.ShellCompDirectiveNoFileComp
-		}
-		ctx, cancel := context.WithTimeout(context.Background(), completionTime)
-		defer cancel()
-		c, err := client.Dial(ctx, a.dir)
-		if err != nil {
-			return nil, cobra.ShellCompDirectiveNoFileComp
-		}
-		defer c.Close()
-		res, err := c.ListRooms(ctx, &v1.ListRoomsRequest{All: true})
-		if err != nil {
-			return nil, cobra.ShellCompDirectiveNoFileComp
-		}
-		var names []cobra.Completion
-		for _, r := range res.GetRooms() {
-			if fits(r) {
-				names = append(names, r.GetRoom())
-			}
-		}
-		return names, cobra.ShellCompDirectiveNoFileComp
+		return a.complete(cmd, args, func(ctx context.Context, c *client.Client) []string { return namesOfRooms(ctx, c, fits) })
 	}
+}
+
+// completeChats completes the first argument to joined rooms and connected
+// peers.
+func (a *app) completeChats(cmd *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	return a.complete(cmd, args, func(ctx context.Context, c *client.Client) []string {
+		names := namesOfRooms(ctx, c, joinedRooms)
+		res, err := c.ListPeers(ctx, &v1.ListPeersRequest{})
+		if err != nil {
+			return names
+		}
+		for _, name := range peerNames(res.GetPeers()) {
+			names = append(names, "@"+name)
+		}
+		return names
+	})
+}
+
+func (a *app) complete(cmd *cobra.Command, args []string, names func(context.Context, *client.Client) []string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	if len(args) > 0 || a.settleDir(cmd.Flags()) != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), completionTime)
+	defer cancel()
+	c, err := client.Dial(ctx, a.dir)
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	defer c.Close()
+	return names(ctx, c), cobra.ShellCompDirectiveNoFileComp
+}
+
+func namesOfRooms(ctx context.Context, c *client.Client, fits func(*v1.Room) bool) []string {
+	res, err := c.ListRooms(ctx, &v1.ListRoomsRequest{All: true})
+	if err != nil {
+		return nil
+	}
+	var names []string
+	for _, r := range res.GetRooms() {
+		if fits(r) {
+			names = append(names, r.GetRoom())
+		}
+	}
+	return names
+}
+
+// ending is as much of a peer ID as names the peer.
+func ending(id string) string { return id[max(0, len(id)-8):] }
+
+// peerNames names each peer by its nick, or by the end of its ID where the
+// nick is another's too or is more than a word.
+func peerNames(peers []*v1.Peer) []string {
+	bearers := map[string]int{}
+	for _, p := range peers {
+		bearers[nickKey(p.GetNick())]++
+	}
+	var names []string
+	for _, p := range peers {
+		name := show.Clean(p.GetNick())
+		if name == "" || strings.ContainsAny(name, " \t\"@") || bearers[nickKey(name)] > 1 {
+			name = ending(p.GetPeerId())
+		}
+		names = append(names, name)
+	}
+	return names
 }

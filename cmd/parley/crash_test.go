@@ -71,8 +71,8 @@ func TestCrash(t *testing.T) {
 	for done < rounds && time.Now().Before(limit) {
 		n := min(crashEpoch, rounds-done)
 		done += crashRounds(t, rng, n, limit)
+		t.Logf("%d rounds", done)
 	}
-	t.Logf("%d rounds", done)
 }
 
 // crashRounds begins anew and does up to n rounds.

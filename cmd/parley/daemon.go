@@ -67,7 +67,7 @@ func startDaemon(ctx context.Context, a *app, r *runFlags, log *slog.Logger) (_ 
 
 func (d *daemon) openChat(ctx context.Context, a *app, r *runFlags, cfg node.Config) (err error) {
 	d.chat, err = chat.Open(ctx, d.node, chat.Config{
-		Nick: r.name, DefaultNick: loginName(a.getenv), Logger: cfg.Logger, Registerer: cfg.Registerer,
+		Nick: r.name, DefaultNick: loginName(a.getenv), Retention: r.retention(), Logger: cfg.Logger, Registerer: cfg.Registerer,
 	})
 	if err != nil {
 		return err

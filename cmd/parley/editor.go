@@ -57,15 +57,19 @@ func (e *editor) ReadLine() (string, error) {
 	}
 }
 
-// completer completes commands, and rooms after those that take one.
+// completer completes commands, and rooms or peers after those that take one.
 func completer(s *session) readline.AutoCompleter {
 	rooms := &readline.PrefixCompleter{Callback: func(string) []string { return s.joinedNames() }}
-	takesRoom := map[string]bool{"/join": true, "/leave": true, "/msg": true, "/members": true}
+	chats := &readline.PrefixCompleter{Callback: func(string) []string { return append(s.joinedNames(), s.metNames()...) }}
+	takesRoom := map[string]bool{"/join": true, "/leave": true, "/members": true}
 	root := &readline.PrefixCompleter{}
 	for _, c := range commands {
 		item := &readline.PrefixCompleter{Name: c.name + " "}
 		if takesRoom[c.name] {
 			item.Children = []*readline.PrefixCompleter{rooms}
+		}
+		if c.name == "/msg" {
+			item.Children = []*readline.PrefixCompleter{chats}
 		}
 		root.Children = append(root.Children, item)
 	}

@@ -23,7 +23,6 @@ var (
 	errValue      = fault.New("P1003", fault.User, "a setting has a value it cannot have", "correct it")
 	errTerminal   = fault.New("P1004", fault.User, "the chat needs a terminal", "use parley run to run a node, and commands such as parley send")
 	errCertified  = fault.New("P1005", fault.User, "certified networks are not available yet", "leave out --certified: the network is then closed by a secret")
-	errDirect     = fault.New("P1006", fault.User, "direct chats are not available yet", "use a room; a closed network of two is private")
 	errFile       = fault.New("P1007", fault.Environment, "a file cannot be read or written", "check its path and permissions")
 	errMetrics    = fault.New("P1008", fault.Environment, "metrics cannot be served on that address", "choose another --metrics address")
 	errUnforeseen = fault.New("P1009", fault.Bug, "something went wrong in an unforeseen way", "report it")
@@ -32,6 +31,7 @@ var (
 	errNotText    = fault.New("P1012", fault.User, "the message is not text in UTF-8", "convert it, for example with iconv")
 	errLine       = fault.New("P1031", fault.User, "a line of the file is not part of an export", "export it again: the file was changed or damaged")
 	errCut        = fault.New("P1032", fault.User, "the file ends before the export does", "what is in it is imported; export it again for the rest")
+	errNoStore    = fault.New("P1033", fault.User, "there is no store in this directory", "start parley on it once, or choose another --dir")
 )
 
 // errReported ends a command whose failures have been printed.

@@ -21,23 +21,24 @@ func (a *app) historyCommand() *cobra.Command {
 	req := &v1.HistoryRequest{}
 	var canonical bool
 	c := a.command(&cobra.Command{
-		Use:   "history ROOM",
-		Short: a.text.T("print the messages of a room"),
-		Long:  a.text.T("print the newest messages of a room, oldest first; the order and, with --canonical, the bytes are the same on every node in sync"),
+		Use:   "history ROOM|@PEER",
+		Short: a.text.T("print the messages of a room or direct chat"),
+		Long:  a.text.T("print the newest messages of a room or direct chat, oldest first; the order and, with --canonical, the bytes are the same on every node in sync"),
 		Example: `  parley history lobby
   parley history lobby --limit 0 --json | jq -r .text
+  parley history @ada
   parley history lobby --before 0568001714cd…`,
 		Args:              a.args(1, 1),
-		ValidArgsFunction: a.completeRooms(joinedRooms),
+		ValidArgsFunction: a.completeChats,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			for name, id := range map[string]string{"--before": req.GetBefore(), "--after": req.GetAfter()} {
 				if _, err := chat.ParseID(id); id != "" && err != nil {
 					return a.badValue(name, id, a.text.T("it is not a message id"))
 				}
 			}
-			return a.inRoom(cmd, args[0], func(ctx context.Context, c *client.Client, room string) error {
-				req.Room = room
-				return a.history(ctx, c, req, a.historyPrinter(ctx, c, room, canonical))
+			return a.inTarget(cmd, args[0], func(ctx context.Context, c *client.Client, to target) error {
+				req.Room, req.Direct = to.room, to.direct
+				return a.history(ctx, c, req, a.historyPrinter(ctx, c, to.room, canonical))
 			})
 		},
 	})
@@ -84,12 +85,14 @@ func (a *app) historyPrinter(ctx context.Context, c *client.Client, room string,
 }
 
 // printerForPeople writes a message as a line with the local time, and tells
-// namesakes among the room's members apart.
+// namesakes among the room's members apart; without a room, those it met.
 func (a *app) printerForPeople(ctx context.Context, c *client.Client, room string) messagePrinter {
 	known := names{}
-	res, _ := c.ListMembers(ctx, &v1.ListMembersRequest{Room: room}) // without it, names alone are shown
-	for _, m := range res.GetMembers() {
-		known.seen(m.GetPeerId(), m.GetNick())
+	if room != "" {
+		res, _ := c.ListMembers(ctx, &v1.ListMembersRequest{Room: room}) // without it, names alone are shown
+		for _, m := range res.GetMembers() {
+			known.seen(m.GetPeerId(), m.GetNick())
+		}
 	}
 	return func(w io.Writer, m *v1.Message) error {
 		_, err := fmt.Fprintf(w, "%s  %s\n", show.WhenOf(m, time.Now()), a.line(m, known.of(m.GetAuthor(), m.GetNick())))

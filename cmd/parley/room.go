@@ -14,11 +14,10 @@ import (
 	"github.com/parley-chat/parley/internal/event"
 )
 
-// room checks the argument that names a room. A peer, "@…", is refused until
-// direct chats exist.
+// room checks the argument that names a room.
 func (a *app) room(arg string) (string, error) {
 	if strings.HasPrefix(arg, "@") {
-		return "", errDirect
+		return "", a.said(chat.ErrRoomName, a.text.T("%q is a peer, not a room", arg), a.text.T("name a room"))
 	}
 	if _, err := event.RoomKey(arg); err != nil {
 		return "", chat.ErrRoomName.Withf("%q is not a room name", arg)

@@ -32,7 +32,7 @@ func newRoot(a *app) *cobra.Command {
 		a.peersCommand(), a.roomsCommand(), a.membersCommand(),
 		a.joinCommand(), a.leaveCommand(),
 		a.sendCommand(), a.historyCommand(), a.tailCommand(),
-		a.exportCommand(), a.importCommand(),
+		a.exportCommand(), a.importCommand(), a.eraseCommand(), a.storeCommand(),
 		a.completionCommand(),
 	)
 	root.SetHelpCommand(a.helpCommand())

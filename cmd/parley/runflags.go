@@ -7,12 +7,14 @@ import (
 	"os/user"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
 	ma "github.com/multiformats/go-multiaddr"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/parley-chat/parley/chat"
 	"github.com/parley-chat/parley/node"
 )
 
@@ -23,6 +25,7 @@ type runFlags struct {
 	noMDNS, mapPort, light      bool
 	logLevel, logFormat         string
 	network, secretFile, invite string
+	keepDays, keepMB            uint32
 }
 
 func (a *app) runFlags(c *cobra.Command) *runFlags {
@@ -38,6 +41,8 @@ func (a *app) runFlags(c *cobra.Command) *runFlags {
 	f.StringVar(&r.logLevel, "log-level", "info", t("least `LEVEL` to log: debug, info, warn, error"))
 	f.StringVar(&r.logFormat, "log-format", "text", t("`FORMAT` of the log: text, json"))
 	f.BoolVar(&r.light, "light", false, t("take little memory and disk"))
+	f.Uint32Var(&r.keepDays, "keep-days", 0, t("delete from this node what is older than `N` days; 0 keeps all"))
+	f.Uint32Var(&r.keepMB, "keep-mb", 0, t("delete from this node the oldest of a room beyond `N` megabytes; 0 keeps all"))
 	f.StringVar(&r.zone, "zone", "", t("the site, floor or rack this node is in, as `ZONE`"))
 	f.StringVar(&r.network, "network", "", t("`NAME` of the network (default: the one remembered, else lan)"))
 	f.StringVar(&r.secretFile, "secret-file", "", t("`FILE` with 32 bytes as base64 or hex: a closed network of --network and it"))
@@ -84,6 +89,11 @@ func (r *runFlags) config(a *app) (node.Config, error) {
 		cfg.Peers = append(cfg.Peers, *info)
 	}
 	return cfg, r.readSecrets(a, &cfg.Network)
+}
+
+// retention turns the flags into what is kept.
+func (r *runFlags) retention() chat.Retention {
+	return chat.Retention{MaxAge: time.Duration(r.keepDays) * 24 * time.Hour, MaxBytes: int64(r.keepMB) << 20}
 }
 
 // parsePeer reads an address that ends in a peer ID.

@@ -18,24 +18,26 @@ type sent struct {
 }
 
 func (a *app) sendCommand() *cobra.Command {
-	return a.command(&cobra.Command{
-		Use:   "send ROOM TEXT",
+	var key string
+	c := a.command(&cobra.Command{
+		Use:   "send ROOM|@PEER TEXT",
 		Short: a.text.T("send a message, or each line of standard input with -"),
 		Long:  a.text.T("send a message and print its ID as soon as it is safe on disk; whoever is away gets it later. With - each line of standard input is a message, and an ID is printed for each, in order."),
 		Example: `  parley send lobby "hello, everybody"
+  parley send @ada "for you alone"
   journalctl -f | parley send logs -`,
 		Args:              a.args(2, -1),
-		ValidArgsFunction: a.completeRooms(joinedRooms),
+		ValidArgsFunction: a.completeChats,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.inRoom(cmd, args[0], func(ctx context.Context, c *client.Client, room string) error {
+			return a.inTarget(cmd, args[0], func(ctx context.Context, c *client.Client, to target) error {
 				if len(args) == 2 && args[1] == "-" {
-					return a.sendLines(ctx, c, room)
+					return a.sendLines(ctx, c, to, key)
 				}
 				text := strings.Join(args[1:], " ")
 				if !utf8.ValidString(text) {
 					return errNotText
 				}
-				res, err := c.SendMessage(ctx, &v1.SendMessageRequest{Room: room, Text: text})
+				res, err := c.SendMessage(ctx, &v1.SendMessageRequest{Room: to.room, Direct: to.direct, Text: text, IdempotencyKey: key})
 				if err != nil {
 					return err
 				}
@@ -43,4 +45,6 @@ func (a *app) sendCommand() *cobra.Command {
 			})
 		},
 	})
+	c.Flags().StringVar(&key, "key", "", a.text.T("send nothing, and print the first one's ID, if `KEY` was used there within a week; with - line N has KEY/N"))
+	return c
 }

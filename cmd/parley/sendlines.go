@@ -32,7 +32,7 @@ type sendStream = connect.BidiStreamForClientSimple[v1.SendMessagesRequest, v1.S
 // sendLines sends each line of standard input and prints an id for each, in
 // their order. A line that cannot be sent is told and the others go on, unless
 // the node itself is in trouble.
-func (a *app) sendLines(ctx context.Context, c *client.Client, room string) error {
+func (a *app) sendLines(ctx context.Context, c *client.Client, to target, key string) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	stream, err := c.SendMessages(ctx)
@@ -42,7 +42,7 @@ func (a *app) sendLines(ctx context.Context, c *client.Client, room string) erro
 	numbers := make(chan int, underWay) // of the lines sent, for what is told
 	input := make(chan error, 1)
 	go func() { // ends with its input, or with the process when that never ends
-		input <- a.feed(ctx, room, stream, numbers)
+		input <- a.feed(ctx, to, key, stream, numbers)
 	}()
 	failed, err := a.printSent(stream, numbers)
 	if err != nil {
@@ -59,7 +59,7 @@ func (a *app) sendLines(ctx context.Context, c *client.Client, room string) erro
 
 // feed sends the lines and closes the sending half. It returns errReported if
 // it left one out.
-func (a *app) feed(ctx context.Context, room string, stream *sendStream, numbers chan<- int) (result error) {
+func (a *app) feed(ctx context.Context, to target, key string, stream *sendStream, numbers chan<- int) (result error) {
 	defer stream.CloseRequest()
 	r := bufio.NewReaderSize(a.in, keepLine)
 	for n := 1; ; n++ {
@@ -77,7 +77,11 @@ func (a *app) feed(ctx context.Context, room string, stream *sendStream, numbers
 			case <-ctx.Done():
 				return ctx.Err()
 			}
-			if err := stream.Send(&v1.SendMessagesRequest{Room: room, Text: string(line)}); errors.Is(err, io.EOF) {
+			req := &v1.SendMessagesRequest{Room: to.room, Direct: to.direct, Text: string(line)}
+			if key != "" {
+				req.IdempotencyKey = fmt.Sprintf("%s/%d", key, n)
+			}
+			if err := stream.Send(req); errors.Is(err, io.EOF) {
 				return nil // receiving tells why
 			} else if err != nil {
 				return err

@@ -45,6 +45,11 @@ type session struct {
 	people map[string]map[string]*v1.Member // room key → peer ID
 	mine   map[string]bool                  // ids sent here, whose line is on the screen already
 
+	shown    *reader           // tells what of direct chats was shown
+	called   map[string]string // peer ID → the nick it was heard to bear last
+	answered map[string]bool   // peer IDs for whom it was said how to answer
+	away     map[string]bool   // peer IDs of whom it was said that they are away
+
 	waited bool // the person was told that messages wait
 	told   bool // the person was told why nobody is found
 	quit   bool // it was the person who ended the session
@@ -56,7 +61,10 @@ type session struct {
 func newSession(a *app, c *client.Client) *session {
 	chat := *a
 	chat.json, chat.inChat = false, true
-	return &session{app: &chat, client: c, names: names{}, people: map[string]map[string]*v1.Member{}, mine: map[string]bool{}}
+	return &session{
+		app: &chat, client: c, names: names{}, people: map[string]map[string]*v1.Member{}, mine: map[string]bool{},
+		called: map[string]string{}, answered: map[string]bool{}, away: map[string]bool{},
+	}
 }
 
 // input is what the person typed, or how typing ended.
@@ -72,6 +80,8 @@ func (s *session) hold(ctx context.Context, join []string) error {
 	if err := s.open(ctx, join); err != nil {
 		return err
 	}
+	s.shown = newReader(ctx, s.client)
+	defer s.shown.close()
 	s.live = true
 	news, ended := s.watch(ctx)
 	lines, next := s.read(ctx)

@@ -188,11 +188,14 @@ func TestCommandsOfTheChat(t *testing.T) {
 		{"/foo \x1b[2J", "There is no command /foo: /help lists them"},
 		{"/join", "It is used so: /join ROOM\n"},
 		{"/join #x", "(P4002)\n"},
-		{"/join @bob", "(P1006)\n"},
-		{"/msg @bob hi", "(P1006)\n"},
+		{"/join @bob", "\"@bob\" is a peer, not a room: name a room (P4002)\n"},
+		{"/msg", "It is used so: /msg PEER TEXT\n"},
+		{"/msg @bob", "It is used so: /msg PEER TEXT\n"},
+		{"/msg @bob hi", "no known peer is called \"bob\": give its whole peer ID (P4012)\n"},
+		{"/msg \"the bob\" hi", "no known peer is called \"the bob\": give its whole peer ID (P4012)\n"},
 		{"/msg lobby", "It is used so: /msg ROOM TEXT\n"},
-		{"/msg other hi", "this node was never in the room \"other\": join it with: /join other (P4007)\n"},
-		{"/msg two words", "join it with: /join two (P4007)\n"},
+		{"/msg other hi", "no known peer is called \"other\": give its whole peer ID (P4012)\n"},
+		{"/msg ada milk", "  [@] you to ada alone: milk\n"},
 		{"/leave other", "the joined ones are listed by: /rooms (P4001)\n"},
 		{"/join two words", "* nobody else is in two words yet\n"},
 		{"/JOIN lobby", "* nobody else is in lobby yet\n"},
@@ -315,7 +318,7 @@ func TestMetricsAddr(t *testing.T) {
 func TestExitStatus(t *testing.T) {
 	a := testApp("d")
 	for err, want := range map[error]int{
-		nil: 0, errUsage: 2, errValue: 2, errConfigFile: 2, errTerminal: 2, errCertified: 1, errDirect: 1, errFile: 1,
+		nil: 0, errUsage: 2, errValue: 2, errConfigFile: 2, errTerminal: 2, errCertified: 1, errFile: 1,
 		api.ErrNoNode: 3, a.noNode(api.ErrNoNode): 3, api.ErrGone: 1, context.Canceled: 1, errReported: 1, errors.New("bug"): 1,
 		a.usage("parley", "it needs a command: new or show"): 2,
 	} {
@@ -326,4 +329,45 @@ func TestExitStatus(t *testing.T) {
 	if !slices.Contains(notSettings, "help") {
 		t.Error("help became a setting")
 	}
+}
+
+// What one is told alone shows apart from the rooms, with how to answer, and
+// who told it sees that it was read.
+func TestTwoPeopleTalkAlone(t *testing.T) {
+	a := daemonFor(t, t.TempDir(), "ada")
+	b := daemonFor(t, t.TempDir(), "小明", a.addrs()...)
+	ada := sit(t, a.node.Dir())
+	ada.sees("/help lists")
+	ming := sit(t, b.node.Dir())
+	ada.sees("小明") // joined, or was there
+	ming.sees("ada")
+	ada.types("/msg 小明 for you alone")
+	ada.sees("  [@] you to 小明 alone: for you alone\n")
+	ming.sees("  [@] ada to you alone: for you alone\n* nobody else sees it; answer with: /msg ada TEXT\n")
+	ming.types("/msg @ada and for you")
+	ming.sees("  [@] you to ada alone: and for you\n")
+	ada.sees("  [@] 小明 to you alone: and for you\n")
+	ada.sees("answer with: /msg 小明 TEXT\n")
+	deadline := time.After(scriptWait)
+	for state := ""; state != chat.StateRead; {
+		select {
+		case <-deadline:
+			t.Fatalf("what ada told is %s", state)
+		case <-time.After(20 * time.Millisecond):
+		}
+		for m, err := range a.chat.Direct(b.node.ID()).History(t.Context(), chat.Query{Limit: 2}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if m.Self {
+				state = m.State
+			}
+		}
+	}
+	ming.quits()
+	b.close()
+	ada.sees("小明 is away")
+	ada.types("/msg 小明 still there?")
+	ada.sees("* 小明 is not here: what you write is kept and reaches them when they come\n")
+	ada.quits()
 }

@@ -16,13 +16,14 @@ func (a *app) tailCommand() *cobra.Command {
 	req := &v1.WatchRequest{}
 	var after string
 	c := a.command(&cobra.Command{
-		Use:   "tail ROOM",
-		Short: a.text.T("print the messages of a room as they arrive"),
-		Long:  a.text.T("print the messages of a room as they arrive, until interrupted; with --json each has a cursor, after which a later tail can go on without a gap"),
+		Use:   "tail ROOM|@PEER",
+		Short: a.text.T("print the messages of a room or direct chat as they arrive"),
+		Long:  a.text.T("print the messages of a room or direct chat as they arrive, until interrupted, and tell the peer of a direct chat that they were read; with --json each has a cursor, after which a later tail can go on without a gap"),
 		Example: `  parley tail lobby --history 10
+  parley tail @ada
   parley tail lobby --json --after 2407`,
 		Args:              a.args(1, 1),
-		ValidArgsFunction: a.completeRooms(joinedRooms),
+		ValidArgsFunction: a.completeChats,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if after != "" {
 				cursor, err := strconv.ParseUint(after, 10, 64)
@@ -34,8 +35,8 @@ func (a *app) tailCommand() *cobra.Command {
 			if after != "" && req.GetHistory() > 0 {
 				return a.usage(cmd.CommandPath(), "--after and --history exclude each other")
 			}
-			return a.inRoom(cmd, args[0], func(ctx context.Context, c *client.Client, room string) error {
-				req.Room = room
+			return a.inTarget(cmd, args[0], func(ctx context.Context, c *client.Client, to target) error {
+				req.Room, req.Direct = to.room, to.direct
 				return a.tail(ctx, c, req)
 			})
 		},
@@ -53,12 +54,17 @@ func (a *app) tail(ctx context.Context, c *client.Client, req *v1.WatchRequest) 
 	}
 	defer stream.Close()
 	print := a.tailPrinter(ctx, c, req.GetRoom())
+	shown := newReader(ctx, c)
+	defer shown.close()
 	for stream.Receive() {
-		if m := stream.Msg().GetMessage(); m != nil {
-			if err := print(a.out, m); err != nil {
-				return err
-			}
+		m := stream.Msg().GetMessage()
+		if m == nil {
+			continue
 		}
+		if err := print(a.out, m); err != nil {
+			return err
+		}
+		shown.message(m)
 	}
 	if ctx.Err() != nil {
 		return nil

@@ -15,11 +15,12 @@ import (
 func (s *session) update(ctx context.Context, u *v1.WatchResponse) (gone bool) {
 	switch u := u.GetUpdate().(type) {
 	case *v1.WatchResponse_Message:
-		s.arrived(u.Message)
+		s.arrived(ctx, u.Message)
 	case *v1.WatchResponse_Member:
 		s.memberChanged(u.Member)
 	case *v1.WatchResponse_Peer:
 		s.names.seen(u.Peer.GetPeerId(), u.Peer.GetNick())
+		s.called[u.Peer.GetPeerId()] = u.Peer.GetNick()
 		if u.Peer.GetOnline() {
 			s.told = false
 		}
@@ -34,9 +35,13 @@ func (s *session) update(ctx context.Context, u *v1.WatchResponse) (gone bool) {
 
 // arrived shows a message, unless it was typed here: then its line is on the
 // screen.
-func (s *session) arrived(m *v1.Message) {
+func (s *session) arrived(ctx context.Context, m *v1.Message) {
 	if s.mine[m.GetId()] {
 		delete(s.mine, m.GetId())
+		return
+	}
+	if m.GetDirect() != "" {
+		s.showDirect(ctx, m, time.Now())
 		return
 	}
 	s.showMessage(m, time.Now())

@@ -12,49 +12,72 @@ import (
 	"github.com/parley-chat/parley/internal/wire"
 )
 
-// What an answer other than statusOK is.
+// What an answer other than statusOK is, and what is wrong with one.
 var (
-	errNoLog  = errors.New("the peer does not serve that log")
-	errBusy   = errors.New("the peer is busy")
-	errFailed = errors.New("the peer's store failed")
-	errReply  = errors.New("fetch reply malformed")
+	errNoLog   = errors.New("the peer does not serve that log")
+	errBusy    = errors.New("the peer is busy")
+	errFailed  = errors.New("the peer's store failed")
+	errReply   = errors.New("reply malformed")
+	errAuthors = errors.New("the peer brings too many unknown authors")
 )
 
-// ask sends one request to p and hands each batch of the reply, decoded and
-// verified as gossip is, to take. It returns when the reply has ended; an
-// error of take ends it.
-func (s *Service) ask(ctx context.Context, p peer.ID, l *Log, r *request, take func(*event.Batch) error) error {
+// ask asks p for events and hands each batch of the reply, decoded and verified
+// as gossip is, to take. It returns when the reply has ended; an error of take
+// ends it. full says that the reply was as large as it may be, so that what
+// has not come may yet be asked for.
+func (l *Log) ask(ctx context.Context, p peer.ID, want []event.ID, take func(*event.Batch) error) (full bool, err error) {
+	defer func() { l.s.metrics.asked.WithLabelValues(outcome(err)).Inc() }()
 	ctx, cancel := context.WithTimeout(ctx, fetchTime)
 	defer cancel()
 	stream, err := l.way.Open(ctx, p, wire.ForFetch)
 	if err != nil {
-		return err
+		return false, err
 	}
 	stop := context.AfterFunc(ctx, func() { _ = stream.Reset() })
 	defer stop()
 	defer stream.Reset() // no effect on a stream that was closed
-	if err := wire.WriteFrame(stream, r.encode()); err != nil {
-		return err
+	if err := wire.WriteFrame(stream, (&request{l.id, want}).encode()); err != nil {
+		return false, err
 	}
 	if err := stream.CloseWrite(); err != nil {
-		return err
+		return false, err
 	}
 	in := bufio.NewReaderSize(stream, 16<<10)
-	if err := readStatus(in); err != nil {
-		return err
+	if _, err := readStatus(in, 1); err != nil {
+		return false, err
 	}
-	return l.readReply(in, r, take)
+	return l.readReply(in, want, take)
 }
 
-func readStatus(in *bufio.Reader) error {
-	b, err := wire.ReadFrame(in, 1)
+// outcome names in metrics how asking ended.
+func outcome(err error) string {
+	switch {
+	case err == nil:
+		return "ok"
+	case errors.Is(err, errBusy):
+		return "busy"
+	case errors.Is(err, errNoLog):
+		return "no-log"
+	default:
+		return "failed"
+	}
+}
+
+// readStatus reads the first frame of a reply, of at most limit bytes, and
+// returns what follows the status in it.
+func readStatus(in *bufio.Reader, limit int) ([]byte, error) {
+	b, err := wire.ReadFrame(in, limit)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if len(b) != 1 {
-		return errReply
+	if len(b) == 0 {
+		return nil, errReply
 	}
-	switch status(b[0]) {
+	return b[1:], statusError(status(b[0]))
+}
+
+func statusError(s status) error {
+	switch s {
 	case statusOK:
 		return nil
 	case statusNoLog:
@@ -69,27 +92,39 @@ func readStatus(in *bufio.Reader) error {
 }
 
 // readReply reads payloads up to the empty frame. What the bounds of a reply
-// do not allow is an error, as is a batch that gossip would reject.
-func (l *Log) readReply(in *bufio.Reader, r *request, take func(*event.Batch) error) error {
-	for batches, bytes := 0, 0; ; batches++ {
+// do not allow is an error, as is a batch that nobody asked for or that gossip
+// would reject.
+func (l *Log) readReply(in *bufio.Reader, want []event.ID, take func(*event.Batch) error) (full bool, err error) {
+	wanted := make(map[event.ID]struct{}, len(want))
+	for _, id := range want {
+		wanted[id] = struct{}{}
+	}
+	for bytes := 0; ; {
 		payload, err := wire.ReadFrame(in, event.MaxBatchBytes)
 		if err != nil {
-			return err
+			return false, err
 		}
 		if len(payload) == 0 {
-			return nil
+			return bytes >= maxReplySize, nil
 		}
-		if batches >= maxWant+r.limit || bytes >= maxReplySize {
-			return fmt.Errorf("%w: longer than asked for", errReply)
+		if bytes >= maxReplySize {
+			return false, fmt.Errorf("%w: too long", errReply)
 		}
 		b, err := l.check(payload)
 		if err != nil {
 			l.s.metrics.rejected.WithLabelValues(reason(err)).Inc()
-			return err
+			return false, errors.Join(errReply, err)
+		}
+		asked := len(wanted)
+		for i := range b.Events {
+			delete(wanted, b.Events[i].ID)
+		}
+		if len(wanted) == asked {
+			return false, fmt.Errorf("%w: a batch not asked for", errReply)
 		}
 		bytes += len(payload)
 		if err := take(b); err != nil {
-			return err
+			return false, err
 		}
 	}
 }
@@ -107,12 +142,21 @@ func (l *Log) check(payload []byte) (*event.Batch, error) {
 }
 
 // admit stores a fetched batch, or holds it aside when it is from the future.
-// It waits while its author is over his budget. It returns how many events were
-// new, and which of their parents are missing.
+// It waits while its author is over his budget; that keys can be made as many
+// as one likes is held against who brings unknown authors. It returns how many
+// events were new, and which of their parents are missing.
 func (l *Log) admit(ctx context.Context, b *event.Batch, from peer.ID) (fresh int, missing []event.ID, err error) {
 	if now := l.s.cfg.Now(); early(now, b) {
 		l.hold(now, arrival{b, from})
 		return 0, nil, nil
+	}
+	last, err := l.s.cfg.Store.Author(l.id, b.Author())
+	if err != nil {
+		return 0, nil, err
+	}
+	if last.LastSeq == 0 && !l.s.budgets.newAuthors.Take(from, 1) {
+		l.s.metrics.ignored.WithLabelValues("authors").Inc()
+		return 0, nil, errAuthors
 	}
 	if err := l.s.budgets.authors.Wait(ctx, b.Author(), len(b.Payload())); err != nil {
 		return 0, nil, err

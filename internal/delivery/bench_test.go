@@ -25,7 +25,7 @@ func unjoined(b testing.TB, store Store) *Log {
 		s: s, id: testLog, ctx: context.Background(), known: newKnown(), held: new(holdback),
 		queue: wake.New[arrival](maxQueue), soon: make(chan struct{}, 1),
 	}
-	l.fetcher = newFetcher(l)
+	l.fetcher, l.syncer = newFetcher(l), newSyncer(l)
 	return l
 }
 

@@ -16,11 +16,14 @@ const (
 	authorPerSecond = 32 << 20 // bytes of one author
 	authorAtOnce    = 64 << 20
 
-	servedPerSecond = 8 << 20 // bytes that one peer may make us look at
-	servedAtOnce    = 32 << 20
+	newAuthorsPerSecond = 50 // authors not known here that one peer brings by fetching
+	newAuthorsAtOnce    = 4096
 
-	requestsPerSecond = 20
-	requestsAtOnce    = 100
+	servedPerSecond = 16 << 20 // bytes that one peer may make us look at, and what comparing costs
+	servedAtOnce    = 64 << 20
+
+	requestsPerSecond = 100
+	requestsAtOnce    = 400
 )
 
 type budgets struct {
@@ -28,6 +31,8 @@ type budgets struct {
 	authors  *budget.Budgets[event.Author]
 	served   *budget.Budgets[peer.ID]
 	requests *budget.Budgets[peer.ID]
+
+	newAuthors *budget.Budgets[peer.ID]
 }
 
 func newBudgets() *budgets {
@@ -36,5 +41,7 @@ func newBudgets() *budgets {
 		authors:  budget.New[event.Author](authorPerSecond, authorAtOnce),
 		served:   budget.New[peer.ID](servedPerSecond, servedAtOnce),
 		requests: budget.New[peer.ID](requestsPerSecond, requestsAtOnce),
+
+		newAuthors: budget.New[peer.ID](newAuthorsPerSecond, newAuthorsAtOnce),
 	}
 }

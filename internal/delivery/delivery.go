@@ -1,6 +1,6 @@
 // Package delivery replicates logs: what is sent becomes signed batches on the
 // local disk and then gossip; what others gossip is verified, stored and
-// forwarded; what was missed is fetched by id from peers that have it.
+// forwarded; what was missed is found by reconciliation and fetched by id.
 //
 //	s, err := delivery.New(delivery.Config{…})
 //	l, err := s.Join(log)
@@ -9,16 +9,17 @@
 //	l.Told(peer, heads)            // peer says that it has these
 //	s.Leave(log); s.Close()
 //
-// Each joined log has three goroutines: the sender owns the author's chain,
-// the taker brings verified batches into the store, the fetcher asks for what
-// is missing. Validators run on pubsub's own goroutines, touch no disk and
+// Each joined log has its goroutines: the sender owns the author's chain, the
+// taker brings verified batches into the store, the fetcher asks for what it was
+// told of, the syncer compares the log with peers. Validators run on pubsub's own goroutines, touch no disk and
 // never block. All methods may be called by any goroutine.
 //
 // Promises: an id is handed out after its event is durable; ids of one log are
 // handed out in the order of Submit. A batch that was not published, or not
-// received, is found through the heads that members tell each other.
+// received, is found by comparing the log with a peer's.
 //
 // spec: 04-delivery
+// spec: 06-sync
 package delivery
 
 import (
@@ -36,6 +37,7 @@ import (
 
 	"github.com/parley-chat/parley/internal/event"
 	"github.com/parley-chat/parley/internal/eventlog"
+	"github.com/parley-chat/parley/internal/reconcile"
 	"github.com/parley-chat/parley/internal/wire"
 )
 
@@ -46,12 +48,18 @@ var ErrStopped = errors.New("replication of the log has stopped")
 // Store is what replication needs of the event store. *eventlog.Store is one.
 type Store interface {
 	Append(ctx context.Context, b *event.Batch, durable bool) (eventlog.Appended, error)
+	AppendWith(ctx context.Context, b *event.Batch, durable bool, marks ...eventlog.Mark) (eventlog.Appended, error)
 	AppendAll(ctx context.Context, batches []*event.Batch, durable bool) ([]eventlog.Appended, []error)
 	Has(id event.ID) (bool, error)
 	Batch(id event.ID) (b *event.Batch, found bool, err error) // the stored one that id is in
 	Heads(log event.LogID) ([]event.ID, error)
 	Author(log event.LogID, author event.Author) (eventlog.AuthorState, error)
 	Missing(log event.LogID) ([]event.ID, error)
+	Range(log event.LogID) reconcile.Set // what of it lies above the floor
+	Floor(log event.LogID) (second uint64)
+	Settle(ctx context.Context, log event.LogID, ids []event.ID) error // they are not missing any more
+	Meta(key string) ([]byte, error)
+	DeleteMetas(ctx context.Context, prefix string, drop func(m eventlog.Mark) bool) (n int, err error)
 }
 
 // Config is what a Service works with. Every field without "may" is needed.
@@ -79,6 +87,7 @@ type Service struct {
 	metrics *metrics
 	budgets *budgets
 	server  *server
+	turns   *turns
 
 	mu     sync.Mutex
 	logs   map[event.LogID]*Log
@@ -92,7 +101,7 @@ func New(cfg Config) (*Service, error) {
 		return nil, fmt.Errorf("delivery metrics: %w", err)
 	}
 	s := &Service{
-		cfg: cfg, log: cfg.Logger, metrics: m, budgets: newBudgets(),
+		cfg: cfg, log: cfg.Logger, metrics: m, budgets: newBudgets(), turns: newTurns(),
 		logs: make(map[event.LogID]*Log),
 	}
 	if s.cfg.Now == nil {
@@ -102,7 +111,8 @@ func New(cfg Config) (*Service, error) {
 		s.log = slog.New(slog.DiscardHandler)
 	}
 	s.server = newServer(s)
-	cfg.Host.SetStreamHandler(wire.FetchProtocol(cfg.Tag), s.server.bare)
+	cfg.Host.SetStreamHandler(wire.LogProtocol(cfg.Tag, wire.ForFetch), s.server.bareFetch)
+	cfg.Host.SetStreamHandler(wire.LogProtocol(cfg.Tag, wire.ForSync), s.server.bareSync)
 	return s, nil
 }
 
@@ -148,12 +158,12 @@ func (s *Service) Log(id event.LogID) *Log {
 }
 
 // Lost says that gossip may have been dropped below this package, in full
-// queues of pubsub: each log asks a peer for what it has.
+// queues of pubsub: each log is compared with a peer's.
 func (s *Service) Lost() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, l := range s.logs {
-		l.fetcher.lost()
+		l.syncer.lost()
 	}
 }
 
@@ -165,7 +175,8 @@ func (s *Service) Close() {
 	logs := s.logs
 	s.logs = make(map[event.LogID]*Log)
 	s.mu.Unlock()
-	s.cfg.Host.RemoveStreamHandler(wire.FetchProtocol(s.cfg.Tag))
+	s.cfg.Host.RemoveStreamHandler(wire.LogProtocol(s.cfg.Tag, wire.ForFetch))
+	s.cfg.Host.RemoveStreamHandler(wire.LogProtocol(s.cfg.Tag, wire.ForSync))
 	for _, l := range logs {
 		l.leave()
 	}

@@ -13,48 +13,39 @@ import (
 // Bounds of the fetch protocol. spec: 04-delivery §6
 const (
 	maxWant      = 64      // ids asked for at once
-	maxHave      = 16      // ids told at once
-	maxLimit     = 1024    // ancestors in one reply, rounded up to a whole batch
-	maxReplySize = 1 << 20 // bytes of payloads in one reply, the same
-	maxRequest   = 32 + 32*(maxWant+maxHave) + 64
+	maxReplySize = 1 << 20 // bytes of payloads in one reply, rounded up to a whole batch
+	maxRequest   = 32 + 32*maxWant + 16
 	fetchTime    = 15 * time.Second // for one request and its reply
 )
 
-// status is the first frame of a reply, one byte.
+// status is the first byte of the first frame of a reply.
 type status byte
 
 const (
-	statusOK     status = 0 // payloads follow, ancestors first, then an empty frame
+	statusOK     status = 0 // what was asked for follows
 	statusNoLog  status = 1 // the log is not served to this peer, or not known
 	statusBusy   status = 2 // over budget: ask again later
 	statusFailed status = 3 // the store failed
 )
 
 // errRequest is what every malformed request is.
-var errRequest = errors.New("fetch request malformed")
+var errRequest = errors.New("request malformed")
 
-// request asks for the stored batches that hold events of a log, and for their
-// ancestors up to a number of events, those left out that the asker has.
+// request asks for the stored batches that hold events of a log.
 //
-//	Request { bytes log = 1; bytes want = 2 (n × 32); bytes have = 3 (n × 32); uint64 limit = 4 }
+//	Request { bytes log = 1; bytes want = 2 (n × 32, n from 1 to 64) }
 //
-// Without want it asks for the server's heads. Fields come in this order, none
-// twice and none unknown.
+// Fields come in this order, none twice and none unknown.
 type request struct {
-	log   event.LogID
-	want  []event.ID // at most maxWant
-	have  []event.ID // at most maxHave: heads of an asker who misses no ancestor of them
-	limit int        // ancestors, 0 to maxLimit
+	log  event.LogID
+	want []event.ID
 }
 
 func (r *request) encode() []byte {
 	b := make([]byte, 0, maxRequest)
 	b = protowire.AppendTag(b, 1, protowire.BytesType)
 	b = protowire.AppendBytes(b, r.log[:])
-	b = appendIDs(b, 2, r.want)
-	b = appendIDs(b, 3, r.have)
-	b = protowire.AppendTag(b, 4, protowire.VarintType)
-	return protowire.AppendVarint(b, uint64(r.limit))
+	return appendIDs(b, 2, r.want)
 }
 
 func appendIDs(b []byte, num protowire.Number, ids []event.ID) []byte {
@@ -71,50 +62,60 @@ func appendIDs(b []byte, num protowire.Number, ids []event.ID) []byte {
 
 func decodeRequest(b []byte) (*request, error) {
 	r := new(request)
-	var last protowire.Number
-	for len(b) > 0 {
-		num, typ, n := protowire.ConsumeTag(b)
-		if n < 0 || num <= last || num > 4 || (typ == protowire.VarintType) != (num == 4) {
-			return nil, fmt.Errorf("%w: field %d", errRequest, num)
+	err := eachField(b, 2, func(num protowire.Number, v []byte, _ uint64) (ok bool) {
+		if num == 1 {
+			ok = readLog(v, &r.log)
+		} else {
+			r.want, ok = splitIDs(v, maxWant)
 		}
-		last, b = num, b[n:]
-		if n = r.field(num, b); n < 0 {
-			return nil, fmt.Errorf("%w: field %d", errRequest, num)
-		}
-		b = b[n:]
+		return ok
+	})
+	if err == nil && (r.log == (event.LogID{}) || len(r.want) == 0) {
+		err = fmt.Errorf("%w: log or ids", errRequest)
 	}
-	if r.log == (event.LogID{}) || r.limit > maxLimit {
-		return nil, fmt.Errorf("%w: log or limit", errRequest)
-	}
-	return r, nil
+	return r, err
 }
 
-// field reads the value of one field; negative if it is wrong.
-func (r *request) field(num protowire.Number, b []byte) int {
-	if num == 4 {
-		v, n := protowire.ConsumeVarint(b)
-		r.limit = int(min(v, maxLimit+1))
-		return n
-	}
-	v, n := protowire.ConsumeBytes(b)
-	if n < 0 {
-		return n
-	}
-	ok := false
-	switch num {
-	case 1:
-		if ok = len(v) == len(r.log); ok {
-			r.log = event.LogID(v)
+// eachField reads a message in the strict form, with fields up to last; those
+// that are bytes give v, varints n.
+func eachField(b []byte, last protowire.Number, read func(num protowire.Number, v []byte, n uint64) bool) error {
+	var before protowire.Number
+	for len(b) > 0 {
+		num, typ, size := protowire.ConsumeTag(b)
+		if size < 0 || num <= before || num > last || size != protowire.SizeTag(num) {
+			return fmt.Errorf("%w: field %d", errRequest, num)
 		}
-	case 2:
-		r.want, ok = splitIDs(v, maxWant)
-	case 3:
-		r.have, ok = splitIDs(v, maxHave)
+		before, b = num, b[size:]
+		var v []byte
+		var n uint64
+		switch typ {
+		case protowire.BytesType:
+			v, size = protowire.ConsumeBytes(b)
+			if size != protowire.SizeBytes(len(v)) {
+				size = -1
+			}
+		case protowire.VarintType:
+			n, size = protowire.ConsumeVarint(b)
+			if size != protowire.SizeVarint(n) {
+				size = -1
+			}
+		default:
+			size = -1
+		}
+		if size < 0 || !read(num, v, n) {
+			return fmt.Errorf("%w: field %d", errRequest, num)
+		}
+		b = b[size:]
 	}
-	if !ok {
-		return -1
+	return nil
+}
+
+func readLog(v []byte, log *event.LogID) bool {
+	if len(v) != len(log) {
+		return false
 	}
-	return n
+	*log = event.LogID(v)
+	return true
 }
 
 func splitIDs(v []byte, most int) ([]event.ID, bool) {
@@ -127,4 +128,35 @@ func splitIDs(v []byte, most int) ([]event.ID, bool) {
 		ids = append(ids, event.ID(v))
 	}
 	return ids, true
+}
+
+// unknownCost is what an id is charged with that is not stored, in bytes.
+const unknownCost = 256
+
+// collect returns the stored batches of a log that hold the wanted events, each
+// once, as far as they fit a reply, and what looking cost, in bytes.
+func collect(store Store, r *request) (payloads [][]byte, cost int, err error) {
+	sent, size := make(map[event.ID]struct{}), 0
+	for _, id := range r.want {
+		if size >= maxReplySize {
+			break
+		}
+		if _, ok := sent[id]; ok {
+			continue
+		}
+		b, ok, err := store.Batch(id)
+		if err != nil {
+			return nil, cost, err
+		}
+		if !ok || b.Log() != r.log { // known, perhaps, but not to those of this log
+			cost += unknownCost
+			continue
+		}
+		for i := range b.Events {
+			sent[b.Events[i].ID] = struct{}{}
+		}
+		payloads = append(payloads, b.Payload())
+		size += len(b.Payload())
+	}
+	return payloads, cost + size, nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"reflect"
 	"testing"
+	"time"
 
 	"google.golang.org/protobuf/encoding/protowire"
 
@@ -13,9 +14,8 @@ import (
 
 func TestRequestsRoundTrip(t *testing.T) {
 	for _, want := range []*request{
-		{log: event.LogID{1}},
-		{log: event.LogID{1}, limit: maxLimit, want: make([]event.ID, maxWant), have: make([]event.ID, maxHave)},
-		{log: event.LogID{1}, limit: 7, have: []event.ID{{2}}},
+		{log: event.LogID{1}, want: []event.ID{{2}}},
+		{log: event.LogID{1}, want: make([]event.ID, maxWant)},
 	} {
 		b := want.encode()
 		if len(b) > maxRequest {
@@ -29,19 +29,22 @@ func TestRequestsRoundTrip(t *testing.T) {
 }
 
 func TestMalformedRequestsAreRefused(t *testing.T) {
-	good := (&request{log: event.LogID{1}, limit: 5}).encode()
-	log := protowire.AppendBytes(protowire.AppendTag(nil, 1, protowire.BytesType), make([]byte, 32))
+	good := (&request{log: event.LogID{1}, want: []event.ID{{2}}}).encode()
+	log := good[:34]
+	varint := protowire.AppendVarint(protowire.AppendTag(nil, 3, protowire.VarintType), 1)
 	for name, b := range map[string][]byte{
 		"empty":         {},
 		"no log":        appendIDs(nil, 2, []event.ID{{1}}),
-		"log of zeroes": log,
-		"log twice":     append(bytes.Clone(good[:34]), good...),
+		"nothing asked": log,
+		"log of zeroes": (&request{want: []event.ID{{1}}}).encode(),
+		"log twice":     append(bytes.Clone(log), good...),
 		"cut":           good[:20],
-		"unknown field": protowire.AppendVarint(protowire.AppendTag(bytes.Clone(good), 5, protowire.VarintType), 1),
-		"limit":         (&request{log: event.LogID{1}, limit: maxLimit + 1}).encode(),
+		"unknown field": append(bytes.Clone(good), varint...),
 		"too many":      (&request{log: event.LogID{1}, want: make([]event.ID, maxWant+1)}).encode(),
-		"half an id":    protowire.AppendBytes(protowire.AppendTag(bytes.Clone(good[:34]), 2, protowire.BytesType), make([]byte, 16)),
-		"other order":   append(bytes.Clone(good[34:]), good[:34]...),
+		"half an id":    protowire.AppendBytes(protowire.AppendTag(bytes.Clone(log), 2, protowire.BytesType), make([]byte, 16)),
+		"other order":   append(bytes.Clone(good[34:]), log...),
+		"long length":   append([]byte{1<<3 | 2, 0xa0, 0}, good[2:]...),
+		"another type":  {1 << 3, 1},
 	} {
 		if r, err := decodeRequest(b); !errors.Is(err, errRequest) {
 			t.Errorf("%s: %+v, %v", name, r, err)
@@ -50,19 +53,55 @@ func TestMalformedRequestsAreRefused(t *testing.T) {
 }
 
 func FuzzDecodeRequest(f *testing.F) {
-	f.Add((&request{log: event.LogID{1}, limit: 5, want: []event.ID{{2}}, have: []event.ID{{3}, {4}}}).encode())
+	f.Add((&request{log: event.LogID{1}, want: []event.ID{{2}}}).encode())
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, data []byte) {
 		r, err := decodeRequest(data)
 		if err != nil {
 			return
 		}
-		if len(r.want) > maxWant || len(r.have) > maxHave || r.limit > maxLimit {
+		if len(r.want) > maxWant {
 			t.Fatalf("over a limit: %+v", r)
 		}
-		again, err := decodeRequest(r.encode())
-		if err != nil || !reflect.DeepEqual(again, r) {
-			t.Fatalf("read differently the second time: %+v, %v", again, err)
+		if !bytes.Equal(r.encode(), data) {
+			t.Fatalf("%x is written as %x", data, r.encode())
 		}
 	})
+}
+
+// What is served are the batches that hold the wanted events, each once; what
+// is unknown or of another log is passed over, and costs who asks.
+func TestWantedBatchesAreServedOnce(t *testing.T) {
+	a := newAuthor(1)
+	b1, b2 := a.write(t, testTime, 3), a.write(t, testTime.Add(time.Second), 2)
+	m := newMemory(b1, b2)
+	want := []event.ID{b1.Events[0].ID, {9}, b1.Events[2].ID, b2.Events[1].ID}
+	got, cost, err := collect(m, &request{testLog, want})
+	if err != nil || len(got) != 2 || !bytes.Equal(got[0], b1.Payload()) || !bytes.Equal(got[1], b2.Payload()) {
+		t.Errorf("%d batches, %v", len(got), err)
+	}
+	if cost != len(b1.Payload())+len(b2.Payload())+unknownCost {
+		t.Errorf("costs %d", cost)
+	}
+	if got, cost, _ = collect(m, &request{event.LogID{2}, want}); len(got) != 0 || cost != 4*unknownCost {
+		t.Errorf("of another log: %d batches, costs %d", len(got), cost)
+	}
+}
+
+func TestAReplyIsBounded(t *testing.T) {
+	a, m := newAuthor(1), newMemory()
+	var want []event.ID
+	for range maxWant {
+		b := a.big(t, 100_000)
+		_, _ = m.Append(t.Context(), b, false)
+		want = append(want, tail(b))
+	}
+	got, _, err := collect(m, &request{testLog, want})
+	size := 0
+	for _, p := range got {
+		size += len(p)
+	}
+	if err != nil || size < maxReplySize || size > maxReplySize+event.MaxBatchBytes {
+		t.Errorf("%d bytes, %v", size, err)
+	}
 }

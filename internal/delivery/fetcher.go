@@ -13,41 +13,37 @@ import (
 	"github.com/parley-chat/parley/internal/event"
 )
 
-// Pace and bounds of fetching. spec: 04-delivery §7
+// Pace and bounds of asking. spec: 04-delivery §7
 const (
 	patience   = 250 * time.Millisecond // for gossip to bring what seems to be missing
-	goOn       = time.Second            // before a round that reached its bound is resumed
-	askAnyway  = 30 * time.Second       // how often somebody is asked for his heads, told or not
-	maxRound   = 4096                   // events that one trigger may bring
-	maxFound   = 1024                   // ids that one round looks for at a time
-	maxSources = 3                      // peers asked in a round
 	maxTold    = 64                     // peers whose triggers wait
+	maxSources = 3                      // peers asked for one reason
 	maxTries   = 4096                   // ids whose failed tries are remembered
 	firstRetry = time.Second
 	lastRetry  = 10 * time.Minute
 )
 
-// fetcher asks peers for what is missing of one log. Triggers gather for a
-// moment and are then worked off, peer by peer, by one goroutine.
+// fetcher asks peers for events they told of, once and by id; what that does
+// not bring is left to the syncer. Triggers gather for a moment and are then
+// worked off, peer by peer, by one goroutine.
 type fetcher struct {
 	l     *Log
 	wake  chan struct{}
 	tries *lru.Cache[event.ID, try] // used by run alone
 
 	mu   sync.Mutex
-	told map[peer.ID]trigger
+	told map[peer.ID][]event.ID // which the peer has, or ought to have; "": somebody
 }
 
-// trigger is a reason to ask a peer; somebody, if the peer is "".
-type trigger struct {
-	ids   []event.ID // which the peer has, or ought to have
-	heads bool       // ask for its heads, whatever they are
-}
-
-// try is how often an id was asked for in vain.
+// try is how often something was tried in vain.
 type try struct {
 	n    int
 	next time.Time
+}
+
+// again returns the try after one that failed at a time.
+func (t try) again(now time.Time) try {
+	return try{t.n + 1, now.Add(min(firstRetry<<min(t.n, 20), lastRetry))}
 }
 
 func newFetcher(l *Log) *fetcher {
@@ -55,76 +51,57 @@ func newFetcher(l *Log) *fetcher {
 	if err != nil {
 		panic(err) // only for a size below one
 	}
-	return &fetcher{l: l, wake: make(chan struct{}, 1), told: make(map[peer.ID]trigger), tries: tries}
+	return &fetcher{l: l, wake: make(chan struct{}, 1), told: make(map[peer.ID][]event.ID), tries: tries}
 }
 
 // Told says that p has these events, or something that names them as parents:
-// what is not stored here is fetched from it, with its ancestors. At most 64
-// wait; a peer that is not connected shares them with all such.
-func (l *Log) Told(p peer.ID, ids []event.ID) { l.fetcher.trigger(p, trigger{ids: ids}) }
-
-// Ask asks p for the heads it has, and fetches them and their ancestors.
-func (l *Log) Ask(p peer.ID) { l.fetcher.trigger(p, trigger{heads: true}) }
-
-// lost says that something was dropped and nobody knows what.
-func (f *fetcher) lost() { f.trigger("", trigger{heads: true}) }
-
-func (f *fetcher) trigger(p peer.ID, t trigger) {
-	if p != "" && f.l.s.cfg.Host.Network().Connectedness(p) != network.Connected {
+// what is not stored here is asked for. At most 64 wait; a peer that is not
+// connected shares them with all such.
+func (l *Log) Told(p peer.ID, ids []event.ID) {
+	f := l.fetcher
+	if p != "" && l.s.cfg.Host.Network().Connectedness(p) != network.Connected {
 		p = ""
 	}
 	f.mu.Lock()
 	if has, ok := f.told[p]; ok || len(f.told) < maxTold {
-		has.ids = append(has.ids, t.ids[:min(len(t.ids), maxWant-len(has.ids))]...)
-		has.heads = has.heads || t.heads
-		f.told[p] = has
+		f.told[p] = append(has, ids[:min(len(ids), maxWant-len(has))]...)
 	}
 	f.mu.Unlock()
+	signal(f.wake)
+}
+
+// signal wakes who waits for a channel of one place.
+func signal(wake chan<- struct{}) {
 	select {
-	case f.wake <- struct{}{}:
+	case wake <- struct{}{}:
 	default:
 	}
 }
 
-func (f *fetcher) take() map[peer.ID]trigger {
+func (f *fetcher) take() map[peer.ID][]event.ID {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	told := f.told
-	f.told = make(map[peer.ID]trigger)
+	f.told = make(map[peer.ID][]event.ID)
 	return told
 }
 
-// run works triggers off. Now and then it asks somebody without any: who is
-// told nothing, for the signals that would tell him are crowded out, falls
-// behind by no more than that.
+// run works triggers off.
 func (f *fetcher) run() {
 	ctx := f.l.ctx
-	anyway := time.NewTicker(askAnyway)
-	defer anyway.Stop()
 	for {
 		select {
 		case <-f.wake:
-		case <-anyway.C:
-			f.lost()
 		case <-ctx.Done():
 			return
 		}
 		if !pause(ctx, patience) {
 			return
 		}
-		resume := false
-		for p, t := range f.take() {
-			rest, err := f.round(ctx, p, t)
-			if err != nil && ctx.Err() == nil {
+		for p, ids := range f.take() {
+			if err := f.fetch(ctx, p, ids); err != nil && ctx.Err() == nil {
 				f.l.log.Warn("fetching failed", "peer", p, "err", err)
 			}
-			if rest != nil {
-				f.trigger(p, *rest)
-				resume = true
-			}
-		}
-		if resume && !pause(ctx, goOn) {
-			return
 		}
 	}
 }
@@ -140,13 +117,90 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// sources are p, if it is one, and some others that replicate the log.
-func (f *fetcher) sources(p peer.ID) []peer.ID {
+// fetch asks p for what it told of. If that is not all that is missing, it has
+// the log compared with p's, and where p gave nothing, with somebody's. Errors
+// are the store's.
+func (f *fetcher) fetch(ctx context.Context, p peer.ID, ids []event.ID) error {
+	want, err := f.wanted(ids)
+	if err != nil || len(want) == 0 {
+		return err
+	}
+	if p == "" {
+		sources := f.l.sources("")
+		if len(sources) == 0 {
+			return nil
+		}
+		p = sources[0]
+	}
+	more := false
+	_, failed := f.l.ask(ctx, p, want, func(b *event.Batch) error {
+		_, missing, err := f.l.admit(ctx, b, p)
+		more = more || len(missing) > 0
+		return err
+	})
+	if failed != nil {
+		f.l.log.Debug("peer gave no events", "peer", p, "err", failed)
+	}
+	lacking, err := f.settle(want)
+	if more || lacking {
+		f.l.Sync(p)
+	}
+	if lacking {
+		f.l.syncer.lost()
+	}
+	return err
+}
+
+// wanted are the ids that are not stored and not known to be asked for in vain,
+// each once.
+func (f *fetcher) wanted(ids []event.ID) ([]event.ID, error) {
+	now, kept := time.Now(), ids[:0]
+	seen := make(map[event.ID]struct{}, len(ids))
+	for _, id := range ids {
+		if _, twice := seen[id]; twice {
+			continue
+		}
+		seen[id] = struct{}{}
+		if t, _ := f.tries.Peek(id); t.next.After(now) {
+			continue
+		}
+		ok, err := f.l.s.cfg.Store.Has(id)
+		if err != nil {
+			return nil, err
+		}
+		if !ok {
+			kept = append(kept, id)
+		}
+	}
+	return kept, nil
+}
+
+// settle notes which of the ids that were asked for have not come: they are
+// asked for less and less often.
+func (f *fetcher) settle(want []event.ID) (lacking bool, err error) {
+	for _, id := range want {
+		ok, err := f.l.s.cfg.Store.Has(id)
+		if err != nil {
+			return lacking, err
+		}
+		if ok {
+			f.tries.Remove(id)
+			continue
+		}
+		lacking = true
+		t, _ := f.tries.Get(id)
+		f.tries.Add(id, t.again(time.Now()))
+	}
+	return lacking, nil
+}
+
+// sources are p, if it is one, and some other peers that replicate the log.
+func (l *Log) sources(p peer.ID) []peer.ID {
 	var sources []peer.ID
 	if p != "" {
 		sources = append(sources, p)
 	}
-	others := f.l.way.Peers()
+	others := l.way.Peers()
 	rand.Shuffle(len(others), func(i, j int) { others[i], others[j] = others[j], others[i] })
 	for _, o := range others {
 		if len(sources) == maxSources {

@@ -26,6 +26,7 @@ type Log struct {
 	waiting atomic.Int64         // bytes in queue
 	soon    chan struct{}        // something was held aside
 	fetcher *fetcher
+	syncer  *syncer
 
 	// forgotten is set when an own event came from outside, as after a restored
 	// backup: the sender then reads the end of its chain anew.
@@ -50,7 +51,7 @@ func newLog(s *Service, id event.LogID) *Log {
 		soon: make(chan struct{}, 1),
 		ctx:  ctx, cancel: cancel, stopped: make(chan struct{}),
 	}
-	l.fetcher = newFetcher(l)
+	l.fetcher, l.syncer = newFetcher(l), newSyncer(l)
 	return l
 }
 
@@ -58,6 +59,10 @@ func (l *Log) run() {
 	l.wg.Go(l.send)
 	l.wg.Go(l.take)
 	l.wg.Go(l.fetcher.run)
+	l.wg.Go(l.syncer.run)
+	if g, ok := l.way.(*gossip); ok {
+		l.wg.Go(func() { l.syncer.meet(g.events) })
+	}
 }
 
 // leave ends everything and waits.

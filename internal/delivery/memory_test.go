@@ -12,6 +12,7 @@ import (
 
 	"github.com/parley-chat/parley/internal/event"
 	"github.com/parley-chat/parley/internal/eventlog"
+	"github.com/parley-chat/parley/internal/reconcile"
 )
 
 var (
@@ -51,6 +52,21 @@ func (a *author) write(t testing.TB, at time.Time, n int, parents ...event.ID) *
 	return b
 }
 
+// big seals a batch of two events of about so many bytes together.
+func (a *author) big(t testing.TB, size int) *event.Batch {
+	t.Helper()
+	drafts := []event.Draft{
+		{HLC: event.HLCAt(testTime), Kind: event.KindMessage, Payload: make([]byte, size/2)},
+		{HLC: event.HLCAt(testTime) + 1, Kind: event.KindMessage, Payload: make([]byte, size/2)},
+	}
+	b, err := event.Seal(testLog, a.id, a.seq, a.last, drafts, a.sign)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.seq, a.last = a.seq+2, tail(b)
+	return b
+}
+
 // tail is the id of a batch's last event.
 func tail(b *event.Batch) event.ID { return b.Events[len(b.Events)-1].ID }
 
@@ -58,10 +74,11 @@ func tail(b *event.Batch) event.ID { return b.Events[len(b.Events)-1].ID }
 type memory struct {
 	mu      sync.Mutex // over Append; tests read when it is quiet
 	batches map[event.ID]*event.Batch
+	authors map[event.Author]uint64 // highest seq
 }
 
 func newMemory(batches ...*event.Batch) *memory {
-	m := &memory{batches: make(map[event.ID]*event.Batch)}
+	m := &memory{batches: make(map[event.ID]*event.Batch), authors: make(map[event.Author]uint64)}
 	for _, b := range batches {
 		if _, err := m.Append(context.Background(), b, false); err != nil {
 			panic(err)
@@ -78,6 +95,7 @@ func (m *memory) Append(_ context.Context, b *event.Batch, _ bool) (eventlog.App
 		_, known := m.batches[b.Events[i].ID]
 		res.New[i] = !known
 		m.batches[b.Events[i].ID] = b
+		m.authors[b.Author()] = max(m.authors[b.Author()], b.Events[i].Seq)
 	}
 	return res, nil
 }
@@ -129,6 +147,36 @@ func (m *memory) Missing(event.LogID) (missing []event.ID, err error) {
 	return missing, nil
 }
 
-func (m *memory) Author(event.LogID, event.Author) (eventlog.AuthorState, error) {
-	return eventlog.AuthorState{}, nil
+func (m *memory) Range(event.LogID) reconcile.Set {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var items []reconcile.Item
+	for id, b := range m.batches {
+		for i := range b.Events {
+			if b.Events[i].ID == id {
+				items = append(items, reconcile.Item{Second: uint64(b.Events[i].HLC.Second()), ID: id})
+			}
+		}
+	}
+	return reconcile.NewSlice(items)
+}
+
+func (m *memory) Floor(event.LogID) uint64 { return 0 }
+
+func (m *memory) Settle(context.Context, event.LogID, []event.ID) error { return nil }
+
+func (m *memory) Author(_ event.LogID, a event.Author) (eventlog.AuthorState, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return eventlog.AuthorState{LastSeq: m.authors[a]}, nil
+}
+
+func (m *memory) AppendWith(ctx context.Context, b *event.Batch, durable bool, _ ...eventlog.Mark) (eventlog.Appended, error) {
+	return m.Append(ctx, b, durable)
+}
+
+func (m *memory) Meta(string) ([]byte, error) { return nil, nil }
+
+func (m *memory) DeleteMetas(context.Context, string, func(eventlog.Mark) bool) (int, error) {
+	return 0, nil
 }

@@ -17,6 +17,8 @@ type metrics struct {
 	fetched     prometheus.Counter
 	asked       *prometheus.CounterVec
 	served      *prometheus.CounterVec
+	synced      *prometheus.CounterVec
+	compared    *prometheus.CounterVec
 }
 
 // newMetrics makes the metrics and registers them if reg is not nil.
@@ -43,6 +45,8 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		fetched:     counter("events_fetched_total", "New events that came by fetching."),
 		asked:       vec("fetches_asked_total", "result", "Own fetch requests by result."),
 		served:      vec("fetches_served_total", "result", "Fetch requests of others by result."),
+		synced:      vec("syncs_total", "result", "Own sessions of reconciliation by result: in-sync says that nothing is missing."),
+		compared:    vec("syncs_served_total", "result", "Sessions of others by result."),
 	}
 	if reg == nil {
 		return m, nil

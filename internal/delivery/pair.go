@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
 
@@ -50,7 +49,7 @@ func (l *Log) Take(ctx context.Context, p peer.ID, batches []*event.Batch) (fres
 	var due []*event.Batch
 	var at []int
 	for i, b := range batches {
-		if now := time.Now(); early(now, b) {
+		if now := l.s.cfg.Now(); early(now, b) {
 			l.hold(now, arrival{b, p})
 			errs[i] = ErrHeld
 			continue
@@ -74,8 +73,8 @@ func (l *Log) Take(ctx context.Context, p peer.ID, batches []*event.Batch) (fres
 // which is theirs, and nothing else. It returns when the stream is done.
 func (s *Service) ServePair(purpose string, stream Stream, p peer.ID, log event.LogID) error {
 	switch purpose {
-	case wire.ForFetch:
-		s.server.handle(stream, p, log)
+	case wire.ForFetch, wire.ForSync:
+		s.server.handle(stream, p, purpose, log)
 		return nil
 	default:
 		_ = stream.Reset()

@@ -15,7 +15,7 @@ import (
 )
 
 // Bounds of the queue between validators and the store: what comes when it is
-// full is forwarded, but not stored; the fetcher asks for it again.
+// full is forwarded, but not stored; it is found by comparing.
 const (
 	maxQueue      = 1024     // batches
 	maxQueueBytes = 16 << 20 // of payload
@@ -47,7 +47,7 @@ func (l *Log) validate(_ context.Context, from peer.ID, msg *pubsub.Message) pub
 	}
 	if !l.s.budgets.useless.Solvent(from) {
 		l.s.metrics.ignored.WithLabelValues("budget").Inc()
-		l.fetcher.lost() // it may be good, and pubsub shows us no second copy
+		l.syncer.lost() // it may be good, and pubsub shows us no second copy
 		return pubsub.ValidationIgnore
 	}
 	b, err := event.Decode(msg.Data)
@@ -160,7 +160,7 @@ func (l *Log) take() {
 			l.waiting.Add(-int64(len(a.batch.Payload())))
 		}
 		if overflow {
-			l.fetcher.lost()
+			l.syncer.lost()
 		}
 		ready, next := l.held.ready(l.s.cfg.Now())
 		l.appendAll(ready)

@@ -25,6 +25,10 @@ type Draft struct {
 	Kind    event.Kind
 	Expiry  uint64 // Unix ms, 0 = none
 	Payload []byte // not copied: leave it alone
+	// Key, of at most MaxKey bytes, makes this draft and later ones of the log
+	// with the same key one event for a week: the later ones are not written,
+	// and their id is the first one's. Empty: no such check.
+	Key string
 }
 
 // Pending is a draft under way.
@@ -94,6 +98,7 @@ type sender struct {
 	loaded  bool
 	waiting []*Pending // taken from the queue, not yet sealed
 	drafts  []event.Draft
+	most    int // how many of those may go into the next batch
 	peers   int
 	counted time.Time
 }
@@ -147,6 +152,10 @@ func (s *sender) pause() time.Duration {
 // emit seals one batch of what waits, stores it durably, publishes it and
 // hands out the ids.
 func (s *sender) emit() {
+	s.most = s.repeats()
+	if s.most == 0 {
+		return
+	}
 	b, n, err := s.write()
 	if err == nil {
 		s.publish(b)
@@ -200,7 +209,7 @@ func (s *sender) prepare() (int, error) {
 		}
 		s.drafts = append(s.drafts, d)
 	}
-	return event.Fit(s.drafts), nil
+	return min(event.Fit(s.drafts), s.most), nil
 }
 
 // load reads where the author's chain ends: at first, after a failed append,
@@ -229,7 +238,7 @@ func (s *sender) parents(heads []event.ID) []event.ID {
 // his draft failed must not find it sent.
 func (s *sender) store(b *event.Batch) error {
 	s.loaded = false
-	appended, err := s.l.s.cfg.Store.Append(context.WithoutCancel(s.l.ctx), b, true)
+	appended, err := s.l.s.cfg.Store.AppendWith(context.WithoutCancel(s.l.ctx), b, true, s.marks(b)...)
 	if err != nil {
 		return err
 	}
@@ -240,8 +249,8 @@ func (s *sender) store(b *event.Batch) error {
 	return nil
 }
 
-// publish takes a stored batch to others. When that fails nothing is lost: members
-// fetch it when they are told of the new head.
+// publish takes a stored batch to others. When that fails nothing is lost: they
+// find it when they compare the log.
 func (s *sender) publish(b *event.Batch) {
 	ctx, cancel := context.WithTimeout(s.l.ctx, publishTime)
 	defer cancel()

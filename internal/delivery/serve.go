@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"sync"
+	"time"
 
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -16,11 +17,11 @@ import (
 
 // Streams that are served at a time; more are told that the server is busy.
 const (
-	servedAtATime   = 16
-	servedOfOnePeer = 4
+	servedAtATime   = 64
+	servedOfOnePeer = 8
 )
 
-// server answers fetch requests. Its goroutines are the streams'.
+// server answers fetch requests and sessions of reconciliation. Its goroutines are the streams'.
 type server struct {
 	s      *Service
 	ctx    context.Context
@@ -70,37 +71,51 @@ func (v *server) leave(p peer.ID) {
 	v.wg.Done()
 }
 
-// bare serves the logs of rooms.
-func (v *server) bare(stream network.Stream) {
-	v.handle(stream, stream.Conn().RemotePeer(), event.LogID{})
+// bareFetch serves the logs of rooms by id.
+func (v *server) bareFetch(stream network.Stream) {
+	v.handle(stream, stream.Conn().RemotePeer(), wire.ForFetch, event.LogID{})
 }
 
-// handle serves one stream of p: the log of a pair, or if that is zero, rooms.
-func (v *server) handle(stream Stream, p peer.ID, pair event.LogID) {
+// bareSync compares the logs of rooms.
+func (v *server) bareSync(stream network.Stream) {
+	v.handle(stream, stream.Conn().RemotePeer(), wire.ForSync, event.LogID{})
+}
+
+// handle serves one stream of p for a purpose of package wire: about the log of
+// a pair, or if that is zero, of rooms.
+func (v *server) handle(stream Stream, p peer.ID, purpose string, pair event.LogID) {
 	busy, closed := v.enter(p)
 	if closed {
 		_ = stream.Reset()
 		return
 	}
 	defer v.leave(p)
-	ctx, cancel := context.WithTimeout(v.ctx, fetchTime)
-	defer cancel()
-	stop := context.AfterFunc(ctx, func() { _ = stream.Reset() })
+	stop := context.AfterFunc(v.ctx, func() { _ = stream.Reset() })
 	defer stop()
-	result, err := v.serve(stream, p, pair, busy)
-	v.s.metrics.served.WithLabelValues(result).Inc()
+	late := time.AfterFunc(fetchTime, func() { _ = stream.Reset() })
+	defer late.Stop()
+	var result string
+	var err error
+	if purpose == wire.ForSync {
+		result, err = v.serveSync(stream, p, pair, busy, func() { late.Reset(idle) })
+		v.s.metrics.compared.WithLabelValues(result).Inc()
+	} else {
+		result, err = v.serveFetch(stream, p, pair, busy)
+		v.s.metrics.served.WithLabelValues(result).Inc()
+	}
 	if err != nil {
-		v.s.log.Debug("fetch not served", "peer", p, "err", err)
+		v.s.log.Debug("stream not served", "peer", p, "for", purpose, "err", err)
 		_ = stream.Reset()
 		return
 	}
 	_ = stream.Close()
 }
 
-// serve reads one request and answers it. It returns the result for counting.
-func (v *server) serve(stream Stream, p peer.ID, pair event.LogID, busy bool) (string, error) {
+// serveFetch reads one request and answers it. It returns the result for
+// counting.
+func (v *server) serveFetch(stream io.ReadWriter, p peer.ID, pair event.LogID, busy bool) (string, error) {
 	if busy {
-		return "busy", reply(stream, statusBusy, nil)
+		return "busy", writeStatus(stream, statusBusy)
 	}
 	data, err := wire.ReadFrame(bufio.NewReaderSize(stream, 512), maxRequest)
 	if err != nil {
@@ -111,17 +126,17 @@ func (v *server) serve(stream Stream, p peer.ID, pair event.LogID, busy bool) (s
 		return "malformed", err
 	}
 	if !v.s.budgets.requests.Take(p, 1) || !v.s.budgets.served.Solvent(p) {
-		return "busy", reply(stream, statusBusy, nil)
+		return "busy", writeStatus(stream, statusBusy)
 	}
 	if !v.serves(r.log, pair) {
-		return "no-log", reply(stream, statusNoLog, nil)
+		return "no-log", writeStatus(stream, statusNoLog)
 	}
-	payloads, read, err := collect(v.s.cfg.Store, r)
-	v.s.budgets.served.Charge(p, read)
+	payloads, cost, err := collect(v.s.cfg.Store, r)
+	v.s.budgets.served.Charge(p, cost)
 	if err != nil {
-		return "failed", errors.Join(err, reply(stream, statusFailed, nil))
+		return "failed", errors.Join(err, writeStatus(stream, statusFailed))
 	}
-	return "ok", reply(stream, statusOK, payloads)
+	return "ok", reply(stream, payloads)
 }
 
 // serves says who may ask for which log: any admitted peer for a public room
@@ -132,13 +147,10 @@ func (v *server) serves(log, pair event.LogID) bool {
 	return l != nil && (l.direct && log == pair || !l.direct && pair == event.LogID{})
 }
 
-func reply(stream io.Writer, st status, payloads [][]byte) error {
+func reply(stream io.Writer, payloads [][]byte) error {
 	w := bufio.NewWriterSize(stream, 16<<10)
-	if err := wire.WriteFrame(w, []byte{byte(st)}); err != nil {
+	if err := writeStatus(w, statusOK); err != nil {
 		return err
-	}
-	if st != statusOK {
-		return w.Flush()
 	}
 	for _, b := range append(payloads, nil) { // an empty frame ends the reply
 		if err := wire.WriteFrame(w, b); err != nil {

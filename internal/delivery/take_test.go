@@ -29,8 +29,8 @@ func TestAFullQueueIsCountedAndMakesUsAsk(t *testing.T) {
 		if l.waiting.Load() != 0 {
 			t.Errorf("%d bytes wait", l.waiting.Load())
 		}
-		if told := l.fetcher.take(); !told[""].heads {
-			t.Errorf("nobody is asked: %+v", told)
+		if due := l.syncer.take(); len(due) != 1 || due[0] != "" {
+			t.Errorf("nobody is asked: %+v", due)
 		}
 		cancel()
 	})
@@ -40,7 +40,7 @@ func TestGossipLostBelowMakesUsAsk(t *testing.T) {
 	l := unjoined(t, newMemory())
 	l.s.logs = map[event.LogID]*Log{testLog: l}
 	l.s.Lost()
-	if told := l.fetcher.take(); !told[""].heads {
-		t.Errorf("nobody is asked: %+v", told)
+	if due := l.syncer.take(); len(due) != 1 || due[0] != "" {
+		t.Errorf("nobody is asked: %+v", due)
 	}
 }

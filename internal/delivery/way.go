@@ -38,6 +38,7 @@ type gossip struct {
 	s       *Service
 	topic   *pubsub.Topic
 	unrelay pubsub.RelayCancelFunc
+	events  *pubsub.TopicEventHandler // of who subscribes
 }
 
 // joinTopic relays the topic of l rather than subscribing to it: the validator
@@ -57,6 +58,11 @@ func joinTopic(l *Log) (g *gossip, err error) {
 		return nil, err
 	}
 	if g.unrelay, err = g.topic.Relay(); err != nil {
+		_ = g.topic.Close()
+		return nil, err
+	}
+	if g.events, err = g.topic.EventHandler(); err != nil {
+		g.unrelay()
 		_ = g.topic.Close()
 		return nil, err
 	}

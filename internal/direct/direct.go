@@ -50,7 +50,7 @@ const (
 	maxBegun      = 1000             // of those, begun by others and not answered
 	maxUnanswered = 64 << 20         // bytes stored of one who was never answered
 	maxStreams    = 64               // handshakes and sealed requests served at a time
-	maxOfOnePeer  = 4                // the same, of one peer
+	maxOfOnePeer  = 8                // the same, of one peer
 	sealTime      = 10 * time.Second // for a handshake and the first frame
 
 	uselessPerSecond = 100 // frames of one peer that bring nothing new
@@ -107,8 +107,9 @@ type Service struct {
 
 	mu      sync.Mutex
 	closed  bool
-	chats   map[event.Author]bool // remembered; true: begun here, or answered
-	order   []event.Author        // the same, in the order of their beginning
+	chats   map[event.Author]bool   // remembered; true: begun here, or answered
+	nicks   map[event.Author]string // of those
+	order   []event.Author          // the same, in the order of their beginning
 	pairs   map[event.Author]*Pair
 	byLog   map[event.LogID]*Pair
 	serving map[peer.ID]int
@@ -124,7 +125,7 @@ func New(cfg Config) (*Service, error) {
 	s := &Service{
 		cfg: cfg, log: cfg.Logger, metrics: m,
 		useless: budget.New[peer.ID](uselessPerSecond, uselessAtOnce),
-		dirty:   make(chan struct{}, 1), chats: make(map[event.Author]bool),
+		dirty:   make(chan struct{}, 1), chats: make(map[event.Author]bool), nicks: make(map[event.Author]string),
 		pairs: make(map[event.Author]*Pair), byLog: make(map[event.LogID]*Pair), serving: make(map[peer.ID]int),
 	}
 	if s.log == nil {

@@ -135,30 +135,24 @@ func (l *link) read() error {
 	}
 }
 
-// begin takes in how far the other is, and asks for what he has and we lack.
+// begin takes in how far the other is. What he has of our own chain and we have
+// lost is asked for; his own he sends himself.
 func (l *link) begin(f positions) error {
 	p := l.p
-	mine, his := f.low, f.high
+	mine := f.low
 	if string(p.s.cfg.Author[:]) > string(p.author[:]) {
-		mine, his = f.high, f.low
+		mine = f.high
 	}
 	lost, err := p.resume(l, mine)
 	if err != nil {
 		return err
-	}
-	var ids []event.ID
-	if lost {
-		ids = append(ids, mine.ID)
-	}
-	if his.Seq > 0 {
-		ids = append(ids, his.ID)
 	}
 	if lost {
 		if err := p.s.remember(p.author, false); err != nil {
 			return err
 		}
 	}
-	p.rep.Told(p.peer, ids)
+	p.rep.Sync(p.peer) // and what the positions do not show, such as forks
 	l.resumed.Store(true)
 	if f.read.Seq > 0 {
 		if _, err := p.seen(f.read); err != nil {
@@ -194,7 +188,7 @@ func (l *link) acked(f ack) error {
 		return err
 	}
 	if !known { // a fork: he has what was lost here, if it is true
-		l.p.rep.Told(l.p.peer, []event.ID{f.at.ID})
+		l.p.rep.Sync(l.p.peer)
 		return l.useless()
 	}
 	l.heard.Store(time.Now().UnixMilli())

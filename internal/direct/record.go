@@ -27,6 +27,7 @@ type record struct {
 	Read  Place  `json:"read"`  // his: our person was shown it
 	Told  Place  `json:"told"`  // Read as he was told it
 	Ours  bool   `json:"ours"`  // we wrote, or had him remembered, ourselves
+	Nick  string `json:"nick"`  // what he was called last
 	Bytes uint64 `json:"bytes"` // of payloads stored of him while we had not written
 }
 
@@ -87,7 +88,7 @@ func (s *Service) loadChats() error {
 		if err != nil {
 			return err
 		}
-		s.chats[a] = r.Ours
+		s.chats[a], s.nicks[a] = r.Ours, r.Nick
 	}
 	return nil
 }
@@ -127,6 +128,36 @@ func (s *Service) remember(a event.Author, ours bool) error {
 		s.cfg.Begun(a)
 	}
 	return nil
+}
+
+// Called notes what the other of a chat is called, to be known by when he is
+// away. Without a chat nothing is noted.
+func (s *Service) Called(a event.Author, nick string) {
+	s.mu.Lock()
+	_, chat := s.chats[a]
+	same := s.nicks[a] == nick
+	if chat {
+		s.nicks[a] = nick
+	}
+	s.mu.Unlock()
+	if !chat || same {
+		return
+	}
+	p, err := s.pair(a)
+	if err != nil {
+		return // closing, or told when he is met next
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.rec.Nick = nick
+	p.changedLocked()
+}
+
+// Nick is what the other of a chat was called last; it may be empty.
+func (s *Service) Nick(a event.Author) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.nicks[a]
 }
 
 func (s *Service) remembers(a event.Author) bool {

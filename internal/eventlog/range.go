@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"encoding/binary"
 	"slices"
+	"sort"
 	"sync"
 
 	"github.com/dgraph-io/badger/v4"
@@ -183,7 +184,8 @@ func (r *reading) partOf(second uint64) (sum reconcile.Sum, err error) {
 	return sum, err
 }
 
-// eachOf calls fn with the items of a second, in any order. Those of the last
+// eachOf calls fn with the items of a second that may lie within the range, in
+// any order: a busy second is divided many times over. Those of the last
 // second it was called for are at hand, as long as its sum has not changed.
 func (r *reading) eachOf(second uint64, fn func(x *reconcile.Item)) error {
 	sum, _, err := getRecord(r.txn, appendSumsKey(nil, sumsKey{r.no, 0, second}), decodeSum)
@@ -204,9 +206,12 @@ func (r *reading) eachOf(second uint64, fn func(x *reconcile.Item)) error {
 		if err != nil || !keep {
 			return err
 		}
+		slices.SortFunc(r.items, reconcile.Item.Compare)
 		r.sum = sum
 	}
-	for i := range r.items {
+	low := sort.Search(len(r.items), func(i int) bool { return !r.from.Includes(&r.items[i]) })
+	high := sort.Search(len(r.items), func(i int) bool { return !r.to.Includes(&r.items[i]) })
+	for i := low; i < high; i++ {
 		fn(&r.items[i])
 	}
 	return nil

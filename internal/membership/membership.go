@@ -87,6 +87,22 @@ func (v *View) Member(author event.Author) (Member, bool) {
 	return a.Member, true
 }
 
+// Counts reports whether the view rests on e: it is the latest membership event
+// of an account that is in, or the profile that its nick is from.
+func (v *View) Counts(e *event.Event) bool {
+	a, ok := v.accounts[e.Author]
+	return ok && a.In && (a.last.id == e.ID || a.named.id == e.ID)
+}
+
+// Since returns when the latest membership event of an account was written, 0
+// if there is none.
+func (v *View) Since(author event.Author) event.HLC {
+	if a, ok := v.accounts[author]; ok {
+		return a.last.hlc
+	}
+	return 0
+}
+
 // Members returns those who are in, in no order.
 func (v *View) Members() []Member {
 	members := make([]Member, 0, v.in)

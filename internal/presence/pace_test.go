@@ -56,7 +56,7 @@ func signalsSent(t *testing.T, online int, span, change time.Duration) (sent int
 		for i := range online - 1 {
 			sig := &Signal{Time: time.Now().UnixMilli(), Seq: 1, Interval: MaxPace}
 			binary.BigEndian.PutUint32(sig.Author[:], uint32(i)+1)
-			s.table.apply(time.Now(), sig, nil, true)
+			apply(s.table, time.Now(), sig, nil, true)
 		}
 		s.mu.Unlock()
 		before := counted(t, reg)

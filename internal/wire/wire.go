@@ -34,9 +34,6 @@ func LogProtocol(tag, purpose string) protocol.ID {
 	return protocol.ID("/parley/" + tag + "/" + purpose + "/1.0.0")
 }
 
-// FetchProtocol is the protocol that serves events by id.
-func FetchProtocol(tag string) protocol.ID { return LogProtocol(tag, ForFetch) }
-
 // DirectProtocol is the protocol of everything about direct chats.
 func DirectProtocol(tag string) protocol.ID { return LogProtocol(tag, "direct") }
 

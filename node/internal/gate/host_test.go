@@ -66,3 +66,33 @@ func TestAStreamBeforeItsConnectionIsToldCounts(t *testing.T) {
 		}
 	})
 }
+
+// Two connections stand for a moment when two peers dial each other. A stream of
+// the one that goes, opened just as it went, left GossipSub deaf for good: it
+// forgot what the peer subscribes to, and the peer, who had noticed nothing, did
+// not tell it again.
+func TestAStreamOnAConnectionThatIsGoneEndsTheAdmission(t *testing.T) {
+	inWorld(t, Options{}, func(t *testing.T, w *world) {
+		w.connect(t)
+		w.gate.Admit(w.stranger.ID())
+		other := w.real.Network().ConnsToPeer(w.stranger.ID())[0]
+		gone := goneConn{other}
+		w.gate.connected(gone)
+		w.gate.disconnected(gone) // it carried nothing yet
+		if !w.gate.Admitted(w.stranger.ID()) {
+			t.Fatal("the admission ended with a connection that carried nothing")
+		}
+		if w.gate.carries(gone) || w.gate.Admitted(w.stranger.ID()) {
+			t.Error("the admission outlived a connection with streams")
+		}
+		time.Sleep(time.Second)
+		if !other.IsClosed() {
+			t.Error("the other connection was not closed")
+		}
+	})
+}
+
+// goneConn is a connection that has ended.
+type goneConn struct{ network.Conn }
+
+func (goneConn) IsClosed() bool { return true }

@@ -182,7 +182,7 @@ func (g *Gate) disconnected(c network.Conn) {
 	}
 	if len(e.conns) > 0 {
 		if torn {
-			e.admitted, e.torn = 0, slices.Collect(maps.Keys(e.conns)) // the emit loop closes them
+			e.tear()
 		}
 		return
 	}
@@ -190,19 +190,28 @@ func (g *Gate) disconnected(c network.Conn) {
 	e.wake()
 }
 
+// tear ends an admission and hands its connections to the emit loop, which
+// closes them.
+func (e *entry) tear() { e.admitted, e.torn = 0, slices.Collect(maps.Keys(e.conns)) }
+
 // carries notes that c serves the facade's protocols, unless its peer is not
 // admitted (any more): then it reports false. A stream may be opened on a
-// connection before the gate is told of it.
+// connection before the gate is told of it, and just when it ends: then the
+// admission ends as if c had broken a moment later.
 func (g *Gate) carries(c network.Conn) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	e := g.peers[c.RemotePeer()]
+	p := c.RemotePeer()
+	e := g.peers[p]
 	if e == nil || e.admitted == 0 {
 		return false
 	}
-	if !c.IsClosed() {
-		e.conns[c] = true
+	if _, told := e.conns[c]; !told && c.IsClosed() { // the gate was told of its end already
+		e.tear()
+		g.markLocked(p)
+		return false
 	}
+	e.conns[c] = true
 	return true
 }
 

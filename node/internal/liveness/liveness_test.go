@@ -179,15 +179,21 @@ func TestPingIsServed(t *testing.T) {
 	})
 }
 
+// Close waits for no answer, whatever a watch is about to do.
 func TestCloseEndsTheWatch(t *testing.T) {
-	inPair(t, testnet.Config{}, true, func(t *testing.T, p *pair) {
-		begin := time.Now()
-		_ = p.monitor.Close()
-		if took := time.Since(begin); took > 0 {
-			t.Errorf("took %v", took)
-		}
-		if p.monitor.RTT(p.b.ID()) != 0 || len(p.monitor.conns) != 0 {
-			t.Error("something is left")
-		}
-	})
+	for _, after := range []time.Duration{0, time.Millisecond, 15 * time.Millisecond, time.Second} {
+		t.Run(after.String(), func(t *testing.T) {
+			inPair(t, testnet.Config{}, true, func(t *testing.T, p *pair) {
+				time.Sleep(after)
+				begin := time.Now()
+				_ = p.monitor.Close()
+				if took := time.Since(begin); took > 0 {
+					t.Errorf("took %v", took)
+				}
+				if p.monitor.RTT(p.b.ID()) != 0 || len(p.monitor.conns) != 0 {
+					t.Error("something is left")
+				}
+			})
+		})
+	}
 }

@@ -86,6 +86,8 @@ func (m *Monitor) open(w *watched, stalled bool) (network.Stream, error) {
 	if err != nil {
 		return nil, m.judge(w, begin, err)
 	}
+	stop := context.AfterFunc(m.ctx, func() { _ = s.Reset() })
+	defer stop()
 	_ = s.SetDeadline(begin.Add(Timeout))
 	if err = s.SetProtocol(ProtocolID); err == nil {
 		err = multistream.SelectProtoOrFail(ProtocolID, s)

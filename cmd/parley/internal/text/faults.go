@@ -24,10 +24,6 @@ var chineseFaults = map[string]said{
 		"certified networks are not available yet", "leave out --certified: the network is then closed by a secret",
 		"认证网络尚不可用", "去掉 --certified：网络将以密钥封闭",
 	},
-	"P1006": {
-		"direct chats are not available yet", "use a room; a closed network of two is private",
-		"私聊尚不可用", "请使用房间；只有两个人的封闭网络就是私密的",
-	},
 	"P1007": {
 		"a file cannot be read or written", "check its path and permissions",
 		"文件无法读写", "检查路径和权限",
@@ -59,6 +55,10 @@ var chineseFaults = map[string]said{
 	"P1032": {
 		"the file ends before the export does", "what is in it is imported; export it again for the rest",
 		"文件在导出内容结束之前就结束了", "已导入其中的内容；其余请重新导出",
+	},
+	"P1033": {
+		"there is no store in this directory", "start parley on it once, or choose another --dir",
+		"该目录中没有存储", "先在其上启动一次 parley，或换一个 --dir",
 	},
 	"P2001": {
 		"the configuration is wrong", "correct it and start again",
@@ -207,6 +207,22 @@ var chineseFaults = map[string]said{
 	"P4010": {
 		"that is not a peer of this kind of network", "check the peer ID",
 		"这不是此类网络的节点", "请检查节点 ID",
+	},
+	"P4011": {
+		"there are too many direct chats", "use a room",
+		"私聊太多", "请使用房间",
+	},
+	"P4012": {
+		"no known peer has that name", "give its whole peer ID",
+		"没有已知节点叫这个名字", "请给出完整的节点 ID",
+	},
+	"P4013": {
+		"several peers have that name", "give more of the peer ID",
+		"有多个节点叫这个名字", "请给出更长的节点 ID",
+	},
+	"P4014": {
+		"the idempotency key is too long", "use at most 64 bytes",
+		"幂等键太长", "请不要超过 64 字节",
 	},
 	"P4031": {
 		"the export is of another network", "import it on a node of that network: a room's events are valid in their own alone",

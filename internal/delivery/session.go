@@ -1,0 +1,210 @@
+package delivery
+
+import (
+	"bufio"
+	"context"
+	"slices"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+
+	"github.com/parley-chat/parley/internal/event"
+	"github.com/parley-chat/parley/internal/reconcile"
+	"github.com/parley-chat/parley/internal/wire"
+)
+
+// storeError is an error of the own store.
+type storeError struct{ error }
+
+// ownStore marks an error as the own store's.
+func ownStore(err error) error {
+	if err == nil {
+		return nil
+	}
+	return storeError{err}
+}
+
+func (e storeError) Unwrap() error { return e.error }
+
+// session is one comparison with one peer, and the fetching of what it finds.
+type session struct {
+	y *syncer
+	l *Log
+	p peer.ID
+
+	stream Stream
+	in     *bufio.Reader
+	floor  uint64 // the own
+	told   syncAnswer
+	asker  *reconcile.Asker
+	pull   *pull
+
+	finished bool // everything was compared
+	fresh    int  // events that were new
+	inSync   bool
+}
+
+// run compares and fetches. The line may be cut at any time: what has come is
+// stored, and is not asked for again.
+func (s *session) run(ctx context.Context) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, sessionTime)
+	defer cancel()
+	if s.stream, err = s.l.way.Open(ctx, s.p, wire.ForSync); err != nil {
+		return err
+	}
+	stop := context.AfterFunc(ctx, func() { _ = s.stream.Reset() })
+	defer stop()
+	defer s.stream.Reset() // no effect on a stream that was closed
+	s.in = bufio.NewReaderSize(s.stream, 16<<10)
+	now := s.l.s.cfg.Now()
+	if err := s.open(now); err != nil {
+		return err
+	}
+	s.pull = newPull(ctx, s.l, s.p)
+	err = s.compare()
+	if err == nil {
+		_ = s.stream.CloseWrite()
+	}
+	if s.fresh, err = s.pull.finish(err); err != nil {
+		return err
+	}
+	if !s.finished || s.asker.Differs() {
+		return nil
+	}
+	return ownStore(s.equal(ctx, now))
+}
+
+// open says what it is about, and reads what the peer has.
+func (s *session) open(now time.Time) error {
+	s.floor = s.l.s.cfg.Store.Floor(s.l.id)
+	b, err := s.exchange((&syncRequest{s.l.id, s.floor}).encode(), maxSyncAnswer)
+	if err != nil {
+		return err
+	}
+	if len(b) == 0 {
+		return errReply
+	}
+	if err := statusError(status(b[0])); err != nil {
+		return err
+	}
+	if s.told, err = decodeSyncAnswer(b[1:]); err != nil {
+		return err
+	}
+	lowest := reconcile.At(max(s.floor, s.told.floor))
+	highest := reconcile.At(uint64(now.Add(maxAhead).Unix()) + 1)
+	s.asker = reconcile.NewAsker(s.l.s.cfg.Store.Range(s.l.id), lowest, highest, uint64(now.Unix()), s.told.count)
+	return nil
+}
+
+// exchange sends a frame and reads the reply, within syncTime.
+func (s *session) exchange(frame []byte, limit int) ([]byte, error) {
+	late := time.AfterFunc(syncTime, func() { _ = s.stream.Reset() })
+	defer late.Stop()
+	if err := wire.WriteFrame(s.stream, frame); err != nil {
+		return nil, err
+	}
+	return wire.ReadFrame(s.in, limit)
+}
+
+// compare asks until everything is compared, and hands on what is needed.
+func (s *session) compare() error {
+	for range maxRounds {
+		msg, err := s.asker.Next(maxAskedSize, maxAnswerSize)
+		if err != nil {
+			return ownStore(err)
+		}
+		if msg == nil {
+			s.finished = true
+			return nil
+		}
+		reply, err := s.exchange(msg, maxAnswerSize)
+		if err != nil {
+			return err
+		}
+		if len(reply) == 1 && status(reply[0]) > statusOK && status(reply[0]) <= statusFailed {
+			return statusError(status(reply[0]))
+		}
+		found, err := s.asker.Take(reply)
+		if err != nil {
+			return err
+		}
+		if err := s.pull.add(found.Need); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// equal is reached when nothing differs. Parents that are missing all the same
+// lie below the floor of what the peer and this node keep, if there is one.
+func (s *session) equal(ctx context.Context, now time.Time) error {
+	store, id := s.l.s.cfg.Store, s.l.id
+	missing, err := store.Missing(id)
+	if err != nil {
+		return err
+	}
+	if len(missing) > 0 && s.told.complete && max(s.floor, s.told.floor) > 0 {
+		if err := store.Settle(ctx, id, s.y.lacked(missing, now)); err != nil {
+			return err
+		}
+		if missing, err = store.Missing(id); err != nil {
+			return err
+		}
+	}
+	heads, err := store.Heads(id)
+	if err != nil {
+		return err
+	}
+	if len(missing) > 0 || !s.told.complete || !sameIDs(heads[:min(len(heads), maxToldHeads)], s.told.heads) {
+		return nil
+	}
+	s.inSync = true
+	s.y.mu.Lock()
+	s.y.synced = Synced{s.p, now}
+	s.y.mu.Unlock()
+	return nil
+}
+
+// lackedFor is how long a parent has to be missing before it is taken to lie
+// below the floor.
+const lackedFor = 10 * time.Minute
+
+// lacked returns the ids that were missing already lackedFor ago.
+func (y *syncer) lacked(missing []event.ID, now time.Time) (old []event.ID) {
+	lacking := make(map[event.ID]time.Time)
+	for _, id := range missing[:min(len(missing), maxTries)] {
+		since, ok := y.lacking[id]
+		if !ok {
+			since = now
+		}
+		lacking[id] = since
+		if now.Sub(since) >= lackedFor {
+			old = append(old, id)
+		}
+	}
+	y.lacking = lacking
+	return old
+}
+
+func sameIDs(a, b []event.ID) bool {
+	a, b = slices.Clone(a), slices.Clone(b)
+	slices.SortFunc(a, event.ID.Compare)
+	slices.SortFunc(b, event.ID.Compare)
+	return slices.Equal(a, b)
+}
+
+// outcome names in metrics how a session ended.
+func (s *session) outcome(err error) string {
+	switch {
+	case isFault(err):
+		return "fault"
+	case err != nil:
+		return outcome(err)
+	case s.inSync:
+		return "in-sync"
+	case s.fresh > 0:
+		return "brought"
+	default:
+		return "ok"
+	}
+}

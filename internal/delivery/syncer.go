@@ -1,0 +1,254 @@
+package delivery
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
+
+	pubsub "github.com/libp2p/go-libp2p-pubsub"
+
+	"github.com/parley-chat/parley/internal/event"
+	"github.com/parley-chat/parley/internal/reconcile"
+)
+
+// Pace of reconciliation. spec: 06-sync §5
+const (
+	syncAnyway  = 30 * time.Second // how often somebody is compared with, told or not
+	maxDue      = 64               // peers whose turn is to come
+	maxPutOff   = 1024             // peers that failed, remembered
+	maxSessions = 128              // with one peer in a turn
+	busyTries   = 5                // with a peer that is busy, a second apart
+)
+
+// syncer has a log compared with peers, one after the other: with each that is
+// met, with somebody when something was lost, and now and then in any case. One
+// goroutine works it off.
+type syncer struct {
+	l      *Log
+	wake   chan struct{}
+	putOff *lru.Cache[peer.ID, try] // who broke the rules; used by run alone
+
+	// lacking are parents that were missing when nothing differed, since when;
+	// used by run alone.
+	lacking map[event.ID]time.Time
+
+	mu     sync.Mutex
+	due    map[peer.ID]struct{} // "": somebody
+	synced Synced
+}
+
+// Synced says with whom a log was found equal last: all fingerprints and heads,
+// and no ancestor above the floor missing. Its zero value says never.
+type Synced struct {
+	Peer peer.ID
+	At   time.Time
+}
+
+func newSyncer(l *Log) *syncer {
+	putOff, err := lru.New[peer.ID, try](maxPutOff)
+	if err != nil {
+		panic(err) // only for a size below one
+	}
+	return &syncer{l: l, wake: make(chan struct{}, 1), putOff: putOff, due: make(map[peer.ID]struct{})}
+}
+
+// Sync has the log compared with p's soon, and what is missing fetched. A
+// caller tells so when p, which has the log too, was met; peers that subscribe
+// to a topic are met without it.
+func (l *Log) Sync(p peer.ID) { l.syncer.trigger(p) }
+
+// Synced returns with whom the log was in sync last, and when.
+func (l *Log) Synced() Synced {
+	l.syncer.mu.Lock()
+	defer l.syncer.mu.Unlock()
+	return l.syncer.synced
+}
+
+// lost says that something was dropped and nobody knows what.
+func (y *syncer) lost() { y.trigger("") }
+
+func (y *syncer) trigger(p peer.ID) {
+	y.mu.Lock()
+	if _, ok := y.due[p]; ok || len(y.due) < maxDue {
+		y.due[p] = struct{}{}
+	}
+	y.mu.Unlock()
+	signal(y.wake)
+}
+
+func (y *syncer) take() (due []peer.ID) {
+	y.mu.Lock()
+	for p := range y.due {
+		due = append(due, p)
+	}
+	clear(y.due)
+	y.mu.Unlock()
+	rand.Shuffle(len(due), func(i, j int) { due[i], due[j] = due[j], due[i] })
+	return due
+}
+
+// meet tells of each peer that subscribes to the topic, those too that had
+// before.
+func (y *syncer) meet(events *pubsub.TopicEventHandler) {
+	defer events.Cancel()
+	for {
+		e, err := events.NextPeerEvent(y.l.ctx)
+		if err != nil {
+			return
+		}
+		if e.Type == pubsub.PeerJoin {
+			y.trigger(e.Peer)
+		}
+	}
+}
+
+func (y *syncer) run() {
+	ctx := y.l.ctx
+	anyway := time.NewTicker(syncAnyway)
+	defer anyway.Stop()
+	for {
+		select {
+		case <-y.wake:
+		case <-anyway.C:
+			y.lost()
+		case <-ctx.Done():
+			return
+		}
+		if !pause(ctx, patience) {
+			return
+		}
+		for _, p := range y.take() {
+			if err := y.with(ctx, p); err != nil && ctx.Err() == nil {
+				y.l.log.Warn("reconciliation failed", "peer", p, "err", err)
+			}
+		}
+	}
+}
+
+// with compares with p, or if that fails with others. Errors are the store's.
+func (y *syncer) with(ctx context.Context, p peer.ID) error {
+	if p != "" && y.l.s.cfg.Host.Network().Connectedness(p) != network.Connected {
+		p = "" // it went; what it could not give others may
+	}
+	for _, source := range y.l.sources(p) {
+		if t, _ := y.putOff.Peek(source); t.next.After(time.Now()) {
+			continue
+		}
+		ok, err := y.turn(ctx, source)
+		if ok || err != nil || ctx.Err() != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// turn holds sessions with p until nothing new comes. After a minute, what is
+// left waits for the next turn, so that others have theirs.
+func (y *syncer) turn(ctx context.Context, p peer.ID) (ok bool, err error) {
+	release, err := y.l.s.turns.take(ctx, p)
+	if err != nil {
+		return false, nil
+	}
+	defer release()
+	began, busy := time.Now(), 0
+	for n := 0; n < maxSessions && ctx.Err() == nil; n++ {
+		s := session{y: y, l: y.l, p: p}
+		err := s.run(ctx)
+		y.l.s.metrics.synced.WithLabelValues(s.outcome(err)).Inc()
+		if s.fresh > 0 {
+			busy = 0
+		}
+		var own storeError
+		switch {
+		case errors.As(err, &own):
+			return false, own.error
+		case isFault(err):
+			t, _ := y.putOff.Get(p)
+			y.putOff.Add(p, t.again(time.Now()))
+			return false, y.failed(p, err)
+		case errors.Is(err, errBusy) && busy < busyTries:
+			busy++
+			pause(ctx, time.Second)
+		case err != nil && s.fresh == 0:
+			return false, y.failed(p, err)
+		case err == nil && (s.fresh == 0 || s.finished && n > 0):
+			y.putOff.Remove(p)
+			return true, nil
+		case time.Since(began) > sessionTime:
+			y.trigger(p)
+			return true, nil
+		}
+	}
+	return true, nil
+}
+
+func (y *syncer) failed(p peer.ID, err error) error {
+	y.l.log.Debug("session failed", "peer", p, "err", err)
+	return nil
+}
+
+// isFault reports that a peer broke the rules, not just the line.
+func isFault(err error) bool {
+	return slices.ContainsFunc([]error{
+		reconcile.ErrForm, reconcile.ErrAnswer, reconcile.ErrVersion, errReply, errRequest, errPhantoms, errAuthors, errFailed,
+	}, func(fault error) bool { return errors.Is(err, fault) })
+}
+
+// turns lets one session at a time run with a peer, and few in all.
+type turns struct {
+	all chan struct{}
+
+	mu   sync.Mutex
+	with map[peer.ID]*turn
+}
+
+// turn is a place with one peer, and how many have it or wait for it.
+type turn struct {
+	place chan struct{}
+	n     int
+}
+
+const sessionsAtATime = 8
+
+func newTurns() *turns {
+	return &turns{all: make(chan struct{}, sessionsAtATime), with: make(map[peer.ID]*turn)}
+}
+
+// take waits for a turn with p. Errors are ctx's.
+func (t *turns) take(ctx context.Context, p peer.ID) (release func(), err error) {
+	t.mu.Lock()
+	w := t.with[p]
+	if w == nil {
+		w = &turn{place: make(chan struct{}, 1)}
+		t.with[p] = w
+	}
+	w.n++
+	t.mu.Unlock()
+	leave := func() {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		if w.n--; w.n == 0 {
+			delete(t.with, p)
+		}
+	}
+	for _, place := range []chan struct{}{w.place, t.all} {
+		select {
+		case place <- struct{}{}:
+			continue
+		case <-ctx.Done():
+		}
+		if place == t.all {
+			<-w.place
+		}
+		leave()
+		return nil, ctx.Err()
+	}
+	return func() { <-t.all; <-w.place; leave() }, nil
+}

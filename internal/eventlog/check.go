@@ -33,15 +33,7 @@ const maxFindings = 20
 // parent of something deleted may be none; and missing parents are some of those
 // that events above the floor name, or are named below it alone.
 func (s *Store) Check(ctx context.Context) error {
-	out := make(chan error, 1)
-	select {
-	case s.asks <- func() { out <- s.check(ctx) }:
-		return <-out
-	case <-s.closing:
-		return ErrClosed
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return s.ask(ctx, func() error { return s.check(ctx) })
 }
 
 // checker gathers what does not fit.

@@ -24,6 +24,11 @@
 // meanwhile are seen where they still lie ahead. Events handed out share memory
 // with other readers and must not be changed.
 //
+// A log has a floor below which nothing is taken in: Retain raises it and deletes,
+// Reclaim gives the disk back. Erase takes contents out for good, ExpireDue those
+// whose time has come. Range gives a log to reconciliation without reading it whole.
+// Salvage makes a new store of what can be read of a damaged one.
+//
 // A store takes 10 to 20 MB of memory and holds at most 256 waiting requests;
 // Append then waits. Every method may be called by any
 // goroutine; after Close all return ErrClosed.
@@ -34,5 +39,5 @@
 // hold back events whose parents are missing: it says which those are.
 //
 // The layout on disk is described in keys.go and values.go, its reasons in
-// docs/decisions/2026-11-23-store-schema.md.
+// docs/decisions/2026-11-23-store-schema.md and 2026-11-25-store-schema-2.md.
 package eventlog

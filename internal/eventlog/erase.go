@@ -19,7 +19,7 @@ const erasePortion = 16
 // how many: ids that are not stored or were erased here before change nothing.
 // Header, id, order and proof stay, readers see no content, and a later copy that
 // has it does not bring it back, as it does for an event that came without. The
-// bytes leave the files with the next commits, at the latest with Reclaim.
+// bytes leave the files with time; Purge sees to it.
 func (s *Store) Erase(ctx context.Context, ids ...event.ID) (n int, err error) {
 	for part := range slices.Chunk(ids, erasePortion) {
 		erased := 0

@@ -11,40 +11,86 @@ import (
 // it to be written anew.
 const reclaimRatio = 0.3
 
-// Reclaim gives the disk back what deleted and erased things took: it compacts
-// the tables, so that badger knows what is of no use any more, and writes the
-// value-log files anew that have much of it. It takes seconds for a large store and
-// is for quiet times; others read and write meanwhile. What lies in the newest
-// write buffer or in the value-log file that is being written stays until the next
-// call after those have been left, at the latest after the next opening.
-func (s *Store) Reclaim(ctx context.Context) error {
+// purgeRatio is less than a byte of the largest file.
+const purgeRatio = 1e-12
+
+// Reclaim gives the disk back what deleted and erased things took. It has the
+// newest write buffers and tables merged, so that badger knows what is of no use any
+// more: writers and readers wait meanwhile, some tenths of a second. Then it merges
+// the other tables and writes the value-log files anew of which much is of no use;
+// that takes seconds for a large store, beside everything else. The value-log file
+// that is being written stays as it is. It is for quiet times.
+//
+// Errors: ErrDiskFull, for writing a file anew needs its size; ErrFailed, ErrClosed.
+func (s *Store) Reclaim(ctx context.Context) error { return s.reclaim(ctx, reclaimRatio) }
+
+// Purge is Reclaim that writes every value-log file anew that has anything of no
+// use, however little: erased contents leave all of the files but the one that is being
+// written.
+func (s *Store) Purge(ctx context.Context) error { return s.reclaim(ctx, purgeRatio) }
+
+func (s *Store) reclaim(ctx context.Context, ratio float64) error {
 	s.reclaiming.Lock()
 	defer s.reclaiming.Unlock()
 	if err := s.enter(); err != nil {
 		return err
 	}
 	defer s.reading.RUnlock()
-	if err := s.spaceToWrite(int(s.profile.vlogFile)); err != nil {
+	if err := s.spaceToReclaim(); err != nil {
 		return err
 	}
-	return readFault(guard(func() error {
-		if err := s.db.Flatten(1); err != nil {
+	if err := s.ask(ctx, s.mergeNewest); err != nil {
+		return err
+	}
+	return readFault(guard(func() error { return s.collect(ctx, ratio) }))
+}
+
+// spaceToReclaim says whether a value-log file or the newest tables can be written
+// anew without eating into what badger itself needs at any time.
+func (s *Store) spaceToReclaim() error {
+	return s.space(s.profile.reserve/2 + uint64(max(s.profile.vlogFile, 2*s.profile.memtable)))
+}
+
+// keyMerge is under a prefix of its own, which is dropped at once.
+var keyMerge = []byte("z")
+
+// mergeNewest writes the memtable out and merges the tables of level 0 into those
+// below. badger has no call for that; dropping a prefix does it, and of what has the
+// prefix there is one key. Commits meanwhile would fail: the writer runs this.
+func (s *Store) mergeNewest() error {
+	if s.writer.failed != nil {
+		return s.writer.failed
+	}
+	err := guard(func() error {
+		if err := s.setNow(keyMerge, []byte{}); err != nil {
 			return err
 		}
-		for {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			if err := s.spaceToWrite(int(s.profile.vlogFile)); err != nil {
-				return err
-			}
-			err := s.db.RunValueLogGC(reclaimRatio)
-			if errors.Is(err, badger.ErrNoRewrite) {
-				return nil
-			}
-			if err != nil {
-				return err
-			}
+		return s.db.DropPrefix(keyMerge)
+	})
+	if err != nil {
+		return s.fail(err)
+	}
+	return nil
+}
+
+// collect merges tables and writes value-log files anew, as long as one is worth it.
+func (s *Store) collect(ctx context.Context, ratio float64) error {
+	if err := s.db.Flatten(1); err != nil {
+		return err
+	}
+	for {
+		if err := ctx.Err(); err != nil {
+			return err
 		}
-	}))
+		if err := s.spaceToReclaim(); err != nil {
+			return err
+		}
+		err := s.db.RunValueLogGC(ratio)
+		if errors.Is(err, badger.ErrNoRewrite) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
 }

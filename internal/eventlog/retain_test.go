@@ -269,3 +269,27 @@ func diskUse(t *testing.T, dir string) (n int64) {
 	})
 	return n
 }
+
+// A parent that is fetched and turns out to lie below the floor is looked for no more.
+func TestMissingParentBelowTheFloor(t *testing.T) {
+	s := open(t, t.TempDir())
+	a := newAuthor(1)
+	parent := a.seal(t, room, texts(1, 10)...)
+	a.hlc += 1_000_000 << 16
+	child := a.seal(t, room, texts(1, 10)...)
+	if res := mustAppend(t, s, child); len(res.Missing) != 1 {
+		t.Fatalf("%+v", res)
+	}
+	if _, err := s.Retain(t.Context(), room, RetainOptions{Before: before(child)}); err != nil {
+		t.Fatal(err)
+	}
+	if missing, err := s.Missing(room); err != nil || len(missing) != 1 {
+		t.Errorf("missing %v (%v)", missing, err)
+	}
+	if res := mustAppend(t, s, parent); len(res.Below) != 1 {
+		t.Errorf("%+v", res)
+	}
+	if missing, err := s.Missing(room); err != nil || len(missing) > 0 {
+		t.Errorf("missing %v (%v)", missing, err)
+	}
+}

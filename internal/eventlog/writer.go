@@ -155,6 +155,19 @@ func (s *Store) run() {
 	}
 }
 
+// ask has the writer run something between commits, and waits for it.
+func (s *Store) ask(ctx context.Context, fn func() error) error {
+	out := make(chan error, 1)
+	select {
+	case s.asks <- func() { out <- fn() }:
+		return <-out
+	case <-s.closing:
+		return ErrClosed
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
 // commitAll commits what was gathered; a change that is no batch, by itself.
 func (s *Store) commitAll(reqs []*request) {
 	n := len(reqs) - 1

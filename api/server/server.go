@@ -121,7 +121,6 @@ func handler(cfg Config, closing <-chan struct{}) http.Handler {
 
 // service implements the API; one file a group of methods.
 type service struct {
-	parleyv1connect.UnimplementedParleyServiceHandler // until every method is here
 	node                                              *node.Node
 	chat                                              *chat.Messenger
 	version                                           *v1.Version

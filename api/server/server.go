@@ -121,7 +121,7 @@ func handler(cfg Config, closing <-chan struct{}) http.Handler {
 
 // service implements the API; one file a group of methods.
 type service struct {
-	node                                              *node.Node
-	chat                                              *chat.Messenger
-	version                                           *v1.Version
+	node    *node.Node
+	chat    *chat.Messenger
+	version *v1.Version
 }

@@ -107,6 +107,14 @@ func (w *world) expire(s *Store, m *model) {
 	}
 }
 
+// payloadOf returns the arrival number of the payload in which an event of b counts:
+// that of its first event, which is another one where a copy without contents came
+// before.
+func payloadOf(s *Store, b *event.Batch, id event.ID) uint64 {
+	e, _, _ := s.Get(id)
+	return e.Arrival - uint64(slices.IndexFunc(b.Events, func(x event.Event) bool { return x.ID == id }))
+}
+
 func (w *world) retain(s *Store, m *model) {
 	log := rapid.SampledFrom(w.logs).Draw(w.t, "retained log")
 	o := RetainOptions{Before: time.Unix(int64(rapid.Uint64Range(1_699_999_999, 1_700_000_110).Draw(w.t, "before")), 0)}
@@ -120,10 +128,10 @@ func (w *world) retain(s *Store, m *model) {
 		if !ok || err != nil {
 			w.t.Fatal(ok, err)
 		}
+		payload := payloadOf(s, b, e.Event.ID)
 		kept := slices.ContainsFunc(b.Events, func(x event.Event) bool {
-			y, _, err := s.Get(x.ID) // it counts in this payload
-			here, _, _ := s.Batch(x.ID)
-			return err == nil && o.Keep != nil && here != nil && here.Events[0].ID == b.Events[0].ID && len(here.Events) == len(b.Events) && o.Keep(&y)
+			y, _, err := s.Get(x.ID)
+			return err == nil && o.Keep != nil && payloadOf(s, b, x.ID) == payload && o.Keep(&y)
 		})
 		whole[e.Event.ID] = secondOf(b.Events[len(b.Events)-1].HLC) < floor && !kept
 	}

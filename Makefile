@@ -35,7 +35,7 @@ check:
 # The race detector needs a C compiler; without one this group does not run.
 race-fast:
 	@if [ "$$($(GO) env CGO_ENABLED)" = 1 ]; then \
-		$(GO) run ./internal/testrun -race -short $(RACE_PACKAGES); \
+		$(GO) run ./internal/testrun -race -short -timeout 25m $(RACE_PACKAGES); \
 	else \
 		echo "groups: race did not run: no C compiler (make deps installs one)"; test "$$CI" != true; \
 	fi

@@ -120,17 +120,15 @@ func TestExactlyWhatIsMissingIsFound(t *testing.T) {
 		spread := rapid.SampledFrom([]uint64{1, 1 << 4, 1 << 12, 1 << 22}).Draw(t, "spread")
 		seed := rapid.Uint64().Draw(t, "seed")
 		var mine, theirs []reconcile.Item
-		seen := make(map[[32]byte]bool) // a set of events has each id once
 		for i := range size {
 			dice := sha256.Sum256(binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(nil, seed), uint64(i)))
 			it := reconcile.Item{Second: base + binary.BigEndian.Uint64(dice[:])%spread, ID: sha256.Sum256(dice[:])}
 			if dice[10]&1 == 0 {
-				copy(it.ID[:31], make([]byte, 31)) // long common prefixes
+				// Long common prefixes. What follows must be as good as
+				// unique, and so must sums of it: a fingerprint is of a sum,
+				// and sums of short ids are equal by chance.
+				clear(it.ID[:24])
 			}
-			if seen[it.ID] {
-				continue
-			}
-			seen[it.ID] = true
 			if int(dice[8])*100/256 < ownShare {
 				mine = append(mine, it)
 			}

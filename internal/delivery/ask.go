@@ -140,29 +140,3 @@ func (l *Log) check(payload []byte) (*event.Batch, error) {
 	}
 	return b, b.Verify()
 }
-
-// admit stores a fetched batch, or holds it aside when it is from the future.
-// It waits while its author is over his budget; that keys can be made as many
-// as one likes is held against who brings unknown authors. It returns how many
-// events were new, and which of their parents are missing.
-func (l *Log) admit(ctx context.Context, b *event.Batch, from peer.ID) (fresh int, missing []event.ID, err error) {
-	if now := l.s.cfg.Now(); early(now, b) {
-		l.hold(now, arrival{b, from})
-		return 0, nil, nil
-	}
-	last, err := l.s.cfg.Store.Author(l.id, b.Author())
-	if err != nil {
-		return 0, nil, err
-	}
-	if last.LastSeq == 0 && !l.s.budgets.newAuthors.Take(from, 1) {
-		l.s.metrics.ignored.WithLabelValues("authors").Inc()
-		return 0, nil, errAuthors
-	}
-	if err := l.s.budgets.authors.Wait(ctx, b.Author(), len(b.Payload())); err != nil {
-		return 0, nil, err
-	}
-	res, err := l.s.cfg.Store.Append(ctx, b, l.direct)
-	fresh, _ = l.appended(b, res, err, false)
-	l.s.metrics.fetched.Add(float64(fresh))
-	return fresh, res.Missing, err
-}

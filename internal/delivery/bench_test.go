@@ -3,6 +3,7 @@ package delivery
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"testing"
 	"time"
 
@@ -22,7 +23,7 @@ func unjoined(b testing.TB, store Store) *Log {
 	}
 	s := &Service{metrics: m, budgets: newBudgets(), cfg: Config{Now: time.Now, Store: store, Clock: new(event.Clock)}}
 	l := &Log{
-		s: s, id: testLog, ctx: context.Background(), known: newKnown(), held: new(holdback),
+		s: s, id: testLog, log: slog.New(slog.DiscardHandler), ctx: context.Background(), known: newKnown(), held: new(holdback),
 		queue: wake.New[arrival](maxQueue), soon: make(chan struct{}, 1),
 	}
 	l.fetcher, l.syncer = newFetcher(l), newSyncer(l)

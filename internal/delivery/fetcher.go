@@ -2,6 +2,9 @@ package delivery
 
 import (
 	"context"
+	"errors"
+	"iter"
+	"maps"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -117,9 +120,9 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// fetch asks p for what it told of. If that is not all that is missing, it has
-// the log compared with p's, and where p gave nothing, with somebody's. Errors
-// are the store's.
+// fetch asks p for what it told of, and stores it after what precedes it. If
+// that is not all that is missing, it has the log compared with p's, and where p
+// gave nothing, with somebody's. Errors are the store's.
 func (f *fetcher) fetch(ctx context.Context, p peer.ID, ids []event.ID) error {
 	want, err := f.wanted(ids)
 	if err != nil || len(want) == 0 {
@@ -132,17 +135,17 @@ func (f *fetcher) fetch(ctx context.Context, p peer.ID, ids []event.ID) error {
 		}
 		p = sources[0]
 	}
-	more := false
-	_, failed := f.l.ask(ctx, p, want, func(b *event.Batch) error {
-		_, missing, err := f.l.admit(ctx, b, p)
-		more = more || len(missing) > 0
-		return err
-	})
-	if failed != nil {
+	g, failed := f.gather(ctx, p, want)
+	if g.deep && f.l.syncer.busy(p) {
+		f.l.Sync(p) // which brings it, and all before it, in order
+		return nil
+	}
+	_, missing, err := f.l.admit(ctx, p, g.oldestFirst())
+	if failed = errors.Join(failed, err); failed != nil {
 		f.l.log.Debug("peer gave no events", "peer", p, "err", failed)
 	}
-	lacking, err := f.settle(want)
-	if more || lacking {
+	lacking, err := f.settle(maps.Keys(g.asked))
+	if g.deep || missing || lacking {
 		f.l.Sync(p)
 	}
 	if lacking {
@@ -177,8 +180,8 @@ func (f *fetcher) wanted(ids []event.ID) ([]event.ID, error) {
 
 // settle notes which of the ids that were asked for have not come: they are
 // asked for less and less often.
-func (f *fetcher) settle(want []event.ID) (lacking bool, err error) {
-	for _, id := range want {
+func (f *fetcher) settle(want iter.Seq[event.ID]) (lacking bool, err error) {
+	for id := range want {
 		ok, err := f.l.s.cfg.Store.Has(id)
 		if err != nil {
 			return lacking, err

@@ -3,6 +3,7 @@ package delivery
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -16,26 +17,32 @@ const (
 	maxPulling  = 8192 // ids that wait: the comparison then waits too
 	pullWorkers = 3    // requests at a time, if what comes are single events
 	maxPhantoms = 64   // ids that the peer listed and does not give
+
+	pullLatest = time.Second // the first request waits no longer, however little was found
 )
 
 // errPhantoms is returned for a peer that lists what it does not have.
 var errPhantoms = errors.New("the peer lists events that it does not give")
 
-// pull fetches ids from one peer while others are still being found out, in the
-// order in which they came. Whole batches come: while each brings many ids at
-// once, there is one request at a time, for ids from all over the queue.
+// pull fetches ids from one peer while others are still being found out: the
+// newest first, but those of one request oldest first, and the first request is
+// not made for a few while more may be found. So a small gap closes in order.
+// Whole batches come: while each brings many ids at once, there is one request
+// at a time, for ids from all over the queue.
 type pull struct {
 	l      *Log
 	p      peer.ID
 	ctx    context.Context
 	cancel context.CancelFunc
 	stop   func() bool // of what tells the end of ctx
+	late   *time.Timer // sets hasty
 	wg     sync.WaitGroup
 
 	mu       sync.Mutex
 	changed  *sync.Cond
 	queue    []event.ID            // some of them have come meanwhile
 	waiting  map[event.ID]struct{} // those of the queue that have not
+	hasty    bool                  // what was found is asked for, be it little
 	ended    bool
 	single   bool // the last reply brought few events an id
 	under    int  // requests under way
@@ -49,10 +56,19 @@ func newPull(ctx context.Context, l *Log, p peer.ID) *pull {
 	u.ctx, u.cancel = context.WithCancel(ctx)
 	u.changed = sync.NewCond(&u.mu)
 	u.stop = context.AfterFunc(u.ctx, func() { u.fail(u.ctx.Err()) })
+	u.late = time.AfterFunc(pullLatest, u.hurry)
 	for range pullWorkers {
 		u.wg.Go(u.work) // finish waits
 	}
 	return u
+}
+
+// hurry makes a request for whatever was found.
+func (u *pull) hurry() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.hasty = true
+	u.changed.Broadcast()
 }
 
 // fail ends everything with the first error.
@@ -96,6 +112,7 @@ func (u *pull) finish(failed error) (fresh int, err error) {
 	u.changed.Broadcast()
 	u.mu.Unlock()
 	u.wg.Wait()
+	u.late.Stop()
 	u.stop()
 	u.cancel()
 	u.mu.Lock()
@@ -103,22 +120,25 @@ func (u *pull) finish(failed error) (fresh int, err error) {
 	return u.fresh, u.err
 }
 
+// work asks and stores. While one of the workers stores what came, another may
+// ask for more.
 func (u *pull) work() {
 	for busy := 0; ; {
 		want := u.next()
 		if want == nil {
 			return
 		}
-		full, err := u.fetch(want)
+		g, left, err := u.fetch(want)
 		if errors.Is(err, errBusy) && busy < busyTries {
-			full, busy = true, busy+1 // they are asked for again
+			busy, err = busy+1, nil
 			pause(u.ctx, time.Second)
-		} else if err != nil {
-			u.fail(err)
-		} else {
+		} else if err == nil {
 			busy = 0
 		}
-		u.done(want, full)
+		u.answered(left, err)
+		// What came is good, whatever ended the session.
+		fresh, _, err := u.l.admit(u.l.ctx, u.p, g.oldestFirst())
+		u.stored(fresh, err)
 	}
 }
 
@@ -133,7 +153,8 @@ func (u *pull) next() []event.ID {
 		if len(u.waiting) == 0 && u.under == 0 && u.ended {
 			return nil
 		}
-		if len(u.waiting) > 0 && (u.under == 0 || u.single) {
+		u.hasty = u.hasty || u.ended || len(u.waiting) >= maxWant
+		if len(u.waiting) > 0 && u.hasty && (u.under == 0 || u.single) {
 			if want := u.choose(); len(want) > 0 {
 				u.under++
 				return want
@@ -143,8 +164,8 @@ func (u *pull) next() []event.ID {
 	}
 }
 
-// choose takes up to maxWant ids out of the queue: the first, or if batches
-// come, some from all over it.
+// choose takes up to maxWant ids out of the queue, the newest, or if batches
+// come, some from all over it, and returns them oldest first.
 func (u *pull) choose() (want []event.ID) {
 	kept := u.queue[:0]
 	for _, id := range u.queue {
@@ -165,48 +186,50 @@ func (u *pull) choose() (want []event.ID) {
 			u.queue = append(u.queue, id)
 		}
 	}
+	slices.Reverse(want)
 	return want
 }
 
-// fetch asks for ids, those left out that have come meanwhile.
-func (u *pull) fetch(want []event.ID) (full bool, err error) {
+// fetch asks for ids, those left out that have come meanwhile. left are those to
+// be asked for again, newest first: what a full reply, or a busy peer, had no
+// place for.
+func (u *pull) fetch(want []event.ID) (g *gathering, left []event.ID, err error) {
+	g = newGathering()
 	ids := make([]event.ID, 0, len(want))
 	for _, id := range want {
 		ok, err := u.l.s.cfg.Store.Has(id)
 		if err != nil {
-			return false, ownStore(err)
+			return g, nil, ownStore(err)
 		}
 		if !ok {
 			ids = append(ids, id)
 		}
 	}
 	if len(ids) == 0 {
-		return false, nil
+		return g, nil, nil
 	}
-	came, fresh := make(map[event.ID]struct{}), 0
-	full, err = u.l.ask(u.ctx, u.p, ids, func(b *event.Batch) error {
-		n, _, err := u.l.admit(u.ctx, b, u.p)
-		fresh += n
-		u.arrived(b, n)
-		for i := range b.Events {
-			came[b.Events[i].ID] = struct{}{}
-		}
-		return err
+	full, err := u.l.ask(u.ctx, u.p, ids, func(b *event.Batch) error {
+		u.arrived(b)
+		return g.add(b)
 	})
-	if err == nil && !full {
-		err = u.lacking(ids, came)
+	for _, id := range slices.Backward(ids) {
+		if _, came := g.in[id]; !came {
+			left = append(left, id)
+		}
 	}
 	u.mu.Lock()
-	defer u.mu.Unlock()
-	u.single = fresh <= 2*len(ids)
-	return full, err
+	u.single = len(g.in) <= 2*len(ids)
+	u.mu.Unlock()
+	if err == nil && !full {
+		return g, nil, u.lacking(len(left))
+	}
+	return g, left, err
 }
 
 // arrived takes what a batch holds out of the queue.
-func (u *pull) arrived(b *event.Batch, fresh int) {
+func (u *pull) arrived(b *event.Batch) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	u.fresh += fresh
 	for i := range b.Events {
 		delete(u.waiting, b.Events[i].ID)
 	}
@@ -214,37 +237,19 @@ func (u *pull) arrived(b *event.Batch, fresh int) {
 }
 
 // lacking counts what a whole reply did not bring.
-func (u *pull) lacking(ids []event.ID, came map[event.ID]struct{}) error {
+func (u *pull) lacking(n int) error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	for _, id := range ids {
-		if _, ok := came[id]; !ok {
-			u.phantoms++
-		}
-	}
-	if u.phantoms > maxPhantoms {
+	if u.phantoms += n; u.phantoms > maxPhantoms {
 		return errPhantoms
 	}
 	return nil
 }
 
-// done ends a request. What a full reply had no place for is asked for again.
-func (u *pull) done(want []event.ID, full bool) {
-	if full {
-		u.again(want)
-	}
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	u.under--
-	u.changed.Broadcast()
-}
-
-func (u *pull) again(want []event.ID) {
-	var left []event.ID
-	for _, id := range want {
-		if ok, err := u.l.s.cfg.Store.Has(id); err == nil && !ok {
-			left = append(left, id)
-		}
+// answered ends a request.
+func (u *pull) answered(left []event.ID, err error) {
+	if err != nil {
+		u.fail(err)
 	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -252,4 +257,16 @@ func (u *pull) again(want []event.ID) {
 		u.waiting[id] = struct{}{}
 	}
 	u.queue = append(left, u.queue...)
+	u.under--
+	u.changed.Broadcast()
+}
+
+// stored takes note of how many events were new.
+func (u *pull) stored(fresh int, err error) {
+	if err != nil {
+		u.fail(err)
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.fresh += fresh
 }

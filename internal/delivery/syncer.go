@@ -41,6 +41,7 @@ type syncer struct {
 
 	mu     sync.Mutex
 	due    map[peer.ID]struct{} // "": somebody
+	now    peer.ID              // whose turn it is; "": nobody's
 	synced Synced
 }
 
@@ -81,6 +82,20 @@ func (y *syncer) trigger(p peer.ID) {
 	}
 	y.mu.Unlock()
 	signal(y.wake)
+}
+
+// busy reports whether the log is being compared with p's, or soon will be.
+func (y *syncer) busy(p peer.ID) bool {
+	y.mu.Lock()
+	defer y.mu.Unlock()
+	_, due := y.due[p]
+	return due || y.now == p
+}
+
+func (y *syncer) turnOf(p peer.ID) {
+	y.mu.Lock()
+	y.now = p
+	y.mu.Unlock()
 }
 
 func (y *syncer) take() (due []peer.ID) {
@@ -157,6 +172,8 @@ func (y *syncer) turn(ctx context.Context, p peer.ID) (ok bool, err error) {
 		return false, nil
 	}
 	defer release()
+	y.turnOf(p)
+	defer y.turnOf("")
 	began, busy := time.Now(), 0
 	for n := 0; n < maxSessions && ctx.Err() == nil; n++ {
 		s := session{y: y, l: y.l, p: p}

@@ -1,0 +1,65 @@
+package delivery
+
+import (
+	"context"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+
+	"github.com/parley-chat/parley/internal/event"
+)
+
+// admit stores fetched batches in their order, those that are from the future
+// excepted: they are held aside. It waits while an author is over his budget;
+// that keys can be made as many as one likes is held against who brings unknown
+// authors. It returns how many events were new, and whether parents of them are
+// missing. What comes before an error is stored. Errors: errAuthors, ctx's, the
+// store's.
+func (l *Log) admit(ctx context.Context, from peer.ID, batches []*event.Batch) (fresh int, missing bool, err error) {
+	var due []*event.Batch
+	welcome := make(map[event.Author]struct{})
+	for _, b := range batches {
+		if now := l.s.cfg.Now(); early(now, b) {
+			l.hold(now, arrival{b, from})
+			continue
+		}
+		if err = l.welcome(b.Author(), from, welcome); err != nil {
+			break
+		}
+		if err = l.s.budgets.authors.Wait(ctx, b.Author(), len(b.Payload())); err != nil {
+			break
+		}
+		due = append(due, b)
+	}
+	for len(due) > 0 {
+		now := due[:min(len(due), appendAtOnce)]
+		due = due[len(now):]
+		res, errs := l.s.cfg.Store.AppendAll(ctx, now, l.direct)
+		for i, b := range now {
+			n, _ := l.appended(b, res[i], errs[i], false)
+			fresh, missing = fresh+n, missing || len(res[i].Missing) > 0
+			if errs[i] != nil && err == nil {
+				err = errs[i]
+			}
+		}
+	}
+	l.s.metrics.fetched.Add(float64(fresh))
+	return fresh, missing, err
+}
+
+// welcome charges from for an author that is not known here. known are those
+// that this was found out of.
+func (l *Log) welcome(a event.Author, from peer.ID, known map[event.Author]struct{}) error {
+	if _, ok := known[a]; ok {
+		return nil
+	}
+	last, err := l.s.cfg.Store.Author(l.id, a)
+	if err != nil {
+		return err
+	}
+	if last.LastSeq == 0 && !l.s.budgets.newAuthors.Take(from, 1) {
+		l.s.metrics.ignored.WithLabelValues("authors").Inc()
+		return errAuthors
+	}
+	known[a] = struct{}{}
+	return nil
+}

@@ -233,6 +233,7 @@ func (s *Service) Stored(b *event.Batch) {
 		p.current().wakeUp() // it may close a gap
 	default:
 		p.owe(b)
+		p.arrived(b)
 	}
 }
 

@@ -64,8 +64,7 @@ func (o *outbox) fly(b *event.Batch) {
 // whether the place is in it.
 func (o *outbox) landed(at Place) bool {
 	for i, b := range o.flight {
-		first := b.Events[0].Seq
-		if at.Seq < first || at.Seq > end(b).Seq || b.Events[at.Seq-first].ID != at.ID {
+		if !holds(b, at) {
 			continue
 		}
 		gone := i
@@ -85,6 +84,12 @@ func (o *outbox) landed(at Place) bool {
 func end(b *event.Batch) Place {
 	e := &b.Events[len(b.Events)-1]
 	return Place{e.Seq, e.ID}
+}
+
+// holds reports whether the event at a place is in a batch.
+func holds(b *event.Batch, at Place) bool {
+	first := b.Events[0].Seq
+	return at.Seq >= first && at.Seq <= end(b).Seq && b.Events[at.Seq-first].ID == at.ID
 }
 
 // nextBatch returns the next batch to write, nil if there is none or enough are

@@ -162,11 +162,12 @@ func (p *Pair) Publish(_ context.Context, b *event.Batch) error {
 	return nil
 }
 
-// Peers is the other, when he is there and has opened the chat.
+// Peers is the other, when he is there and has opened the chat, but not while
+// he sends what he announced: nothing is to be asked of him then.
 func (p *Pair) Peers() []peer.ID {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.link == nil {
+	if p.link == nil || p.link.announced.Seq > 0 {
 		return nil
 	}
 	return []peer.ID{p.peer}

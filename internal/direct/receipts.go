@@ -117,8 +117,7 @@ func (p *Pair) own(at Place) (bool, error) {
 	if err != nil || !found || b.Author() != p.s.cfg.Author || b.Log() != p.log {
 		return false, err
 	}
-	first := b.Events[0].Seq
-	return at.Seq >= first && at.Seq <= end(b).Seq && b.Events[at.Seq-first].ID == at.ID, nil
+	return holds(b, at), nil
 }
 
 // advanceLocked moves a mark of the record on and tells; marks never go back.

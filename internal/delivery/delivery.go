@@ -118,24 +118,32 @@ func New(cfg Config) (*Service, error) {
 
 // Join begins to replicate a log. A joined log is returned again.
 func (s *Service) Join(id event.LogID) (*Log, error) {
+	l, _, err := s.join(id, func(l *Log) (Way, error) { return joinTopic(l) })
+	if err != nil {
+		return nil, fmt.Errorf("join log: %w", err)
+	}
+	return l, nil
+}
+
+// join returns a log that is replicated. If it was not, it is new, and setUp has
+// the last word before it runs.
+func (s *Service) join(id event.LogID, setUp func(*Log) (Way, error)) (l *Log, isNew bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
-		return nil, ErrStopped
+		return nil, false, ErrStopped
 	}
 	if l := s.logs[id]; l != nil {
-		return l, nil
+		return l, false, nil
 	}
-	l := newLog(s, id)
-	g, err := joinTopic(l)
-	if err != nil {
+	l = newLog(s, id)
+	if l.way, err = setUp(l); err != nil {
 		l.cancel()
-		return nil, fmt.Errorf("join log: %w", err)
+		return nil, false, err
 	}
-	l.way = g
 	l.run()
 	s.logs[id] = l
-	return l, nil
+	return l, true, nil
 }
 
 // Leave ends the replication of a log and waits; drafts that are not stored

@@ -19,16 +19,14 @@ var ErrHeld = errors.New("batch from the future is held aside")
 // given way. admits says why a batch can never be in the log, or nil. It is
 // left as any log.
 func (s *Service) JoinDirect(id event.LogID, way Way, admits func(*event.Batch) error) (*Log, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed || s.logs[id] != nil {
-		return nil, ErrStopped
+	l, isNew, err := s.join(id, func(l *Log) (Way, error) {
+		l.admits, l.direct = admits, true
+		return way, nil
+	})
+	if err == nil && !isNew {
+		return nil, ErrStopped // it is being left
 	}
-	l := newLog(s, id)
-	l.way, l.admits, l.direct = way, admits, true
-	l.run()
-	s.logs[id] = l
-	return l, nil
+	return l, err
 }
 
 // Check decodes a payload of a peer and verifies it, whoever its author is.

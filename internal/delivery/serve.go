@@ -94,13 +94,14 @@ func (v *server) handle(stream Stream, p peer.ID, purpose string, pair event.Log
 	defer stop()
 	late := time.AfterFunc(fetchTime, func() { _ = stream.Reset() })
 	defer late.Stop()
+	o := &opening{stream, bufio.NewReaderSize(stream, 4096), p, pair, busy}
 	var result string
 	var err error
 	if purpose == wire.ForSync {
-		result, err = v.serveSync(stream, p, pair, busy, func() { late.Reset(idle) })
+		result, err = v.serveSync(o, func() { late.Reset(idle) })
 		v.s.metrics.compared.WithLabelValues(result).Inc()
 	} else {
-		result, err = v.serveFetch(stream, p, pair, busy)
+		result, err = v.serveFetch(o)
 		v.s.metrics.served.WithLabelValues(result).Inc()
 	}
 	if err != nil {
@@ -111,32 +112,56 @@ func (v *server) handle(stream Stream, p peer.ID, purpose string, pair event.Log
 	_ = stream.Close()
 }
 
-// serveFetch reads one request and answers it. It returns the result for
+// opening is the beginning of a stream that is served.
+type opening struct {
+	stream io.ReadWriter
+	in     *bufio.Reader
+	p      peer.ID
+	pair   event.LogID // whose log alone is served; zero: those of rooms
+	busy   bool        // too much else is served
+}
+
+// open reads the request that a stream begins with, of at most limit bytes, and
+// says whether it is served. If it is not, that was answered, and result is for
 // counting.
-func (v *server) serveFetch(stream io.ReadWriter, p peer.ID, pair event.LogID, busy bool) (string, error) {
-	if busy {
-		return "busy", writeStatus(stream, statusBusy)
+func (v *server) open(o *opening, limit int, decode func([]byte) (event.LogID, error)) (result string, err error) {
+	if o.busy {
+		return "busy", writeStatus(o.stream, statusBusy)
 	}
-	data, err := wire.ReadFrame(bufio.NewReaderSize(stream, 512), maxRequest)
+	data, err := wire.ReadFrame(o.in, limit)
 	if err != nil {
 		return "unread", err
 	}
-	r, err := decodeRequest(data)
+	log, err := decode(data)
 	if err != nil {
 		return "malformed", err
 	}
-	if !v.s.budgets.requests.Take(p, 1) || !v.s.budgets.served.Solvent(p) {
-		return "busy", writeStatus(stream, statusBusy)
+	if !v.s.budgets.requests.Take(o.p, 1) || !v.s.budgets.served.Solvent(o.p) {
+		return "busy", writeStatus(o.stream, statusBusy)
 	}
-	if !v.serves(r.log, pair) {
-		return "no-log", writeStatus(stream, statusNoLog)
+	if !v.serves(log, o.pair) {
+		return "no-log", writeStatus(o.stream, statusNoLog)
+	}
+	return "", nil
+}
+
+// serveFetch reads one request and answers it. It returns the result for
+// counting.
+func (v *server) serveFetch(o *opening) (result string, err error) {
+	var r *request
+	result, err = v.open(o, maxRequest, func(b []byte) (log event.LogID, err error) {
+		r, err = decodeRequest(b)
+		return r.log, err
+	})
+	if result != "" {
+		return result, err
 	}
 	payloads, cost, err := collect(v.s.cfg.Store, r)
-	v.s.budgets.served.Charge(p, cost)
+	v.s.budgets.served.Charge(o.p, cost)
 	if err != nil {
-		return "failed", errors.Join(err, writeStatus(stream, statusFailed))
+		return "failed", errors.Join(err, writeStatus(o.stream, statusFailed))
 	}
-	return "ok", reply(stream, payloads)
+	return "ok", reply(o.stream, payloads)
 }
 
 // serves says who may ask for which log: any admitted peer for a public room

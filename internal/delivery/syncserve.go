@@ -1,12 +1,9 @@
 package delivery
 
 import (
-	"bufio"
 	"errors"
 	"io"
 	"time"
-
-	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/parley-chat/parley/internal/event"
 	"github.com/parley-chat/parley/internal/reconcile"
@@ -19,35 +16,25 @@ const (
 	itemCost  = 64
 )
 
-// serveSync answers a session of p's until p ends its side. touched is called
+// serveSync answers a session until the asker ends his side. touched is called
 // before each message is waited for. It returns the result for counting.
-func (v *server) serveSync(stream io.ReadWriter, p peer.ID, pair event.LogID, busy bool, touched func()) (string, error) {
-	if busy {
-		return "busy", writeStatus(stream, statusBusy)
-	}
-	in := bufio.NewReaderSize(stream, 4096)
-	data, err := wire.ReadFrame(in, maxSyncRequest)
-	if err != nil {
-		return "unread", err
-	}
-	r, err := decodeSyncRequest(data)
-	if err != nil {
-		return "malformed", err
-	}
-	if !v.s.budgets.requests.Take(p, 1) || !v.s.budgets.served.Solvent(p) {
-		return "busy", writeStatus(stream, statusBusy)
-	}
-	if !v.serves(r.log, pair) {
-		return "no-log", writeStatus(stream, statusNoLog)
+func (v *server) serveSync(o *opening, touched func()) (result string, err error) {
+	var r syncRequest
+	result, err = v.open(o, maxSyncRequest, func(b []byte) (log event.LogID, err error) {
+		r, err = decodeSyncRequest(b)
+		return r.log, err
+	})
+	if result != "" {
+		return result, err
 	}
 	set, lowest, a, err := v.describe(&r)
 	if err != nil {
-		return "failed", errors.Join(err, writeStatus(stream, statusFailed))
+		return "failed", errors.Join(err, writeStatus(o.stream, statusFailed))
 	}
-	if err := wire.WriteFrame(stream, append([]byte{byte(statusOK)}, a.encode()...)); err != nil {
+	if err := wire.WriteFrame(o.stream, append([]byte{byte(statusOK)}, a.encode()...)); err != nil {
 		return "cut", err
 	}
-	return v.reconcile(stream, in, p, set, lowest, touched)
+	return v.reconcile(o, set, lowest, touched)
 }
 
 // describe says what this node has of a log, and from where on it is compared.
@@ -68,30 +55,28 @@ func (v *server) describe(r *syncRequest) (set reconcile.Set, lowest reconcile.B
 	return set, lowest, a, err
 }
 
-func (v *server) reconcile(
-	stream io.Writer, in *bufio.Reader, p peer.ID, set reconcile.Set, lowest reconcile.Bound, touched func(),
-) (string, error) {
+func (v *server) reconcile(o *opening, set reconcile.Set, lowest reconcile.Bound, touched func()) (string, error) {
 	for range maxRounds {
 		touched()
-		msg, err := wire.ReadFrame(in, maxAskedSize)
+		msg, err := wire.ReadFrame(o.in, maxAskedSize)
 		if errors.Is(err, io.EOF) {
 			return "ok", nil
 		}
 		if err != nil {
 			return "cut", err
 		}
-		if !v.s.budgets.served.Solvent(p) {
-			return "busy", writeStatus(stream, statusBusy)
+		if !v.s.budgets.served.Solvent(o.p) {
+			return "busy", writeStatus(o.stream, statusBusy)
 		}
 		reply, work, err := reconcile.Answer(set, lowest, msg, maxAnswerSize)
-		v.s.budgets.served.Charge(p, len(msg)+len(reply)+work.Ranges*rangeCost+work.Items*itemCost)
+		v.s.budgets.served.Charge(o.p, len(msg)+len(reply)+work.Ranges*rangeCost+work.Items*itemCost)
 		if errors.Is(err, reconcile.ErrForm) {
 			return "malformed", err
 		}
 		if err != nil {
-			return "failed", errors.Join(err, writeStatus(stream, statusFailed))
+			return "failed", errors.Join(err, writeStatus(o.stream, statusFailed))
 		}
-		if err := wire.WriteFrame(stream, reply); err != nil {
+		if err := wire.WriteFrame(o.stream, reply); err != nil {
 			return "cut", err
 		}
 	}

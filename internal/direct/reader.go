@@ -72,6 +72,9 @@ func (l *link) events(payload events) error {
 	if errors.Is(err, event.ErrVersion) {
 		return l.useless()
 	}
+	if errors.Is(err, errUnanswered) {
+		return err // he may not know: what he has to say waits with him
+	}
 	if err != nil {
 		return errors.Join(errFrame, err)
 	}

@@ -127,11 +127,11 @@ func (m *Messenger) directFault(err error) error {
 func (d *Direct) label(msg *Message, author event.Author) {
 	msg.Direct, msg.Nick = d.peer, d.m.nickOf(author, nil)
 	if msg.Self {
-		msg.State = d.state(msg.Seq)
+		msg.State = d.state(msg.Seq, msg.Fork)
 	}
 }
 
-func (d *Direct) state(seq uint64) string {
+func (d *Direct) state(seq uint64, forks bool) string {
 	if d.author == d.m.self {
 		return StateDelivered
 	}
@@ -139,7 +139,7 @@ func (d *Direct) state(seq uint64) string {
 	if err != nil || p == nil {
 		return StateQueued
 	}
-	return p.State(seq)
+	return p.State(seq, forks)
 }
 
 // MarkRead says that a person was shown the peer's messages up to this one. The

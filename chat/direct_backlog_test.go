@@ -3,6 +3,7 @@ package chat_test
 import (
 	"bytes"
 	"fmt"
+	"os"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -55,6 +56,138 @@ func TestABacklogTravelsOnce(t *testing.T) {
 			t.Error("not in order")
 		}
 	})
+}
+
+// A long backlog is cut in the middle, and both sides start anew.
+func TestARestartOfBothInTheMiddleOfABacklog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const n = 1000
+		p := gather(t, 2, nodetest.Config{Latency: 20 * time.Millisecond, BitsPerSecond: 5e5})
+		p.tell(0, 1, "first")
+		p.waitReach(5*time.Second, 0, 1, chat.StateDelivered)
+		p.Cut(1, true)
+		p.WaitGone(time.Minute, 0, p.ms[1].ID())
+		for i := range n {
+			p.tell(0, 1, fmt.Sprint(i))
+		}
+		p.Cut(1, false)
+		p.Wait(10*time.Minute, "a part of it", func() error {
+			if got := len(p.told(1, 0)); got < n/3 {
+				return fmt.Errorf("%d", got)
+			}
+			return nil
+		})
+		p.Cut(1, true)
+		time.Sleep(time.Minute)
+		part := len(p.told(1, 0))
+		if part > n*3/4 {
+			t.Fatalf("%d came before the cut", part)
+		}
+		p.Restart(1) // which plugs it in again
+		p.Cut(1, true)
+		p.Restart(0)
+		time.Sleep(time.Minute)
+		p.claimsAreTrue(0, 1)
+		p.Cut(1, false)
+		p.WaitAdmitted(10 * time.Minute)
+		p.Wait(time.Minute, "all has come", func() error {
+			p.claimsAreTrue(0, 1)
+			if got := len(p.told(1, 0)); got != n+1 {
+				return fmt.Errorf("%d", got)
+			}
+			return nil
+		})
+		p.waitReach(5*time.Second, 0, 1, chat.StateDelivered)
+		if got := texts(p.told(1, 0))[1:]; !slices.Equal(got, numbered("", n)) {
+			t.Error("not in order, or not once")
+		}
+		if again := p.twice(1); again > n/5 {
+			t.Errorf("%d of %d may have come twice", again, n-part)
+		}
+	})
+}
+
+// claimsAreTrue looks whether node j has each message of which node i says that
+// he has it.
+func (p *party) claimsAreTrue(i, j int) {
+	p.t.Helper()
+	has := make(map[chat.ID]bool)
+	for _, m := range p.told(j, i) {
+		has[m.ID] = true
+	}
+	for _, m := range p.told(i, j) {
+		if m.Self && m.State == chat.StateDelivered && !has[m.ID] {
+			p.t.Fatalf("message %d, %q, is said to be delivered and is not", m.Seq, m.Text)
+		}
+	}
+}
+
+// One side is put back to an older copy and writes on, more than can be sent at
+// once, before the two meet. Nothing is said to be delivered that is not, on
+// whichever branch it is, and in the end everything is.
+func TestStatesOfAForkAreTrue(t *testing.T) {
+	for _, n := range [][2]int{{200, 200}, {20, 400}, {400, 20}, {400, 300}} {
+		t.Run(fmt.Sprintf("%d and %d", n[0], n[1]), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { statesOfAFork(t, n[0], n[1]) })
+		})
+	}
+}
+
+func statesOfAFork(t *testing.T, before, after int) {
+	p := gather(t, 2, nodetest.Config{Latency: 20 * time.Millisecond, BitsPerSecond: 5e5})
+	p.tell(0, 1, "kept")
+	p.waitReach(5*time.Second, 0, 1, chat.StateDelivered)
+	p.Stop(0)
+	copied := t.TempDir()
+	copyDir(t, copied, p.Dir(0))
+	p.Start(0)
+	p.WaitAdmitted(10 * time.Minute)
+	for i := range before {
+		p.tell(0, 1, fmt.Sprint("old ", i))
+	}
+	p.waitReach(time.Minute, 0, 1, chat.StateDelivered)
+	p.Stop(0)
+	if err := os.RemoveAll(p.Dir(0)); err != nil {
+		t.Fatal(err)
+	}
+	copyDir(t, p.Dir(0), copied)
+	p.Partition([]int{0}, []int{1})
+	p.Start(0)
+	for i := range after {
+		p.tell(0, 1, fmt.Sprint("new ", i))
+	}
+	p.Heal()
+	p.WaitAdmitted(10 * time.Minute)
+	p.Wait(time.Minute, "a part of it", func() error {
+		if got := len(p.told(1, 0)) - before; got < after/3 {
+			return fmt.Errorf("%d", got)
+		}
+		return nil
+	})
+	p.Cut(1, true)
+	p.WaitGone(time.Minute, 0, p.ms[1].ID())
+	p.claimsAreTrue(0, 1)
+	said := 0
+	for ; said < 5; said++ { // on whichever branch it is on now
+		p.tell(0, 1, fmt.Sprint("then ", said))
+	}
+	p.Cut(1, false)
+	p.Wait(10*time.Minute, "both have both branches", func() error {
+		p.claimsAreTrue(0, 1)
+		if said < 20 { // the chain goes on meanwhile
+			p.tell(0, 1, fmt.Sprint("then ", said))
+			said++
+		}
+		a, b := p.told(0, 1), p.told(1, 0)
+		if len(a) != before+after+1+said || said < 20 || !slices.Equal(ids(a), ids(b)) {
+			return fmt.Errorf("%d and %d", len(a), len(b))
+		}
+		return nil
+	})
+	p.waitReach(time.Minute, 0, 1, chat.StateDelivered)
+	p.Restart(0)
+	p.WaitAdmitted(10 * time.Minute)
+	p.waitReach(time.Minute, 0, 1, chat.StateDelivered)
 }
 
 // One says how much he has for us and sends nothing of it. He is waited for a

@@ -126,7 +126,7 @@ func (d *Direct) keeps(e *eventlog.Entry) bool {
 	if e.Event.Author != d.m.self || e.Event.Kind != event.KindMessage {
 		return false
 	}
-	state := d.state(e.Event.Seq)
+	state := d.state(e.Event.Seq, e.Fork)
 	return state != StateDelivered && state != StateRead
 }
 

@@ -138,7 +138,7 @@ func (m *Messenger) describe(c change) Update {
 		return PeerChanged{wire.PeerID(c.author), m.nickOf(c.author, nil), p.Online}
 	case stateChanged:
 		if d := c.direct; d != nil {
-			return StateChanged{Direct: d.peer, ID: c.reach.id, Seq: c.reach.seq, State: d.state(c.reach.seq)}
+			return StateChanged{Direct: d.peer, ID: c.reach.id, Seq: c.reach.seq, State: d.state(c.reach.seq, false)}
 		}
 		return StateChanged{Room: c.room.name, ID: c.reach.id, Seq: c.reach.seq, State: c.room.state(c.reach.seq)}
 	default:

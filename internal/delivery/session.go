@@ -35,6 +35,7 @@ type session struct {
 	stream Stream
 	in     *bufio.Reader
 	floor  uint64 // the own
+	seq    uint64 // of the newest own event when it began
 	told   syncAnswer
 	asker  *reconcile.Asker
 	pull   *pull
@@ -76,7 +77,11 @@ func (s *session) run(ctx context.Context) (err error) {
 
 // open says what it is about, and reads what the peer has.
 func (s *session) open(now time.Time) error {
-	s.floor = s.l.s.cfg.Store.Floor(s.l.id)
+	last, err := s.l.s.cfg.Store.Author(s.l.id, s.l.s.cfg.Author)
+	if err != nil {
+		return ownStore(err)
+	}
+	s.seq, s.floor = last.LastSeq, s.l.s.cfg.Store.Floor(s.l.id)
 	b, err := s.exchange((&syncRequest{s.l.id, s.floor}).encode(), maxSyncAnswer)
 	if err != nil {
 		return err

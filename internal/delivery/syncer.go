@@ -178,6 +178,9 @@ func (y *syncer) turn(ctx context.Context, p peer.ID) (ok bool, err error) {
 	for n := 0; n < maxSessions && ctx.Err() == nil; n++ {
 		s := session{y: y, l: y.l, p: p}
 		err := s.run(ctx)
+		if o, ok := y.l.way.(observer); ok && err == nil {
+			o.Compared(s.seq, s.inSync)
+		}
 		y.l.s.metrics.synced.WithLabelValues(s.outcome(err)).Inc()
 		if s.fresh > 0 {
 			busy = 0

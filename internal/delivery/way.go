@@ -25,6 +25,13 @@ type Way interface {
 	Open(ctx context.Context, p peer.ID, purpose string) (Stream, error)
 }
 
+// observer is a Way that is told how sessions of reconciliation end.
+type observer interface {
+	// Compared says that a session has ended well. If inSync, the peer had every
+	// own event up to this seq, on each branch of the chain.
+	Compared(seq uint64, inSync bool)
+}
+
 // Stream is a stream to one peer.
 type Stream interface {
 	io.ReadWriter

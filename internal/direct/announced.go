@@ -52,6 +52,26 @@ func (p *Pair) arrived(b *event.Batch) {
 	}
 }
 
+// Compared takes in that the logs were compared. Should the end of the own chain
+// not be acknowledged and nothing be under way, it came back from the other: it
+// is sent once more, and he acknowledges it. spec: 07-direct §5
+func (p *Pair) Compared(seq uint64, inSync bool) {
+	last, err := p.s.cfg.Store.Author(p.log, p.s.cfg.Author)
+	if err != nil {
+		return // the next time
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if inSync && seq > p.rec.Whole {
+		p.rec.Whole = seq
+		p.changedLocked()
+	}
+	if p.link != nil && p.out.idle() && last.LastSeq > p.rec.Acked.Seq {
+		p.out.restart(Place{Seq: last.LastSeq - 1})
+		p.link.wakeUp()
+	}
+}
+
 // despair has the logs compared when nothing comes of what was announced.
 func (p *Pair) despair(l *link) {
 	p.mu.Lock()

@@ -40,6 +40,11 @@ func (o *outbox) add(b *event.Batch) {
 
 func (o *outbox) full() bool { return len(o.flight) >= maxFlight || o.bytes >= maxFlightBytes }
 
+// idle reports whether all was sent and acknowledged, as far as is known here.
+func (o *outbox) idle() bool {
+	return o.whole && len(o.flight)+len(o.fresh)+len(o.backlog) == 0
+}
+
 // nextFresh returns the next batch that is in memory; nil if there is none or
 // the store has to be asked.
 func (o *outbox) nextFresh() *event.Batch {

@@ -26,6 +26,7 @@ type record struct {
 	Held  Place  `json:"held"`  // his: acknowledged to him
 	Read  Place  `json:"read"`  // his: our person was shown it
 	Told  Place  `json:"told"`  // Read as he was told it
+	Whole uint64 `json:"whole"` // own events up to here were all there when the logs were compared
 	Ours  bool   `json:"ours"`  // we wrote, or had him remembered, ourselves
 	Nick  string `json:"nick"`  // what he was called last
 	Bytes uint64 `json:"bytes"` // of payloads stored of him while we had not written

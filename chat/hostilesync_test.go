@@ -136,6 +136,28 @@ func TestALiarIsLeftAlone(t *testing.T) {
 	}
 }
 
+// One names a floor beyond everything, so that nothing is compared, and our own
+// heads. Nobody says because of him that he is in sync.
+func TestALyingFloorMakesNobodyInSync(t *testing.T) {
+	attack(t, func(t *testing.T, v *villain) {
+		head := v.say(0, "lobby", "hello")
+		v.waitTexts(5*time.Second, 1, "lobby", "hello")
+		v.Stop(1)
+		answer := binary.AppendUvarint([]byte{0, 1 << 3}, uint64(time.Now().Unix())+1<<20)
+		answer = append(append(append(answer, 2<<3|2, 32), head[:]...), 3<<3, 1) // complete
+		sessions, _ := v.lie(answer, func(int, []byte) []byte { return []byte{0x61} })
+		told := func(result string) int { return v.metric(0, "parley_delivery_syncs_total", result) }
+		before := told("in-sync")
+		time.Sleep(5 * time.Minute)
+		if sessions.Load() == 0 || told("in-sync-above") == 0 {
+			t.Fatalf("%d sessions, %d found equal above his floor", sessions.Load(), told("in-sync-above"))
+		}
+		if after := told("in-sync"); after != before {
+			t.Errorf("in sync %d times because of him", after-before)
+		}
+	})
+}
+
 // syncRequest opens a session about a log.
 func syncRequest(log event.LogID) []byte { return append([]byte{1<<3 | 2, 32}, log[:]...) }
 

@@ -45,7 +45,7 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		fetched:     counter("events_fetched_total", "New events that came by fetching."),
 		asked:       vec("fetches_asked_total", "result", "Own fetch requests by result."),
 		served:      vec("fetches_served_total", "result", "Fetch requests of others by result."),
-		synced:      vec("syncs_total", "result", "Own sessions of reconciliation by result: in-sync says that nothing is missing."),
+		synced:      vec("syncs_total", "result", "Own sessions of reconciliation by result: in-sync says that nothing is missing, in-sync-above that nothing is of what the peer keeps, which is less."),
 		compared:    vec("syncs_served_total", "result", "Sessions of others by result."),
 	}
 	if reg == nil {

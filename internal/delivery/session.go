@@ -42,7 +42,8 @@ type session struct {
 
 	finished bool // everything was compared
 	fresh    int  // events that were new
-	inSync   bool
+	inSync   bool // with all that this node keeps
+	above    bool // in sync, but only above a floor of the peer's
 }
 
 // run compares and fetches. The line may be cut at any time: what has come is
@@ -163,9 +164,10 @@ func (s *session) equal(ctx context.Context, now time.Time) error {
 	if len(missing) > 0 || !s.told.complete || !sameIDs(heads[:min(len(heads), maxToldHeads)], s.told.heads) {
 		return nil
 	}
-	s.inSync = true
+	s.above = s.told.floor > s.floor
+	s.inSync = !s.above
 	s.y.mu.Lock()
-	s.y.synced = Synced{s.p, now}
+	s.y.synced = Synced{s.p, now, max(s.floor, s.told.floor)}
 	s.y.mu.Unlock()
 	return nil
 }
@@ -207,6 +209,8 @@ func (s *session) outcome(err error) string {
 		return outcome(err)
 	case s.inSync:
 		return "in-sync"
+	case s.above:
+		return "in-sync-above"
 	case s.fresh > 0:
 		return "brought"
 	default:

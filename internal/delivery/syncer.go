@@ -46,10 +46,13 @@ type syncer struct {
 }
 
 // Synced says with whom a log was found equal last: all fingerprints and heads,
-// and no ancestor above the floor missing. Its zero value says never.
+// and no ancestor above the floor missing. Its zero value says never. Of what is
+// older than Floor, a second, it says nothing: should that be more than the own
+// floor, it is the peer's word alone, who may be wrong or lie.
 type Synced struct {
-	Peer peer.ID
-	At   time.Time
+	Peer  peer.ID
+	At    time.Time
+	Floor uint64
 }
 
 func newSyncer(l *Log) *syncer {

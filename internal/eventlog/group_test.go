@@ -1,7 +1,6 @@
 package eventlog
 
 import (
-	"context"
 	"testing"
 
 	"github.com/parley-chat/parley/internal/event"
@@ -17,7 +16,7 @@ func TestLargestCommitFits(t *testing.T) {
 			reqs := largestGroup(t, s, size)
 			asked(s, func() { s.commit(reqs) })
 			for i, r := range reqs {
-				if _, err := r.wait(context.Background()); err != nil {
+				if _, err := r.wait(); err != nil {
 					t.Fatalf("light %v, size %d, request %d of %d: %v", light, size, i, len(reqs), err)
 				}
 			}

@@ -57,7 +57,7 @@ func (s *Store) SetMetas(ctx context.Context, marks ...Mark) error {
 	if err := checkMarks(marks); err != nil {
 		return err
 	}
-	_, err := s.enqueue(ctx, &request{marks: marks, durable: true}).wait(ctx)
+	_, err := s.enqueue(ctx, &request{marks: marks, durable: true}).wait()
 	return err
 }
 

@@ -67,7 +67,7 @@ func (s *Store) Floor(log event.LogID) uint64 {
 // change has the writer change something in a commit of its own. It frees space,
 // so it may use half of what is reserved.
 func (s *Store) change(ctx context.Context, keys int, durable bool, apply func(g *group) error) error {
-	_, err := s.enqueue(ctx, &request{apply: apply, keys: keys, durable: durable}).wait(ctx)
+	_, err := s.enqueue(ctx, &request{apply: apply, keys: keys, durable: durable}).wait()
 	return err
 }
 

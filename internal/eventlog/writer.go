@@ -35,9 +35,10 @@ type request struct {
 }
 
 // Append stores the events of a batch that are new. The caller has verified
-// it and must not change it afterwards. It waits while too many others wait.
-// When it returns without error the events are committed, and, if durable,
-// synced. If ctx ends first they may still be stored: append them again to know.
+// it and must not change it afterwards. It waits while too many others wait,
+// until ctx ends; once it is the writer's turn, for the writer: when Append
+// returns without error the events are committed, and, if durable, synced, and
+// after an error of ctx nothing is stored.
 //
 // Errors: ErrDiskFull, ErrScattered (of this batch), ErrFailed, ErrClosed.
 func (s *Store) Append(ctx context.Context, b *event.Batch, durable bool) (Appended, error) {
@@ -52,7 +53,7 @@ func (s *Store) AppendWith(ctx context.Context, b *event.Batch, durable bool, ma
 		return Appended{}, err
 	}
 	r := s.enqueue(ctx, &request{batch: b, marks: marks, durable: durable})
-	return r.wait(ctx)
+	return r.wait()
 }
 
 // AppendAll is Append of several batches, which share commits. Both results
@@ -64,7 +65,7 @@ func (s *Store) AppendAll(ctx context.Context, batches []*event.Batch, durable b
 	}
 	res, errs := make([]Appended, len(batches)), make([]error, len(batches))
 	for i, r := range reqs {
-		res[i], errs[i] = r.wait(ctx)
+		res[i], errs[i] = r.wait()
 	}
 	return res, errs
 }
@@ -79,6 +80,10 @@ func (s *Store) enqueue(ctx context.Context, r *request) *request {
 		r.answer(ErrClosed)
 		return r
 	default:
+	}
+	if err := ctx.Err(); err != nil {
+		r.answer(err)
+		return r
 	}
 	select {
 	case s.queue <- r:
@@ -101,14 +106,12 @@ func (r *request) answer(err error) {
 	close(r.done)
 }
 
-// wait returns what a request was answered.
-func (r *request) wait(ctx context.Context) (Appended, error) {
-	select {
-	case <-r.done:
-		return r.res, r.err
-	case <-ctx.Done():
-		return Appended{}, ctx.Err()
-	}
+// wait returns what a request was answered. It waits for the writer whatever
+// the caller's context says: who is told that something failed must not find it
+// stored.
+func (r *request) wait() (Appended, error) {
+	<-r.done
+	return r.res, r.err
 }
 
 // maxGroupKeys bounds the keys of one commit, as countKeys counts them. badger

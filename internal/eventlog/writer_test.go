@@ -171,6 +171,31 @@ func TestAppendAll(t *testing.T) {
 	}
 }
 
+// Who is told that it failed does not find it stored: what the writer has
+// already is waited for, whatever becomes of the context.
+func TestWhatIsStoredIsNotCalledCancelled(t *testing.T) {
+	s := open(t, t.TempDir())
+	release := make(chan struct{})
+	held := make(chan struct{})
+	go func() { s.asks <- func() { close(held); <-release } }()
+	<-held // the writer is busy
+	b := newAuthor(1).seal(t, room, texts(1, 20)...)
+	ctx, cancel := context.WithCancel(t.Context())
+	told := make(chan error)
+	go func() {
+		_, err := s.Append(ctx, b, false)
+		told <- err
+	}()
+	for s.Stats().Queued < 1 {
+		runtime.Gosched()
+	}
+	cancel()
+	close(release)
+	if err := <-told; err != nil {
+		t.Errorf("stored, and told that it is not: %v", err)
+	}
+}
+
 // In fake time: what was not asked to be durable is synced 200 ms later, once,
 // and an idle store does nothing.
 func TestSyncedWithin200ms(t *testing.T) {

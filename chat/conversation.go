@@ -2,6 +2,7 @@ package chat
 
 import (
 	"context"
+	"time"
 
 	"github.com/parley-chat/parley/internal/delivery"
 	"github.com/parley-chat/parley/internal/event"
@@ -26,6 +27,9 @@ type talk interface {
 	label(msg *Message, author event.Author)
 	// title names it within an error.
 	title() string
+	// whole is until when, by the wall clock, nothing of it is known to be
+	// missing that has to come; the zero time if that is not known.
+	whole(now time.Time) time.Time
 	// keeps reports whether an event stays whatever its age.
 	keeps(e *eventlog.Entry) bool
 	// retained is told from which second on the log is kept now.

@@ -82,12 +82,17 @@ func authorOf(t *testing.T, p peer.ID) event.Author {
 // sealFor makes a batch of one message of node n in a log.
 func sealFor(t *testing.T, n *node.Node, log event.LogID, text string) *event.Batch {
 	t.Helper()
+	return sealAt(t, n, log, text, time.Now())
+}
+
+func sealAt(t *testing.T, n *node.Node, log event.LogID, text string, at time.Time) *event.Batch {
+	t.Helper()
 	payload, err := event.Message{Type: event.TypeText, Data: []byte(text)}.Encode()
 	if err != nil {
 		t.Fatal(err)
 	}
 	b, err := event.Seal(log, authorOf(t, n.ID()), 0, event.ID{}, []event.Draft{{
-		HLC: event.HLCAt(time.Now()), Kind: event.KindMessage, Payload: payload,
+		HLC: event.HLCAt(at), Kind: event.KindMessage, Payload: payload,
 	}}, n.Sign)
 	if err != nil {
 		t.Fatal(err)
@@ -179,6 +184,51 @@ func TestAcksOfWhatWasNeverSent(t *testing.T) {
 		}
 		p.tell(1, 0, "hello")
 		p.waitTold(5*time.Second, 0, 1, "hello")
+	})
+}
+
+// What is not stored is not acknowledged, and costs the sender: what is older
+// than the receiver keeps, and what is from the future.
+func TestWhatIsNotStoredIsNotAcknowledged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := gather(t, 2, nodetest.Config{})
+		p.keep = map[int]chat.Retention{0: {MaxAge: time.Hour}}
+		p.Restart(0)
+		p.WaitAdmitted(time.Minute)
+		p.tell(1, 0, "hello")
+		p.waitReach(time.Minute, 1, 0, chat.StateDelivered)
+		time.Sleep(3 * time.Hour)
+		if err := p.ms[1].Close(); err != nil { // the node whispers for itself
+			t.Fatal(err)
+		}
+		them := event.DirectLog(p.Nodes[0].Network().ID, authorOf(t, p.Nodes[0].ID()), authorOf(t, p.Nodes[1].ID()))
+		for what, at := range map[string]time.Duration{"old": -2 * time.Hour, "early": time.Hour} {
+			before := p.metric(0, "parley_direct_useless_total", "")
+			c, in := whisper(t, p.Nodes[1], p.Nodes[0].ID(), "chat")
+			acked := make(chan bool, 1)
+			go func() { // ends with the stream
+				for {
+					b, err := wire.ReadFrame(in, 1<<20)
+					if err != nil || b[0] == 3 {
+						acked <- err == nil
+						return
+					}
+				}
+			}()
+			for _, f := range [][]byte{frame(1, make([]byte, 120)), frame(2, sealAt(t, p.Nodes[1], them, what, time.Now().Add(at)).Payload())} {
+				if err := wire.WriteFrame(c, f); err != nil {
+					t.Fatal(err)
+				}
+			}
+			time.Sleep(5 * time.Second)
+			_ = c.Close() // it may have ended
+			if <-acked {
+				t.Errorf("%s: acknowledged", what)
+			}
+			if p.metric(0, "parley_direct_useless_total", "") == before {
+				t.Errorf("%s: costs nothing", what)
+			}
+		}
 	})
 }
 

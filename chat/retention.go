@@ -13,8 +13,9 @@ import (
 // keep. Zero fields are no bound.
 //
 // It goes a minute after the Messenger is opened and each hour after, unless the
-// clock is known to be wrong. Who is in a room
-// stays known, and a direct message stays until the other side has it.
+// clock is known to be wrong. Who is in a room stays known. A direct message
+// stays until the other side has it, and of a direct chat nothing goes that is
+// newer than when both sides were last found to have the same.
 type Retention struct {
 	MaxAge   time.Duration // by the time that its author claims
 	MaxBytes int64         // of signed events as they are stored; the oldest go first
@@ -89,11 +90,26 @@ func (m *Messenger) retain(r Retention) {
 	}
 }
 
-// retain deletes what is not to be kept of one log.
+// lately is how old knowing a log whole may be to bound its size: who is in
+// touch compares twice a minute.
+const lately = 5 * time.Minute
+
+// retain deletes what is not to be kept of one log. Nothing is taken below the
+// floor that did not come yet and has to.
 func (c *conversation) retain(ctx context.Context, now time.Time, r Retention) (eventlog.Retained, error) {
-	o := eventlog.RetainOptions{MaxBytes: r.MaxBytes, Keep: c.of.keeps}
+	whole := c.of.whole(now)
+	if whole.IsZero() {
+		return eventlog.Retained{}, nil
+	}
+	o := eventlog.RetainOptions{Keep: c.of.keeps}
+	if now.Sub(whole) < lately {
+		o.MaxBytes = r.MaxBytes
+	}
 	if r.MaxAge > 0 {
 		o.Before = now.Add(-r.MaxAge)
+		if whole.Before(o.Before) {
+			o.Before = whole
+		}
 	}
 	done, err := c.m.store.Retain(ctx, c.log, o)
 	if err != nil {
@@ -101,6 +117,10 @@ func (c *conversation) retain(ctx context.Context, now time.Time, r Retention) (
 	}
 	return done, c.of.retained(ctx, done.Floor)
 }
+
+// whole: what others of a room say while this node is away for longer than it
+// keeps anything is not for it.
+func (r *Room) whole(now time.Time) time.Time { return now }
 
 // keeps: who is in the room is a matter of events that may be old.
 func (r *Room) keeps(e *eventlog.Entry) bool {
@@ -119,6 +139,18 @@ func (r *Room) retained(ctx context.Context, floor uint64) error {
 		return nil
 	}
 	return r.profile(ctx)
+}
+
+// whole: what the other wrote while he was away is to be read, however old it
+// is when it comes.
+func (d *Direct) whole(now time.Time) time.Time {
+	if d.author == d.m.self {
+		return now
+	}
+	if l := d.m.delivery.Log(d.log); l != nil {
+		return l.Synced().At
+	}
+	return time.Time{}
 }
 
 // keeps: what the other side does not have yet stays.

@@ -137,6 +137,34 @@ func TestADirectMessageOutlivesRetentionUntilItIsDelivered(t *testing.T) {
 	})
 }
 
+// What was written to one who keeps little and was away for longer is shown to
+// him; then it goes like others.
+func TestWhatWaitedLongerThanItsReceiverKeepsIsRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := gather(t, 2, nodetest.Config{})
+		p.keep = map[int]chat.Retention{1: {MaxAge: 2 * time.Hour, MaxBytes: 1 << 10}}
+		p.Restart(1)
+		p.WaitAdmitted(time.Minute)
+		p.tell(0, 1, "first")
+		p.waitReach(time.Minute, 0, 1, chat.StateDelivered)
+		time.Sleep(time.Minute)
+		p.Cut(1, true)
+		time.Sleep(time.Minute)
+		p.tell(0, 1, "while you were away")
+		time.Sleep(5 * time.Hour)
+		p.Cut(1, false)
+		p.WaitAdmitted(10 * time.Minute)
+		p.waitReach(time.Minute, 0, 1, chat.StateDelivered)
+		if got := texts(p.told(1, 0)); !slices.Contains(got, "while you were away") {
+			t.Errorf("it was delivered, and there is %q", got)
+		}
+		time.Sleep(2 * time.Hour)
+		if got := texts(p.told(1, 0)); len(got) > 0 {
+			t.Errorf("%q is kept", got)
+		}
+	})
+}
+
 func TestErasingIsForGood(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := gather(t, 2, nodetest.Config{})

@@ -11,9 +11,14 @@ import (
 	"github.com/parley-chat/parley/internal/wire"
 )
 
-// ErrHeld is returned for a batch that is from the future: it is stored when it
-// is due.
-var ErrHeld = errors.New("batch from the future is held aside")
+var (
+	// ErrHeld is returned for a batch that is from the future: it is stored when
+	// it is due.
+	ErrHeld = errors.New("batch from the future is held aside")
+	// ErrBelow is returned for a batch older than what is kept of the log: it is
+	// not stored.
+	ErrBelow = errors.New("batch below what is kept")
+)
 
 // JoinDirect begins to replicate the log of a direct chat, whose batches go the
 // given way. admits says why a batch can never be in the log, or nil. It is
@@ -41,7 +46,7 @@ func (l *Log) Check(payload []byte) (*event.Batch, error) {
 // Take stores checked batches that p handed over, in one durable commit, and
 // asks for parents that are missing. It waits while their author is over his
 // budget. It returns how many events of each were new. Errors, one a batch:
-// ErrHeld, the store's, ctx's.
+// ErrHeld, ErrBelow, the store's, ctx's.
 func (l *Log) Take(ctx context.Context, p peer.ID, batches []*event.Batch) (fresh []int, errs []error) {
 	fresh, errs = make([]int, len(batches)), make([]error, len(batches))
 	var due []*event.Batch
@@ -60,6 +65,9 @@ func (l *Log) Take(ctx context.Context, p peer.ID, batches []*event.Batch) (fres
 	for j, i := range at {
 		errs[i] = failed[j]
 		fresh[i], _ = l.appended(due[j], res[j], failed[j], false)
+		if errs[i] == nil && fresh[i] == 0 && len(res[j].Below) > 0 {
+			errs[i] = ErrBelow
+		}
 		if fresh[i] > 0 && len(res[j].Missing) > 0 {
 			l.Told(p, res[j].Missing)
 		}

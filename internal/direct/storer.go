@@ -42,17 +42,15 @@ func (l *link) take(batches []*event.Batch) error {
 	}
 	fresh, errs := p.rep.Take(p.s.ctx, p.peer, batches)
 	for i, b := range batches {
-		switch {
-		case errors.Is(errs[i], delivery.ErrHeld):
-			continue
-		case errs[i] != nil:
+		held, below := errors.Is(errs[i], delivery.ErrHeld), errors.Is(errs[i], delivery.ErrBelow)
+		if errs[i] != nil && !held && !below {
 			return errs[i]
 		}
 		if fresh[i] > 0 {
 			continue // owed since it was told to be stored
 		}
-		if b.Author() == p.author {
-			p.owe(b)
+		if errs[i] == nil && b.Author() == p.author {
+			p.owe(b) // again
 		}
 		if err := l.useless(); err != nil {
 			return err

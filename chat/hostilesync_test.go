@@ -301,3 +301,35 @@ func (v *villain) serveByID(batches map[event.ID][]byte) {
 		_, _ = s.Write(wire.AppendFrame(reply, nil))
 	})
 }
+
+// One lists events that are of another time than he says, so that they are
+// never stored, and would be fetched again and again.
+func TestEventsOfAnotherTimeAreNotFetchedForEver(t *testing.T) {
+	attack(t, func(t *testing.T, v *villain) {
+		batches := make(map[event.ID][]byte)
+		var items []reconcile.Item
+		for i := range 500 {
+			v.key = mint(i)
+			b := v.seal(v.log, 1, event.ID{}, time.Now().Add(48*time.Hour), "x")
+			batches[b.Events[0].ID] = b.Payload()
+			items = append(items, reconcile.Item{Second: uint64(time.Now().Unix()), ID: b.Events[0].ID})
+		}
+		set := reconcile.NewSlice(items)
+		sessions, _ := v.lie(binary.AppendUvarint([]byte{0, 4 << 3}, 500), func(_ int, msg []byte) []byte {
+			reply, _, err := reconcile.Answer(set, reconcile.At(0), msg, 128<<10)
+			if err != nil {
+				t.Error(err)
+			}
+			return reply
+		})
+		v.serveByID(batches)
+		time.Sleep(10 * time.Minute)
+		faults := 0
+		for i := range 2 {
+			faults += v.metric(i, "parley_delivery_syncs_total", "fault")
+		}
+		if faults == 0 || sessions.Load() > 40 {
+			t.Errorf("%d sessions, %d of them faults", sessions.Load(), faults)
+		}
+	})
+}

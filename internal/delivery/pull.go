@@ -16,7 +16,7 @@ import (
 const (
 	maxPulling  = 8192 // ids that wait: the comparison then waits too
 	pullWorkers = 3    // requests at a time, if what comes are single events
-	maxPhantoms = 64   // ids that the peer listed and does not give
+	maxPhantoms = 64   // ids that the peer listed and does not give, or that are of another time
 
 	pullLatest = time.Second // the first request waits no longer, however little was found
 )
@@ -30,13 +30,14 @@ var errPhantoms = errors.New("the peer lists events that it does not give")
 // Whole batches come: while each brings many ids at once, there is one request
 // at a time, for ids from all over the queue.
 type pull struct {
-	l      *Log
-	p      peer.ID
-	ctx    context.Context
-	cancel context.CancelFunc
-	stop   func() bool // of what tells the end of ctx
-	late   *time.Timer // sets hasty
-	wg     sync.WaitGroup
+	l        *Log
+	p        peer.ID
+	from, to uint64 // seconds that are compared, the last one excluded
+	ctx      context.Context
+	cancel   context.CancelFunc
+	stop     func() bool // of what tells the end of ctx
+	late     *time.Timer // sets hasty
+	wg       sync.WaitGroup
 
 	mu       sync.Mutex
 	changed  *sync.Cond
@@ -51,8 +52,8 @@ type pull struct {
 	err      error
 }
 
-func newPull(ctx context.Context, l *Log, p peer.ID) *pull {
-	u := &pull{l: l, p: p, waiting: make(map[event.ID]struct{})}
+func newPull(ctx context.Context, l *Log, p peer.ID, from, to uint64) *pull {
+	u := &pull{l: l, p: p, from: from, to: to, waiting: make(map[event.ID]struct{})}
 	u.ctx, u.cancel = context.WithCancel(ctx)
 	u.changed = sync.NewCond(&u.mu)
 	u.stop = context.AfterFunc(u.ctx, func() { u.fail(u.ctx.Err()) })
@@ -212,18 +213,29 @@ func (u *pull) fetch(want []event.ID) (g *gathering, left []event.ID, err error)
 		u.arrived(b)
 		return g.add(b)
 	})
+	strays := 0
 	for _, id := range slices.Backward(ids) {
-		if _, came := g.in[id]; !came {
+		if i, came := g.in[id]; !came {
 			left = append(left, id)
+		} else if !u.compared(g.batches[i], id) {
+			strays++ // never stored from here, it would be listed again and again
 		}
 	}
 	u.mu.Lock()
 	u.single = len(g.in) <= 2*len(ids)
 	u.mu.Unlock()
 	if err == nil && !full {
-		return g, nil, u.lacking(len(left))
+		return g, nil, u.lacking(len(left) + strays)
 	}
-	return g, left, err
+	return g, left, errors.Join(err, u.lacking(strays))
+}
+
+// compared reports whether an event is of a time that is compared.
+func (u *pull) compared(b *event.Batch, id event.ID) bool {
+	return slices.ContainsFunc(b.Events, func(e event.Event) bool {
+		second := uint64(max(e.HLC.Second(), 0))
+		return e.ID == id && u.from <= second && second < u.to
+	})
 }
 
 // arrived takes what a batch holds out of the queue.

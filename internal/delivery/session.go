@@ -35,10 +35,13 @@ type session struct {
 	stream Stream
 	in     *bufio.Reader
 	floor  uint64 // the own
-	seq    uint64 // of the newest own event when it began
-	told   syncAnswer
-	asker  *reconcile.Asker
-	pull   *pull
+
+	lowest, highest uint64 // seconds that are compared, from the one to before the other
+
+	seq   uint64 // of the newest own event when it began
+	told  syncAnswer
+	asker *reconcile.Asker
+	pull  *pull
 
 	finished bool // everything was compared
 	fresh    int  // events that were new
@@ -62,7 +65,7 @@ func (s *session) run(ctx context.Context) (err error) {
 	if err := s.open(now); err != nil {
 		return err
 	}
-	s.pull = newPull(ctx, s.l, s.p)
+	s.pull = newPull(ctx, s.l, s.p, s.lowest, s.highest)
 	err = s.compare()
 	if err == nil {
 		_ = s.stream.CloseWrite()
@@ -96,9 +99,9 @@ func (s *session) open(now time.Time) error {
 	if s.told, err = decodeSyncAnswer(b[1:]); err != nil {
 		return err
 	}
-	lowest := reconcile.At(max(s.floor, s.told.floor))
-	highest := reconcile.At(uint64(now.Add(maxAhead).Unix()) + 1)
-	s.asker = reconcile.NewAsker(s.l.s.cfg.Store.Range(s.l.id), lowest, highest, uint64(now.Unix()), s.told.count)
+	s.lowest, s.highest = max(s.floor, s.told.floor), uint64(now.Add(maxAhead).Unix())+1
+	s.asker = reconcile.NewAsker(s.l.s.cfg.Store.Range(s.l.id),
+		reconcile.At(s.lowest), reconcile.At(s.highest), uint64(now.Unix()), s.told.count)
 	return nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"io"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -137,6 +138,43 @@ func TestReplaysAreNotForwarded(t *testing.T) {
 			t.Error("replay of what is forgotten: not counted")
 		}
 		v.waitTexts(0, 0, "lobby", "first", "second", "third")
+	})
+}
+
+// Out of one batch whoever forwards it can make as many payloads as it has
+// events, all valid. They go no further than to whom he sends them, at his cost.
+func TestPartsOfABatchAreNotForwarded(t *testing.T) {
+	attack(t, func(t *testing.T, v *villain) {
+		payload, err := event.Message{Type: event.TypeText, Data: []byte("x")}.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		drafts := make([]event.Draft, 100)
+		for i := range drafts {
+			drafts[i] = event.Draft{HLC: event.HLCAt(time.Now()) + event.HLC(i), Kind: event.KindMessage, Payload: payload}
+		}
+		author := event.Author(v.key.Public().(ed25519.PublicKey))
+		b, err := event.Seal(v.log, author, 0, event.ID{}, drafts, func(m []byte) []byte { return ed25519.Sign(v.key, m) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		v.publish(b.Payload())
+		v.waitTexts(5*time.Second, 1, "lobby", slices.Repeat([]string{"x"}, len(drafts))...)
+		for i := range drafts {
+			part, err := b.Single(i)
+			if err != nil {
+				t.Fatal(err)
+			}
+			v.publish(part)
+		}
+		if got := v.counted("batches_ignored_total", "part"); got < len(drafts) || got > 2*len(drafts) {
+			t.Errorf("%d counted", got)
+		}
+		for _, reason := range []string{"stored", "known"} {
+			if got := v.counted("batches_ignored_total", reason); got > 10 {
+				t.Errorf("%d were forwarded, and counted as %s", got, reason)
+			}
+		}
 	})
 }
 

@@ -30,16 +30,15 @@ import (
 // with kill -9 in some phase of its life at a random moment, round after round.
 // After each round the node starts, holds every message whose id it had
 // printed, and none twice; the store's invariants hold. Both nodes have the
-// same history in the end.
+// same history in the end, and the same direct chat.
 //
 //	make crash                                  1,000 rounds
 //	CRASH_ROUNDS=5000 CRASH_SEED=7 make crash
 //
-// In make test it is 50 rounds, or what fits a minute. Moments are random, so a
+// In make test it is 50 rounds. Moments are random, so a
 // seed gives the same phases and delays, not the same instructions.
 
 const (
-	crashTime  = time.Minute            // for the rounds of make test
 	crashWait  = 60 * time.Second       // for a start, or for both to be the same
 	crashEpoch = 100                    // rounds after which both begin anew
 	crashSame  = 10                     // rounds after which both must be the same
@@ -47,13 +46,13 @@ const (
 )
 
 func TestCrash(t *testing.T) {
-	rounds, limit := 50, time.Now().Add(crashTime)
+	rounds := 50
 	if s := os.Getenv("CRASH_ROUNDS"); s != "" {
 		n, err := strconv.Atoi(s)
 		if err != nil {
 			t.Fatal(err)
 		}
-		rounds, limit = n, time.Now().Add(24*time.Hour)
+		rounds = n
 	} else if testing.Short() {
 		rounds = 10
 	}
@@ -68,15 +67,16 @@ func TestCrash(t *testing.T) {
 	t.Logf("CRASH_SEED=%d", seed)
 	rng := rand.New(rand.NewPCG(seed, 1))
 	done := 0
-	for done < rounds && time.Now().Before(limit) {
+	for done < rounds {
 		n := min(crashEpoch, rounds-done)
-		done += crashRounds(t, rng, n, limit)
+		crashRounds(t, rng, n)
+		done += n
 		t.Logf("%d rounds", done)
 	}
 }
 
-// crashRounds begins anew and does up to n rounds.
-func crashRounds(t *testing.T, rng *rand.Rand, n int, limit time.Time) (done int) {
+// crashRounds begins anew and does n rounds.
+func crashRounds(t *testing.T, rng *rand.Rand, n int) {
 	l := &crashLab{t: t, rng: rng, texts: make(map[string]bool)}
 	base := t.TempDir()
 	for i, name := range []string{"a", "b"} {
@@ -85,10 +85,9 @@ func crashRounds(t *testing.T, rng *rand.Rand, n int, limit time.Time) (done int
 	defer l.end()
 	l.start(l.nodes[0], l.nodes[1])
 	l.start(l.nodes[1], l.nodes[0])
-	for done < n && time.Now().Before(limit) {
-		l.round(done)
-		done++
-		if done%crashSame == 0 {
+	for i := range n {
+		l.round(i)
+		if i%crashSame == crashSame-1 {
 			l.waitSame()
 		}
 	}
@@ -97,7 +96,6 @@ func crashRounds(t *testing.T, rng *rand.Rand, n int, limit time.Time) (done int
 		c.kill()
 		l.check(c)
 	}
-	return done
 }
 
 // crashLab is two nodes and what they promised.
@@ -114,7 +112,9 @@ type crashNode struct {
 	name, dir, addr string
 	cmd             *exec.Cmd
 	client          *client.Client
+	peer            string
 	acked           []string // ids of own messages since both were the same last
+	tells           []tell   // direct messages to the other
 	after           string   // the newest message then
 }
 
@@ -129,6 +129,7 @@ var phases = []struct {
 	{"sync", (*crashLab).killSync},
 	{"import", (*crashLab).killImport},
 	{"close", (*crashLab).killClose},
+	{"direct", (*crashLab).killDirect},
 }
 
 func (l *crashLab) round(i int) {
@@ -296,7 +297,7 @@ func (l *crashLab) start(c, other *crashNode) {
 	if err := json.Unmarshal([]byte(strings.TrimPrefix(line, "ready ")), &r); err != nil {
 		l.t.Fatal(err)
 	}
-	c.addr = r.Addrs[0]
+	c.addr, c.peer = r.Addrs[0], r.PeerID
 	if c.client, err = client.Dial(l.t.Context(), c.dir); err != nil {
 		l.t.Fatal(err)
 	}
@@ -356,11 +357,13 @@ func (l *crashLab) waitSame() {
 	var a, b []*v1.Message
 	for {
 		a, b = l.history(l.nodes[0]), l.history(l.nodes[1])
-		if slices.EqualFunc(a, b, func(x, y *v1.Message) bool { return x.GetId() == y.GetId() }) {
+		same := slices.EqualFunc(a, b, func(x, y *v1.Message) bool { return x.GetId() == y.GetId() })
+		differ := l.sameDirect()
+		if same && differ == nil {
 			break
 		}
 		if time.Now().After(deadline) {
-			l.t.Fatalf("%d and %d messages after %v", len(a), len(b), crashWait)
+			l.t.Fatalf("%d and %d messages after %v; %v", len(a), len(b), crashWait, differ)
 		}
 		<-time.After(50 * time.Millisecond)
 	}

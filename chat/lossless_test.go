@@ -57,7 +57,8 @@ func (x *trouble) everybody(times int) {
 	}
 }
 
-// canonical is what a person may compare: the whole history, byte for byte.
+// canonical is what a person may compare with history --canonical, and more: the
+// whole history, of every kind, without what is this node's own.
 func (x *trouble) canonical(i int) []byte {
 	x.t.Helper()
 	var out bytes.Buffer

@@ -2,8 +2,8 @@ package eventlog
 
 import (
 	"context"
-	"fmt"
 	"os"
+	"strconv"
 	"strings"
 
 	"github.com/dgraph-io/badger/v4"
@@ -21,7 +21,11 @@ const noteEvery = 1 << 14
 // repairs what an unclean end may have torn.
 func (s *Store) beginArrivals(ctx context.Context) (err error) {
 	w := &s.writer
-	if w.memLog, err = newestMemLog(s.dir); err != nil { // before the repair writes: all of that has to be synced
+	// before the repair writes: all of that has to be synced
+	if w.memLog, err = newestFile(s.dir, ".mem"); err != nil {
+		return err
+	}
+	if w.vlog, err = newestFile(s.dir, ".vlog"); err != nil {
 		return err
 	}
 	var rec arrivalRec
@@ -99,17 +103,16 @@ func (s *Store) endArrivals() {
 	}
 }
 
-// newestMemLog returns the number of badger's newest memtable log.
-func newestMemLog(dir string) (int, error) {
+// newestFile returns the highest number of badger's files of a kind.
+func newestFile(dir, ext string) (int, error) {
 	files, err := os.ReadDir(dir)
 	if err != nil {
 		return 0, err
 	}
 	newest := 0
 	for _, f := range files {
-		var n int
-		if strings.HasSuffix(f.Name(), ".mem") {
-			if _, err := fmt.Sscanf(f.Name(), "%d.mem", &n); err == nil {
+		if name, ok := strings.CutSuffix(f.Name(), ext); ok {
+			if n, err := strconv.Atoi(name); err == nil {
 				newest = max(newest, n)
 			}
 		}

@@ -4,9 +4,9 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/binary"
+	"errors"
 	"slices"
 	"sort"
-	"sync"
 
 	"github.com/dgraph-io/badger/v4"
 
@@ -16,24 +16,16 @@ import (
 
 // Range returns the events of a log above its floor as the set that
 // reconciliation works on, ordered by (second, id). It reads sums, and events
-// only of seconds that a bound divides or that are listed. It holds at most
-// maxCached items and may be used by one goroutine at a time or several; it is
-// cheap to make, and a log that is not stored gives an empty set. Errors are
+// only of seconds that a bound divides or that are listed; what it holds of those, all
+// ranges of the store share (busySeconds). It may be used by several goroutines,
+// is cheap to make, and of a log that is not stored is an empty set. Errors are
 // those of reading: ErrCorrupt, ErrClosed.
 func (s *Store) Range(log event.LogID) reconcile.Set { return &logRange{s: s, log: log} }
-
-// maxCached is how many items of one second are kept from call to call.
-const maxCached = 1 << 16
 
 // logRange is a log as reconciliation sees it.
 type logRange struct {
 	s   *Store
 	log event.LogID
-
-	mu     sync.Mutex
-	second uint64           // whose items are cached
-	sum    reconcile.Sum    // what they were when that was done; zero: nothing is
-	items  []reconcile.Item // ascending
 }
 
 // reading is one call: a transaction, and the bounds within the floor.
@@ -59,8 +51,6 @@ func (l *logRange) read(from, to reconcile.Bound, fn func(r *reading) error) err
 	if compareBounds(from, to) >= 0 {
 		return nil
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	return l.s.view(func(txn *badger.Txn) error {
 		return fn(&reading{logRange: l, txn: txn, no: no, from: from, to: to})
 	})
@@ -185,36 +175,26 @@ func (r *reading) partOf(second uint64) (sum reconcile.Sum, err error) {
 }
 
 // eachOf calls fn with the items of a second that may lie within the range, in
-// any order: a busy second is divided many times over. Those of the last
-// second it was called for are at hand, as long as its sum has not changed.
+// any order.
 func (r *reading) eachOf(second uint64, fn func(x *reconcile.Item)) error {
 	sum, _, err := getRecord(r.txn, appendSumsKey(nil, sumsKey{r.no, 0, second}), decodeSum)
 	if err != nil || sum.Count == 0 {
 		return err
 	}
-	if r.second != second || r.sum != sum {
-		keep := sum.Count <= maxCached
-		r.sum, r.second, r.items = reconcile.Sum{}, second, r.items[:0]
-		err := r.walk(second, second+1, func(x *reconcile.Item) bool {
-			if keep {
-				r.items = append(r.items, *x)
-			} else {
-				fn(x)
-			}
-			return true
-		})
-		if err != nil || !keep {
-			return err
-		}
-		slices.SortFunc(r.items, reconcile.Item.Compare)
-		r.sum = sum
+	if sum.Count > r.s.busy.limit {
+		return r.walk(second, second+1, func(x *reconcile.Item) bool { fn(x); return true })
 	}
-	low := sort.Search(len(r.items), func(i int) bool { return !r.from.Includes(&r.items[i]) })
-	high := sort.Search(len(r.items), func(i int) bool { return !r.to.Includes(&r.items[i]) })
-	for i := low; i < high; i++ {
-		fn(&r.items[i])
+	ids, err := r.s.busy.get(r.no, second, sum, func(add func(id event.ID)) error {
+		return r.walk(second, second+1, func(x *reconcile.Item) bool { add(x.ID); return true })
+	})
+	x := reconcile.Item{Second: second}
+	before := func(b reconcile.Bound) int {
+		return sort.Search(len(ids), func(i int) bool { x.ID = ids[i]; return !b.Includes(&x) })
 	}
-	return nil
+	for _, x.ID = range ids[before(r.from):max(before(r.from), before(r.to))] {
+		fn(&x)
+	}
+	return err
 }
 
 // walk reads the events of whole seconds, second by second, those of one second
@@ -248,19 +228,10 @@ func (l *logRange) Items(from, to reconcile.Bound, limit int) (out []reconcile.I
 		return nil, nil
 	}
 	err = l.read(from, to, func(r *reading) error {
-		if r.inOne() {
-			g := gathering{limit: limit}
-			err := r.eachOf(r.from.Second, func(x *reconcile.Item) {
-				if r.within(x) {
-					g.add(x)
-				}
-			})
-			g.endSecond()
-			out = g.items
-			return err
-		}
-		out, err = r.gather(limit)
-		return err
+		g := gathering{limit: limit}
+		err := r.parts(func(start, end uint64) error { return r.gather(&g, start, end) }, func(second uint64) error { return r.gatherOf(&g, second) })
+		out = g.items
+		return doneIsNil(err)
 	})
 	return out, err
 }
@@ -270,28 +241,54 @@ func (r *reading) inOne() bool {
 	return r.from.Second == r.to.Second || r.from.Second+1 == r.to.Second && prefixID(r.to.Prefix) == [32]byte{}
 }
 
-func (r *reading) gather(limit int) ([]reconcile.Item, error) {
-	end := r.to.Second
-	if prefixID(r.to.Prefix) != [32]byte{} {
-		end++
-	}
-	g := gathering{limit: limit}
-	second := r.from.Second
-	err := r.walk(second, end, func(x *reconcile.Item) bool {
-		if x.Second != second {
-			g.endSecond()
-			second = x.Second
-			if len(g.items) == limit {
-				return false
-			}
-		}
+// gatherOf gathers what the range has of one second; errDone: that is enough.
+func (r *reading) gatherOf(g *gathering, second uint64) error {
+	err := r.eachOf(second, func(x *reconcile.Item) {
 		if r.within(x) {
 			g.add(x)
 		}
-		return true
 	})
-	g.endSecond()
-	return g.items, err
+	return errors.Join(err, g.endSecond())
+}
+
+// gather gathers whole seconds, several in one walk unless they are busy.
+func (r *reading) gather(g *gathering, start, end uint64) error {
+	count := uint64(len(g.items))
+	err := r.scanLevel(0, start, end, func(k sumsKey, sum *reconcile.Sum) error {
+		if sum.Count >= busySecond {
+			if err := r.gatherQuiet(g, start, k.bucket); err != nil {
+				return err
+			}
+			start = k.bucket + 1
+			return r.gatherOf(g, k.bucket)
+		}
+		if count += sum.Count; count < uint64(g.limit) {
+			return nil
+		}
+		end = k.bucket + 1
+		return errDone
+	})
+	if err != nil && (!errors.Is(err, errDone) || len(g.items) == g.limit) {
+		return err
+	}
+	return r.gatherQuiet(g, start, end)
+}
+
+func (r *reading) gatherQuiet(g *gathering, start, end uint64) error {
+	if start >= end {
+		return nil
+	}
+	second, enough := start, error(nil)
+	err := r.walk(start, end, func(x *reconcile.Item) bool {
+		if x.Second != second {
+			second, enough = x.Second, g.endSecond()
+		}
+		if enough == nil {
+			g.add(x)
+		}
+		return enough == nil
+	})
+	return errors.Join(err, enough, g.endSecond())
 }
 
 // gathering keeps the first items, up to a limit, of seconds that come in order
@@ -313,7 +310,12 @@ func (g *gathering) cut() {
 	g.items = g.items[:min(len(g.items), g.limit)]
 }
 
-func (g *gathering) endSecond() {
+// endSecond returns errDone when there are as many as there may be.
+func (g *gathering) endSecond() error {
 	g.cut()
 	g.sorted = len(g.items)
+	if g.sorted == g.limit {
+		return errDone
+	}
+	return nil
 }

@@ -191,38 +191,91 @@ func mustLocate(t *testing.T, s *Store, id event.ID) (rec indexRec, payload uint
 	return indexRec{arrival: e.Arrival, place: i}, e.Arrival - uint64(i)
 }
 
-// Of a second with more items than are kept the same is told.
+// Of a second with many items the same is told whether they are kept or not, and
+// also when more come and when others are asked for in between.
 func TestRangeOfADenseSecond(t *testing.T) {
-	if testing.Short() {
-		t.Skip("70,000 events")
-	}
 	s := open(t, t.TempDir())
 	a := newAuthor(1)
 	at := hlcOf(1_700_000_000)
-	for range 70_000 / 250 {
-		d := texts(250, 0)
+	more := func(n int) {
+		d := texts(n, 0)
 		for i := range d {
 			at++
 			d[i].HLC = at
 		}
 		mustAppend(t, s, a.seal(t, room, d...))
 	}
-	all := listOf(collect(t, s.History(t.Context(), Query{Log: room})))
-	if len(all) <= maxCached || all[0].Second != all[len(all)-1].Second {
-		t.Fatalf("%d items", len(all))
+	for range 2 * busySecond / 250 {
+		more(250)
 	}
-	set := s.Range(room)
-	from := reconcile.Bound{Second: all[0].Second, Prefix: all[1000].ID[:]}
-	for _, to := range []reconcile.Bound{reconcile.At(all[0].Second + 1), {Second: all[0].Second, Prefix: all[3000].ID[:9]}} {
-		want := all.in(from, to)
-		if sum, err := set.Sum(from, to); err != nil || sum != want.sum() {
-			t.Errorf("sum of %d, want %d (%v)", sum.Count, len(want), err)
+	a.hlc = at + 1000<<16
+	mustAppend(t, s, a.seal(t, room, texts(200, 0)...)) // the next second
+	for _, limit := range []uint64{busyMost, 1000} {
+		s.busy.limit = limit
+		set := s.Range(room)
+		for range 2 {
+			at = hlcOf(1_700_000_000) + event.HLC(a.seq[room])
+			more(3)
+			compareDense(t, s, set)
 		}
-		if items, err := set.Items(from, to, 500); err != nil || !slices.Equal(items, want[:500]) {
-			t.Errorf("%d items (%v)", len(items), err)
+		if kept := len(s.busy.list) > 0; kept != (limit == busyMost) {
+			t.Errorf("seconds are kept: %v", kept)
 		}
-		if bounds, err := set.Split(from, to, 16); err != nil || len(bounds) != 15 {
-			t.Errorf("%d bounds (%v)", len(bounds), err)
+		s.busy.list, s.busy.held = nil, 0
+	}
+}
+
+func compareDense(t *testing.T, s *Store, set reconcile.Set) {
+	t.Helper()
+	all := listOf(collect(t, s.History(t.Context(), Query{Log: room})))
+	first := all[0].Second
+	from := reconcile.Bound{Second: first, Prefix: all[1000].ID[:]}
+	for _, to := range []reconcile.Bound{reconcile.At(first + 1), {Second: first, Prefix: all[3000].ID[:9]}, reconcile.At(reconcile.Infinity)} {
+		for _, from := range []reconcile.Bound{from, reconcile.At(0)} {
+			want := all.in(from, to)
+			if sum, err := set.Sum(from, to); err != nil || sum != want.sum() {
+				t.Errorf("sum of %d, want %d (%v)", sum.Count, len(want), err)
+			}
+			for _, n := range []int{1, 500, len(want) - 1, len(want) + 1} {
+				if items, err := set.Items(from, to, n); err != nil || !slices.Equal(items, want[:min(n, len(want))]) {
+					t.Errorf("%d items of %d (%v)", len(items), len(want), err)
+				}
+			}
+			if bounds, err := set.Split(from, to, 16); err != nil || len(bounds) < 1 {
+				t.Errorf("%d bounds (%v)", len(bounds), err)
+			}
 		}
+	}
+}
+
+// What is kept of busy seconds is bounded, and is the same memory for all who ask.
+func TestBusySecondsAreBounded(t *testing.T) {
+	b := busySeconds{limit: busyMost}
+	reads := 0
+	ask := func(at, n uint64) int {
+		ids, err := b.get(1, at, reconcile.Sum{Count: n}, func(add func(event.ID)) error {
+			reads++
+			for i := range n {
+				add(event.ID{byte(i * 7), byte(i)})
+			}
+			return nil
+		})
+		if err != nil || !slices.IsSortedFunc(ids, event.ID.Compare) {
+			t.Errorf("second %d: %v", at, err)
+		}
+		return len(ids)
+	}
+	for at := range uint64(40) {
+		ask(at, busyHeld/10)
+		ask(at, busyHeld/10)
+	}
+	if reads != 40 || len(b.list) != 10 || b.held > busyHeld {
+		t.Errorf("%d reads, %d seconds with %d ids kept", reads, len(b.list), b.held)
+	}
+	if n := ask(99, busyMost); n != busyMost || len(b.list) != 1 {
+		t.Errorf("beside a second of %d ids %d others are kept", n, len(b.list)-1)
+	}
+	if ask(1, 10); len(b.list) != 1 || b.held != 10 {
+		t.Errorf("%d seconds with %d ids are kept after a large one", len(b.list), b.held)
 	}
 }

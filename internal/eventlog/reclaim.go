@@ -85,7 +85,7 @@ func (s *Store) collect(ctx context.Context, ratio float64) error {
 		if err := s.spaceToReclaim(); err != nil {
 			return err
 		}
-		err := s.db.RunValueLogGC(ratio)
+		err := s.rewriteValues(ctx, ratio)
 		if errors.Is(err, badger.ErrNoRewrite) {
 			return nil
 		}
@@ -93,4 +93,21 @@ func (s *Store) collect(ctx context.Context, ratio float64) error {
 			return err
 		}
 	}
+}
+
+// rewriteValues writes one value-log file anew. badger removes the old one without
+// syncing what it has written; it waits with that for iterators, so one is
+// open until everything is synced.
+func (s *Store) rewriteValues(ctx context.Context, ratio float64) error {
+	txn := s.db.NewTransaction(false)
+	defer txn.Discard()
+	it := txn.NewIterator(badger.IteratorOptions{Prefix: keyMerge})
+	defer it.Close()
+	if err := s.db.RunValueLogGC(ratio); err != nil {
+		return err
+	}
+	return s.ask(ctx, func() error {
+		s.writer.dirty = true
+		return s.sync()
+	})
 }

@@ -8,6 +8,8 @@ import (
 	"slices"
 
 	"github.com/dgraph-io/badger/v4"
+
+	"github.com/parley-chat/parley/internal/event"
 )
 
 // After a kill nothing is torn: what was committed lies in the operating
@@ -100,7 +102,8 @@ func (r *repairing) removeLost() error {
 		if err != nil {
 			return err
 		}
-		return scan(txn, []byte{spaceIndex}, func(key, val []byte) error {
+		gone := make(map[event.ID]bool)
+		err = scan(txn, []byte{spaceIndex}, func(key, val []byte) error {
 			rec, err := decodeIndexRec(val)
 			if err != nil {
 				return err
@@ -108,8 +111,21 @@ func (r *repairing) removeLost() error {
 			lost, err := r.lost(txn, rec.payload())
 			if lost {
 				keys = append(keys, bytes.Clone(key))
+				gone[event.ID(key[1:])] = true
 			}
 			return err
+		})
+		if err != nil {
+			return err
+		}
+		return scan(txn, []byte{spaceExpiry}, func(key, _ []byte) error {
+			if len(key) != expiryKeyLen {
+				return errValue
+			}
+			if gone[event.ID(key[9:])] {
+				keys = append(keys, bytes.Clone(key))
+			}
+			return nil
 		})
 	})
 	if err != nil {

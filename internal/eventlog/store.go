@@ -46,6 +46,7 @@ type Store struct {
 
 	logs    logs
 	recent  recent
+	busy    busySeconds
 	newest  atomic.Uint64 // highest committed arrival
 	writer  writer
 	changed changed
@@ -55,12 +56,17 @@ type Store struct {
 // opening alone. Errors carry a code: ErrLocked, ErrWrongKey, ErrCorrupt,
 // ErrReadOnly, ErrDiskFull, ErrSchema.
 func Open(ctx context.Context, o Options) (*Store, error) {
+	return openWith(ctx, o, profileFor(o.Light))
+}
+
+func openWith(ctx context.Context, o Options, p profile) (*Store, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	s := &Store{
 		dir:     o.Dir,
-		profile: profileFor(o.Light),
+		profile: p,
+		busy:    busySeconds{limit: busyMost},
 		log:     o.Logger,
 		free:    freeBytes,
 		asks:    make(chan func()),

@@ -90,7 +90,9 @@ func tornWorld(t *testing.T, s *Store) (synced, rest []*event.Batch) {
 	authors := []*author{newAuthor(1), newAuthor(2), newAuthor(3)}
 	batch := func(i int) *event.Batch {
 		log := []event.LogID{room, {2}}[i%5/4]
-		b := authors[i%3].seal(t, log, texts(1+i%4*7, 30+i%7*60)...)
+		d := texts(1+i%4*7, 30+i%7*60)
+		d[0].Expiry = uint64(i % 2)
+		b := authors[i%3].seal(t, log, d...)
 		if i%6 == 5 {
 			authors[i%3].seal(t, log, texts(1, 10)...) // never arrives
 		}

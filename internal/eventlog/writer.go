@@ -125,6 +125,7 @@ type writer struct {
 	dirty  bool   // something was committed since the last sync
 	failed error  // set by the first failed write: no more are tried
 	memLog int    // number of badger's newest memtable log
+	vlog   int    // the same of its value log
 	slab   slab
 }
 
@@ -311,12 +312,35 @@ func (s *Store) sync() error {
 
 // syncFiles syncs badger's files. badger syncs the newest memtable log and
 // value-log file; it syncs a value-log file when it begins another, but not a
-// memtable log, so that is done here.
+// memtable log, so that is done here. Values go first: a loss of power in between would leave
+// keys that point nowhere, also of payloads that lay elsewhere before (Erase).
 func (s *Store) syncFiles() error {
+	if err := s.syncValues(); err != nil {
+		return err
+	}
 	if err := s.syncOldMemtables(); err != nil {
 		return err
 	}
 	return s.db.Sync()
+}
+
+// syncValues syncs the newest value-log file.
+func (s *Store) syncValues() error {
+	for {
+		if _, err := os.Stat(s.valuesPath(s.writer.vlog + 1)); err != nil {
+			break
+		}
+		s.writer.vlog++
+	}
+	err := syncFile(s.valuesPath(s.writer.vlog))
+	if os.IsNotExist(err) {
+		return nil
+	}
+	return err
+}
+
+func (s *Store) valuesPath(n int) string {
+	return filepath.Join(s.dir, fmt.Sprintf("%06d.vlog", n))
 }
 
 // syncOldMemtables syncs the logs of memtables that were filled since the last

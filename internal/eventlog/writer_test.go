@@ -372,7 +372,7 @@ func TestSyncFollowsFilledMemtables(t *testing.T) {
 		t.Fatal(err)
 	}
 	at(&last)
-	if newest, err := newestMemLog(s.dir); err != nil || last != newest || last == first {
+	if newest, err := newestFile(s.dir, ".mem"); err != nil || last != newest || last == first {
 		t.Errorf("the writer is at memtable log %d, badger at %d, both began at %d (%v)", last, newest, first, err)
 	}
 }

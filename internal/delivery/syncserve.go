@@ -15,8 +15,8 @@ import (
 
 // What comparing costs, in bytes of what is served.
 const (
-	rangeCost = 256
-	itemCost  = 64
+	rangeCost = 1024 // 10 to 50 µs
+	readCost  = 128  // 2 to 5 µs
 )
 
 // serveSync answers a session of p's until p ends its side. touched is called
@@ -84,7 +84,7 @@ func (v *server) reconcile(
 			return "busy", writeStatus(stream, statusBusy)
 		}
 		reply, work, err := reconcile.Answer(set, lowest, msg, maxAnswerSize)
-		v.s.budgets.served.Charge(p, len(msg)+len(reply)+work.Ranges*rangeCost+work.Items*itemCost)
+		v.s.budgets.served.Charge(p, len(msg)+len(reply)+work.Ranges*rangeCost+work.Read*readCost)
 		if errors.Is(err, reconcile.ErrForm) {
 			return "malformed", err
 		}

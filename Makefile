@@ -5,6 +5,7 @@ FUZZTIME  ?= 10s
 BENCH     ?= .
 COUNT     ?= 5
 ROOM_NODES ?= 30
+BACKDATED ?= 1000000
 BASELINE  ?= docs/performance/baseline.txt
 PLATFORMS ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
@@ -43,7 +44,7 @@ race-fast:
 race:
 	$(GO) run ./internal/testrun -race -timeout 30m ./...
 
-# crash looks at what kills leave of a store, and kills real nodes with kill -9 in every phase of their life, CRASH_ROUNDS times; CRASH_SEED repeats phases and delays.
+# crash looks at what kills and losses of power leave of a store, after each write, and kills real nodes with kill -9 in every phase of their life, CRASH_ROUNDS times; CRASH_SEED repeats phases and delays.
 crash: export CRASH_ROUNDS ?= 1000
 crash:
 	$(GO) test ./internal/eventlog -run '^TestCrashLaboratory$$' -count 1 -timeout 24h -v
@@ -86,8 +87,9 @@ bench: $(BIN)/benchstat
 		$$(git ls-files -co --exclude-standard '*_test.go' | xargs grep -l '^func Benchmark' | xargs -n1 dirname | sort -u | sed 's,^,./,') | tee bench.new
 	@if [ -f $(BASELINE) ]; then $(BIN)/benchstat $(BASELINE) bench.new; else $(BIN)/benchstat bench.new; fi
 
-# soak plays the life of a room of ROOM_NODES nodes, in fake time: it takes long.
+# soak plays the life of a room of ROOM_NODES nodes, in fake time, and has a store take BACKDATED events of as many authors: it takes long.
 soak:
+	BACKDATED=$(BACKDATED) $(GO) test ./internal/eventlog -run TestBackdatedEvents -v -timeout 3h
 	ROOM_NODES=$(ROOM_NODES) $(GO) test ./chat -run TestARoomLosesNothing -v -timeout 3h
 
 # cross compiles and vets for systems this machine is not.

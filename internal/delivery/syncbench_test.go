@@ -49,7 +49,7 @@ func BenchmarkSyncOfStores(b *testing.B) {
 	}
 }
 
-func openStore(b *testing.B) *eventlog.Store {
+func openStore(b testing.TB) *eventlog.Store {
 	s, err := eventlog.Open(b.Context(), eventlog.Options{Dir: b.TempDir(), Key: [32]byte{1}})
 	if err != nil {
 		b.Fatal(err)

@@ -12,8 +12,8 @@ import (
 
 // What comparing costs, in bytes of what is served.
 const (
-	rangeCost = 256
-	itemCost  = 64
+	rangeCost = 1024 // 10 to 50 µs
+	readCost  = 128  // 2 to 5 µs
 )
 
 // serveSync answers a session until the asker ends his side. touched is called
@@ -69,7 +69,7 @@ func (v *server) reconcile(o *opening, set reconcile.Set, lowest reconcile.Bound
 			return "busy", writeStatus(o.stream, statusBusy)
 		}
 		reply, work, err := reconcile.Answer(set, lowest, msg, maxAnswerSize)
-		v.s.budgets.served.Charge(o.p, len(msg)+len(reply)+work.Ranges*rangeCost+work.Items*itemCost)
+		v.s.budgets.served.Charge(o.p, len(msg)+len(reply)+work.Ranges*rangeCost+work.Read*readCost)
 		if errors.Is(err, reconcile.ErrForm) {
 			return "malformed", err
 		}

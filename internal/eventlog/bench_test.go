@@ -1,6 +1,9 @@
 package eventlog
 
 import (
+	"errors"
+	"os"
+	"path/filepath"
 	"runtime"
 	"sync/atomic"
 	"testing"
@@ -167,4 +170,45 @@ func BenchmarkRange(b *testing.B) {
 			must(b, uint64(len(items)), 5000, err)
 		}
 	})
+}
+
+// BenchmarkOpen opens a store of a million events, closed in order or copied while
+// it ran, and tells the heap that it has taken then.
+func BenchmarkOpen(b *testing.B) {
+	s := benchStore(b)
+	a := newAuthor(1)
+	for range 1_000_000 / 256 {
+		mustAppend(b, s, a.seal(b, room, texts(256, 256)...))
+	}
+	killed, closed := filepath.Join(b.TempDir(), "killed"), s.dir
+	if err := os.CopyFS(killed, os.DirFS(s.dir)); err != nil {
+		b.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		b.Fatal(err)
+	}
+	for name, from := range map[string]string{"closed": closed, "killed": killed} {
+		b.Run(name, func(b *testing.B) {
+			var heap uint64
+			for range b.N {
+				b.StopTimer()
+				dir := filepath.Join(b.TempDir(), "store")
+				if err := os.CopyFS(dir, os.DirFS(from)); err != nil {
+					b.Fatal(err)
+				}
+				before := heapMB()
+				b.StartTimer()
+				s, err := Open(b.Context(), Options{Dir: dir, Key: testKey})
+				if err != nil {
+					b.Fatal(err)
+				}
+				b.StopTimer()
+				heap = heapMB() - before
+				if err := errors.Join(s.Close(), os.RemoveAll(dir)); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(heap), "MB-heap")
+		})
+	}
 }

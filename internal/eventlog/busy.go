@@ -12,8 +12,8 @@ import (
 
 const (
 	busySecond = 4096    // events that make a second worth being kept when it is listed; one that is divided always is
-	busyHeld   = 1 << 17 // ids kept of several seconds, 32 bytes each
-	busyMost   = 1 << 20 // ids kept of one second, which is then the only one
+	busyHeld   = 1 << 17 // ids kept of more than two seconds, 32 bytes each
+	busyMost   = 1 << 20 // ids kept of one or two, at the edges of a range that divides both
 )
 
 // busySeconds keeps the ids of seconds that reconciliation divides, sorted: it
@@ -53,7 +53,7 @@ func (b *busySeconds) get(no uint32, at uint64, sum reconcile.Sum, read func(add
 		}
 		b.drop(len(b.list) - 1)
 	}
-	for len(b.list) > 0 && b.held+sum.Count > busyHeld {
+	for n := len(b.list); n > 0 && (n > 1 && b.held+sum.Count > busyHeld || b.held+sum.Count > busyMost); n-- {
 		b.drop(0)
 	}
 	start := time.Now()

@@ -21,7 +21,8 @@ type told struct {
 	expiring, expired uint64
 	newest            uint64 // arrival number
 	synced            *told  // what it was at the last sync, if that was since the last stop
-	moves             bool   // payloads that were synced may be written anew since
+	moving            bool   // payloads that were synced may be written anew
+	moves             bool   // they may have been, since the last sync
 	last              string // line
 }
 
@@ -57,14 +58,17 @@ func (w *told) take(t *testing.T, line string) {
 	}
 	w.last = f[0]
 	switch f[0] {
-	case "opening", "committed", "step":
+	case "opening", "committed":
+	case "step":
+		w.moving = false
 	case "synced":
-		w.moves, w.synced = false, nil
+		w.moves, w.synced = w.moving, nil
 		w.synced = w.clone()
 	case "reclaiming":
-		w.moves = true
+		w.moving, w.moves = true, true
 	case "erasing":
-		w.erasing[id()], w.moves = true, true
+		w.erasing[id()] = true
+		w.moving, w.moves = true, true
 	case "erased":
 		w.erased[id()] = true
 	case "retaining":
@@ -73,7 +77,8 @@ func (w *told) take(t *testing.T, line string) {
 		w.floor = number(1)
 		maps.DeleteFunc(w.events, func(_ event.ID, e toldEvent) bool { return e.second < w.floor })
 	case "expiring":
-		w.expiring, w.moves = number(1), true
+		w.expiring = number(1)
+		w.moving, w.moves = true, true
 	case "expired":
 		w.expired = number(1)
 	case "setting":

@@ -38,6 +38,7 @@ type merge struct {
 	low, high Position // exclusive bounds
 	heap      cursors
 	last      *mergeCursor // yielded, not yet moved on
+	cost      int          // events decoded, and records passed, those too that lie out of the bounds
 }
 
 // mergeCursor is one payload in a merge. Until its batch is read it stands where its
@@ -118,6 +119,7 @@ func (m *merge) readAhead() error {
 				return nil
 			}
 		}
+		m.cost++
 		if err := m.push(first, arrival); err != nil {
 			return err
 		}
@@ -174,6 +176,7 @@ func (m *merge) read(c *mergeCursor) error {
 		return fmt.Errorf("payload %d has %d events, not %d", c.arrival, len(p.batch.Events), c.rec.count)
 	}
 	c.batch = p.batch
+	m.cost += c.rec.count
 	return nil
 }
 

@@ -38,6 +38,8 @@ func (s *Store) measure(reg prometheus.Registerer) error {
 	}
 	m.all = []prometheus.Collector{
 		m.events, m.dups, m.forks, m.syncs, m.commits,
+		prometheus.NewCounterFunc(prometheus.CounterOpts{Namespace: "parley", Subsystem: "store", Name: "decoded_total", Help: "Events read from disk and decoded."},
+			func() float64 { return float64(s.decoded.Load()) }),
 		gauge("queued", "Requests that wait for the writer.", func(st Stats) float64 { return float64(st.Queued) }),
 		gauge("bytes", "Bytes on disk.", func(st Stats) float64 { return float64(st.Bytes) }),
 		gauge("held_events", "Events in the store.", func(st Stats) float64 { return float64(st.Events) }),

@@ -1,12 +1,11 @@
 package eventlog
 
 import (
-	"bytes"
-	"cmp"
 	"encoding/binary"
 	"errors"
 	"slices"
 	"sort"
+	"sync/atomic"
 
 	"github.com/dgraph-io/badger/v4"
 
@@ -24,9 +23,17 @@ func (s *Store) Range(log event.LogID) reconcile.Set { return &logRange{s: s, lo
 
 // logRange is a log as reconciliation sees it.
 type logRange struct {
-	s   *Store
-	log event.LogID
+	s    *Store
+	log  event.LogID
+	cost atomic.Int64 // of what was read, in ids that lie in memory
 }
+
+// inMemory is how many ids in memory cost as much as one event that is decoded,
+// or one sum.
+const inMemory = 64
+
+// Read implements reconcile.Set.
+func (l *logRange) Read() int { return int((l.cost.Swap(0) + inMemory - 1) / inMemory) }
 
 // reading is one call: a transaction, and the bounds within the floor.
 type reading struct {
@@ -48,7 +55,7 @@ func (l *logRange) read(from, to reconcile.Bound, fn func(r *reading) error) err
 	if to.Second > endOfTime {
 		to = reconcile.At(endOfTime)
 	}
-	if compareBounds(from, to) >= 0 {
+	if from.Compare(to) >= 0 {
 		return nil
 	}
 	return l.s.view(func(txn *badger.Txn) error {
@@ -56,18 +63,8 @@ func (l *logRange) read(from, to reconcile.Bound, fn func(r *reading) error) err
 	})
 }
 
-func compareBounds(a, b reconcile.Bound) int {
-	if c := cmp.Compare(a.Second, b.Second); c != 0 {
-		return c
-	}
-	x, y := prefixID(a.Prefix), prefixID(b.Prefix)
-	return bytes.Compare(x[:], y[:])
-}
-
-func prefixID(prefix []byte) (id [32]byte) {
-	copy(id[:], prefix)
-	return id
-}
+// divides reports whether a bound lies within its second, not before it.
+func divides(b reconcile.Bound) bool { return b.Compare(reconcile.At(b.Second)) > 0 }
 
 // Sum implements reconcile.Set.
 func (l *logRange) Sum(from, to reconcile.Bound) (sum reconcile.Sum, err error) {
@@ -90,7 +87,7 @@ func (l *logRange) Sum(from, to reconcile.Bound) (sum reconcile.Sum, err error) 
 // edges, and calls whole and part in ascending order.
 func (r *reading) parts(whole func(start, end uint64) error, part func(second uint64) error) error {
 	start := r.from.Second
-	if prefixID(r.from.Prefix) != [32]byte{} {
+	if divides(r.from) {
 		if err := part(start); err != nil || start == r.to.Second {
 			return err
 		}
@@ -101,7 +98,7 @@ func (r *reading) parts(whole func(start, end uint64) error, part func(second ui
 			return err
 		}
 	}
-	if prefixID(r.to.Prefix) != [32]byte{} {
+	if divides(r.to) {
 		return part(r.to.Second)
 	}
 	return nil
@@ -139,6 +136,7 @@ func (r *reading) scanLevel(level int, first, last uint64, fn func(k sumsKey, su
 	defer it.Close()
 	k := sumsKey{r.no, byte(level), first}
 	for it.Seek(appendSumsKey(nil, k)); it.Valid(); it.Next() {
+		r.cost.Add(inMemory)
 		key := it.Item().Key()
 		if len(key) != sumsKeyLen {
 			return errValue
@@ -191,7 +189,10 @@ func (r *reading) eachOf(second uint64, fn func(x *reconcile.Item)) error {
 	before := func(b reconcile.Bound) int {
 		return sort.Search(len(ids), func(i int) bool { x.ID = ids[i]; return !b.Includes(&x) })
 	}
-	for _, x.ID = range ids[before(r.from):max(before(r.from), before(r.to))] {
+	low := before(r.from)
+	ids = ids[low:max(low, before(r.to))]
+	r.cost.Add(int64(len(ids)))
+	for _, x.ID = range ids {
 		fn(&x)
 	}
 	return err
@@ -209,6 +210,7 @@ func (r *reading) walk(start, end uint64, fn func(x *reconcile.Item) bool) error
 	}
 	m := newMerge(r.s, r.txn, r.no, q)
 	defer m.it.Close()
+	defer func() { r.cost.Add(int64(m.cost) * inMemory) }()
 	for {
 		c, err := m.next()
 		if err != nil || c == nil {
@@ -238,7 +240,7 @@ func (l *logRange) Items(from, to reconcile.Bound, limit int) (out []reconcile.I
 
 // inOne reports whether the range lies within one second.
 func (r *reading) inOne() bool {
-	return r.from.Second == r.to.Second || r.from.Second+1 == r.to.Second && prefixID(r.to.Prefix) == [32]byte{}
+	return r.from.Second == r.to.Second || r.from.Second+1 == r.to.Second && !divides(r.to)
 }
 
 // gatherOf gathers what the range has of one second; errDone: that is enough.

@@ -279,3 +279,62 @@ func TestBusySecondsAreBounded(t *testing.T) {
 		t.Errorf("%d seconds with %d ids are kept after a large one", len(b.list), b.held)
 	}
 }
+
+// What a set says that it read is what it had to decode, of events before a second
+// too, and what lay in memory counts little.
+func TestWhatWasReadIsTold(t *testing.T) {
+	s := open(t, t.TempDir())
+	a := newAuthor(1)
+	at := hlcOf(1_700_000_000)
+	for range 3 * 8 { // three seconds of 2,000 events
+		d := texts(250, 0)
+		for i := range d {
+			at += 1000 * hlcMilli / 2000
+			d[i].HLC = at
+		}
+		mustAppend(t, s, a.seal(t, room, d...))
+	}
+	set := s.Range(room)
+	from, to := reconcile.Bound{Second: 1_700_000_000, Prefix: []byte{1}}, reconcile.Bound{Second: 1_700_000_001, Prefix: []byte{128}}
+	ask := func() int {
+		for _, err := range []error{
+			func() error { _, err := set.Sum(from, to); return err }(),
+			func() error { _, err := set.Split(from, to, 16); return err }(),
+		} {
+			must(t, err)
+		}
+		return set.Read()
+	}
+	if n := ask(); n < 4000 || n > 5000 {
+		t.Errorf("%d read of two seconds that are divided", n)
+	}
+	if n := ask(); n < 2*4000/inMemory/2 || n > 2*4000/inMemory+20 {
+		t.Errorf("%d read of what lies in memory", n)
+	}
+	if _, err := set.Sum(reconcile.At(0), reconcile.At(reconcile.Infinity)); err != nil {
+		t.Error(err)
+	}
+	if n := set.Read(); n < 1 || n > 10 {
+		t.Errorf("%d read of whole seconds", n)
+	}
+	_, err := set.Items(reconcile.At(0), reconcile.At(1_700_000_002), 10)
+	must(t, err)
+	if n := set.Read(); n < 2000 || n > 3000 {
+		t.Errorf("%d read of a second that is listed", n)
+	}
+}
+
+// Two busy seconds that a range divides at its edges are both kept.
+func TestBothEdgesAreKept(t *testing.T) {
+	b := busySeconds{limit: busyMost}
+	reads := 0
+	for range 3 {
+		for at := range uint64(2) {
+			_, err := b.get(1, at, reconcile.Sum{Count: busyHeld}, func(func(event.ID)) error { reads++; return nil })
+			must(t, err)
+		}
+	}
+	if reads != 2 {
+		t.Errorf("%d reads of two seconds", reads)
+	}
+}

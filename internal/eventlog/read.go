@@ -127,6 +127,7 @@ func (s *Store) payload(txn *badger.Txn, arrival uint64) (stored, error) {
 	if err != nil {
 		return stored{}, fmt.Errorf("payload %d: %w", arrival, err)
 	}
+	s.decoded.Add(uint64(len(b.Events)))
 	return stored{arrival: arrival, batch: b}, nil
 }
 

@@ -48,6 +48,7 @@ type Store struct {
 	recent  recent
 	busy    busySeconds
 	newest  atomic.Uint64 // highest committed arrival
+	decoded atomic.Uint64 // events of payloads that were read from disk
 	writer  writer
 	changed changed
 }

@@ -10,16 +10,21 @@ const (
 	listAtMost = 64            // items read of a range that had fewer than listBelow
 )
 
+// mostRead ends a reply when the set has read so much for it.
+const mostRead = 1 << 16
+
 // Work is what an answer cost.
 type Work struct {
-	Ranges int // ranges that were summed up or divided
-	Items  int // items that were read one by one
+	Ranges int // questions to the set
+	Read   int // what it read for them, as Set.Read says
 }
 
 // Answer replies to a message, without keeping anything between messages.
 // Nothing before lowest is compared or told. The reply has at most limit bytes
 // (MinLimit, if limit is less): what does not fit is one range at its end, up
-// to infinity, with its fingerprint. A message of another version is answered
+// to infinity, with its fingerprint. So is what is left when 65,536 items and sums
+// were read, which only the last range answered goes beyond. Work is told with an
+// error too. A message of another version is answered
 // by the one byte of this version. Errors: ErrForm, the set's.
 //
 // spec: 06-sync §3
@@ -42,7 +47,7 @@ func Answer(set Set, lowest Bound, msg []byte, limit int) (reply []byte, w Work,
 			a.skipped, a.skips, p.from = lowest, true, lowest
 		}
 		full, err := a.part(p)
-		if err != nil {
+		if a.work.Read += set.Read(); err != nil {
 			return nil, a.work, err
 		}
 		if full {
@@ -72,14 +77,16 @@ func (a *answer) flush() {
 
 // part answers one range, and says whether the reply is full.
 func (a *answer) part(p *part) (full bool, err error) {
-	switch p.mode {
-	case modeFingerprint:
-		return a.compare(p)
-	case modeIDs:
-		return a.list(p.from, p.to)
-	default:
+	switch {
+	case p.mode == modeSkip:
 		a.skipped, a.skips = p.to, true
 		return false, nil
+	case a.work.Read >= mostRead:
+		return true, a.rest(p.from)
+	case p.mode == modeFingerprint:
+		return a.compare(p)
+	default:
+		return a.list(p.from, p.to)
 	}
 }
 
@@ -145,7 +152,6 @@ func (a *answer) divide(from, to Bound, count uint64) error {
 func (a *answer) items(from, to Bound, limit int) ([]Item, error) {
 	items, err := a.set.Items(from, to, limit)
 	a.work.Ranges++
-	a.work.Items += len(items)
 	return items, err
 }
 

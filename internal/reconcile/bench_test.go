@@ -87,7 +87,7 @@ func BenchmarkSync(b *testing.B) {
 				b.ReportMetric(float64(s.sent+s.got), "B/sync")
 				b.ReportMetric(float64(s.rounds), "rounds")
 				b.ReportMetric(float64(s.work.Ranges), "ranges")
-				b.ReportMetric(float64(s.work.Items), "items")
+				b.ReportMetric(float64(s.work.Ranges), "questions")
 			}
 		})
 	}

@@ -75,7 +75,7 @@ func meet(t failer, own, peer reconcile.Set, lowest reconcile.Bound, now, count 
 		s.need, s.have = append(s.need, f.Need...), s.have+f.Have
 		s.sent, s.got = s.sent+len(msg), s.got+len(answer)
 		s.work.Ranges += work.Ranges
-		s.work.Items += work.Items
+		s.work.Read += work.Read
 		s.asked, s.reply = append(s.asked, msg), append(s.reply, answer)
 		s.longest = max(s.longest, a.Open())
 		if s.rounds++; s.rounds > 10_000 {

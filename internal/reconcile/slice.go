@@ -41,6 +41,9 @@ func (s Slice) Items(from, to Bound, limit int) ([]Item, error) {
 	return slices.Clone(items[:min(len(items), limit)]), nil
 }
 
+// Read implements Set: nothing was read.
+func (s Slice) Read() int { return 0 }
+
 // Split implements Set.
 func (s Slice) Split(from, to Bound, n int) (bounds []Bound, _ error) {
 	items := s.within(from, to)

@@ -16,13 +16,12 @@ import (
 // store's.
 func (l *Log) admit(ctx context.Context, from peer.ID, batches []*event.Batch) (fresh int, missing bool, err error) {
 	var due []*event.Batch
-	welcome := make(map[event.Author]struct{})
 	for _, b := range batches {
 		if now := l.s.cfg.Now(); early(now, b) {
 			l.hold(now, arrival{b, from})
 			continue
 		}
-		if err = l.welcome(b.Author(), from, welcome); err != nil {
+		if err = l.welcome(b.Author(), from); err != nil {
 			break
 		}
 		if err = l.s.budgets.authors.Wait(ctx, b.Author(), len(b.Payload())); err != nil {
@@ -46,10 +45,10 @@ func (l *Log) admit(ctx context.Context, from peer.ID, batches []*event.Batch) (
 	return fresh, missing, err
 }
 
-// welcome charges from for an author that is not known here. known are those
-// that this was found out of.
-func (l *Log) welcome(a event.Author, from peer.ID, known map[event.Author]struct{}) error {
-	if _, ok := known[a]; ok {
+// welcome charges from for an author that is not known here, once for those
+// whom it brings together.
+func (l *Log) welcome(a event.Author, from peer.ID) error {
+	if l.known.author(a) {
 		return nil
 	}
 	last, err := l.s.cfg.Store.Author(l.id, a)
@@ -60,6 +59,6 @@ func (l *Log) welcome(a event.Author, from peer.ID, known map[event.Author]struc
 		l.s.metrics.ignored.WithLabelValues("authors").Inc()
 		return errAuthors
 	}
-	known[a] = struct{}{}
+	l.known.authors.ContainsOrAdd(a, last.LastSeq)
 	return nil
 }

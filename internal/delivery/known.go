@@ -61,6 +61,9 @@ func (k *known) add(b *event.Batch, gossiped bool) (excused bool) {
 	return ok && !was.gossiped
 }
 
+// author reports whether something of an author was stored lately.
+func (k *known) author(a event.Author) bool { return k.authors.Contains(a) }
+
 func (k *known) find(id event.ID) (knownBatch, bool) {
 	if b, ok := k.recent[id]; ok {
 		return b, true

@@ -29,6 +29,7 @@ func (l *Log) ask(ctx context.Context, p peer.ID, want []event.ID, take func(*ev
 	defer func() { l.s.metrics.asked.WithLabelValues(outcome(err)).Inc() }()
 	ctx, cancel := context.WithTimeout(ctx, fetchTime)
 	defer cancel()
+	defer func() { err = slowIf(errors.Is(ctx.Err(), context.DeadlineExceeded), err) }()
 	stream, err := l.way.Open(ctx, p, wire.ForFetch)
 	if err != nil {
 		return false, err

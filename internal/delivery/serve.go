@@ -98,7 +98,8 @@ func (v *server) handle(stream Stream, p peer.ID, purpose string, pair event.Log
 	var result string
 	var err error
 	if purpose == wire.ForSync {
-		result, err = v.serveSync(o, func() { late.Reset(idle) })
+		end := time.Now().Add(servedTime)
+		result, err = v.serveSync(o, func() { late.Reset(min(idle, time.Until(end))) })
 		v.s.metrics.compared.WithLabelValues(result).Inc()
 	} else {
 		result, err = v.serveFetch(o)

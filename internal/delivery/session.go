@@ -3,6 +3,7 @@ package delivery
 import (
 	"bufio"
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -54,6 +55,7 @@ type session struct {
 func (s *session) run(ctx context.Context) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, sessionTime)
 	defer cancel()
+	defer func() { err = slowIf(errors.Is(ctx.Err(), context.DeadlineExceeded), err) }()
 	if s.stream, err = s.l.way.Open(ctx, s.p, wire.ForSync); err != nil {
 		return err
 	}
@@ -106,13 +108,29 @@ func (s *session) open(now time.Time) error {
 }
 
 // exchange sends a frame and reads the reply, within syncTime.
-func (s *session) exchange(frame []byte, limit int) ([]byte, error) {
+func (s *session) exchange(frame []byte, limit int) (reply []byte, err error) {
 	late := time.AfterFunc(syncTime, func() { _ = s.stream.Reset() })
-	defer late.Stop()
+	defer func() { err = slowIf(!late.Stop(), err) }()
 	if err := wire.WriteFrame(s.stream, frame); err != nil {
 		return nil, err
 	}
 	return wire.ReadFrame(s.in, limit)
+}
+
+// errSlow marks what failed because the peer let us wait for too long.
+var errSlow = errors.New("the peer takes too long")
+
+func slowIf(late bool, err error) error {
+	if err == nil || !late {
+		return err
+	}
+	return errors.Join(errSlow, err)
+}
+
+// idle reports whether the peer took our time for a session that brought
+// nothing: by waiting, or by an end of messages before all was compared.
+func (s *session) idle(err error) bool {
+	return errors.Is(err, errSlow) || err == nil && !s.finished
 }
 
 // compare asks until everything is compared, and hands on what is needed.

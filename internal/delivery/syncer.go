@@ -33,7 +33,7 @@ const (
 type syncer struct {
 	l      *Log
 	wake   chan struct{}
-	putOff *lru.Cache[peer.ID, try] // who broke the rules; used by run alone
+	putOff *lru.Cache[peer.ID, try] // who broke the rules or took our time; used by run alone
 
 	// lacking are parents that were missing when nothing differed, since when;
 	// used by run alone.
@@ -192,15 +192,17 @@ func (y *syncer) turn(ctx context.Context, p peer.ID) (ok bool, err error) {
 		switch {
 		case errors.As(err, &own):
 			return false, own.error
-		case isFault(err):
+		case isFault(err) || s.fresh == 0 && s.idle(err):
 			t, _ := y.putOff.Get(p)
 			y.putOff.Add(p, t.again(time.Now()))
-			return false, y.failed(p, err)
+			y.l.log.Debug("peer put off", "peer", p, "err", err)
+			return false, nil
 		case errors.Is(err, errBusy) && busy < busyTries:
 			busy++
 			pause(ctx, time.Second)
 		case err != nil && s.fresh == 0:
-			return false, y.failed(p, err)
+			y.l.log.Debug("session failed", "peer", p, "err", err)
+			return false, nil
 		case err == nil && (s.fresh == 0 || s.finished && n > 0):
 			y.putOff.Remove(p)
 			return true, nil
@@ -210,11 +212,6 @@ func (y *syncer) turn(ctx context.Context, p peer.ID) (ok bool, err error) {
 		}
 	}
 	return true, nil
-}
-
-func (y *syncer) failed(p peer.ID, err error) error {
-	y.l.log.Debug("session failed", "peer", p, "err", err)
-	return nil
 }
 
 // isFault reports that a peer broke the rules, not just the line.

@@ -16,6 +16,8 @@ const (
 	readCost  = 128  // 2 to 5 µs
 )
 
+var errLong = errors.New("session of too many messages")
+
 // serveSync answers a session until the asker ends his side. touched is called
 // before each message is waited for. It returns the result for counting.
 func (v *server) serveSync(o *opening, touched func()) (result string, err error) {
@@ -56,7 +58,7 @@ func (v *server) describe(r *syncRequest) (set reconcile.Set, lowest reconcile.B
 }
 
 func (v *server) reconcile(o *opening, set reconcile.Set, lowest reconcile.Bound, touched func()) (string, error) {
-	for range maxRounds {
+	for n := 0; ; n++ {
 		touched()
 		msg, err := wire.ReadFrame(o.in, maxAskedSize)
 		if errors.Is(err, io.EOF) {
@@ -64,6 +66,9 @@ func (v *server) reconcile(o *opening, set reconcile.Set, lowest reconcile.Bound
 		}
 		if err != nil {
 			return "cut", err
+		}
+		if n == maxRounds {
+			return "long", errLong
 		}
 		if !v.s.budgets.served.Solvent(o.p) {
 			return "busy", writeStatus(o.stream, statusBusy)
@@ -80,7 +85,6 @@ func (v *server) reconcile(o *opening, set reconcile.Set, lowest reconcile.Bound
 			return "cut", err
 		}
 	}
-	return "long", nil
 }
 
 func writeStatus(stream io.Writer, s status) error { return wire.WriteFrame(stream, []byte{byte(s)}) }
@@ -88,3 +92,6 @@ func writeStatus(stream io.Writer, s status) error { return wire.WriteFrame(stre
 // idle is how long the asker may take from one message to the next, fetching
 // meanwhile what the last one told.
 const idle = 30 * time.Second
+
+// servedTime is for all of a session: twice what this implementation asks for.
+const servedTime = 2 * time.Minute

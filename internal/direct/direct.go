@@ -103,17 +103,22 @@ type Service struct {
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
 
-	listing sync.Mutex // over the list of chats on disk
+	listing  sync.Mutex // over the list of chats on disk
+	starting sync.Mutex // held while a pair starts or ends, which takes a moment
 
 	mu      sync.Mutex
 	closed  bool
 	chats   map[event.Author]bool   // remembered; true: begun here, or answered
-	nicks   map[event.Author]string // of those
+	begun   int                     // of those, how many were not
+	nicks   map[event.Author]string // what they are called
 	order   []event.Author          // the same, in the order of their beginning
 	pairs   map[event.Author]*Pair
 	byLog   map[event.LogID]*Pair
 	serving map[peer.ID]int
 	total   int
+
+	strangers map[event.Author]int // streams of authors who are not in chats
+	strange   int                  // of all of them
 }
 
 // New returns a Service that answers admitted peers.
@@ -127,6 +132,7 @@ func New(cfg Config) (*Service, error) {
 		useless: budget.New[peer.ID](uselessPerSecond, uselessAtOnce),
 		dirty:   make(chan struct{}, 1), chats: make(map[event.Author]bool), nicks: make(map[event.Author]string),
 		pairs: make(map[event.Author]*Pair), byLog: make(map[event.LogID]*Pair), serving: make(map[peer.ID]int),
+		strangers: make(map[event.Author]int),
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
@@ -178,34 +184,6 @@ func (s *Service) Find(a event.Author) (*Pair, error) {
 		return nil, nil
 	}
 	return s.pair(a)
-}
-
-// pair returns a running pair.
-func (s *Service) pair(a event.Author) (*Pair, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed {
-		return nil, ErrClosed
-	}
-	if p := s.pairs[a]; p != nil {
-		return p, nil
-	}
-	p, err := startPair(s, a)
-	if err != nil {
-		return nil, err
-	}
-	s.pairs[a], s.byLog[p.log] = p, p
-	return p, nil
-}
-
-func (s *Service) all() []*Pair {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	pairs := make([]*Pair, 0, len(s.pairs))
-	for _, p := range s.pairs {
-		pairs = append(pairs, p)
-	}
-	return pairs
 }
 
 // Met says that a peer was admitted: what waits for him goes out.
@@ -260,27 +238,25 @@ func (s *Service) handle(raw network.Stream) {
 		return
 	}
 	defer s.wg.Done()
-	pair, stream, err := s.greet(raw, p)
+	a, stream, err := s.greet(raw, p)
 	s.leave(p)
+	if err == nil && stream != nil { // else it was a request, which is answered
+		err = s.receive(a, stream)
+	}
 	if err != nil {
 		s.metrics.refused.Inc()
 		s.log.Debug("direct stream refused", "peer", p, "err", err)
 		_ = raw.Reset()
-		return
-	}
-	if stream != nil { // else it was a request, which is answered
-		pair.hold(stream, false)
 	}
 }
 
 // greet is what comes before a chat stream is held, or all of a request.
-func (s *Service) greet(raw network.Stream, p peer.ID) (*Pair, *sealed, error) {
+func (s *Service) greet(raw network.Stream, p peer.ID) (a event.Author, stream *sealed, err error) {
 	if !s.useless.Solvent(p) {
-		return nil, nil, errors.New("peer over its budget")
+		return a, nil, errors.New("peer over its budget")
 	}
-	a, err := wire.Author(p)
-	if err != nil || a == s.cfg.Author {
-		return nil, nil, errors.Join(errFrame, err)
+	if a, err = wire.Author(p); err != nil || a == s.cfg.Author {
+		return a, nil, errors.Join(errFrame, err)
 	}
 	ctx, cancel := context.WithTimeout(s.ctx, sealTime)
 	defer cancel()
@@ -289,19 +265,18 @@ func (s *Service) greet(raw network.Stream, p peer.ID) (*Pair, *sealed, error) {
 	if err != nil {
 		stop()
 		s.useless.Charge(p, 100)
-		return nil, nil, err
+		return a, nil, err
 	}
 	if !stop() {
-		return nil, nil, ctx.Err()
-	}
-	pair, err := s.pair(a)
-	if err != nil {
-		return nil, nil, err
+		return a, nil, ctx.Err()
 	}
 	if purpose == wire.ForChat {
-		return pair, stream, nil
+		return a, stream, nil
 	}
-	return nil, nil, s.cfg.Delivery.ServePair(purpose, stream, p, pair.log)
+	if _, err := s.Find(a); err != nil { // without a chat its log is answered as one that is not known
+		return a, nil, err
+	}
+	return a, nil, s.cfg.Delivery.ServePair(purpose, stream, p, s.LogOf(a))
 }
 
 // enter counts a stream in that is not yet a chat's; leave counts it out.

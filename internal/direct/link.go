@@ -49,7 +49,7 @@ func (p *Pair) hold(stream *sealed, opened bool) {
 		p: p, opened: opened, stream: stream, ch: newPlain(stream),
 		got: make(chan *event.Batch, maxGot), wake: make(chan struct{}, 1), came: time.Now(),
 	}
-	l.ctx, l.cancel = context.WithCancel(p.s.ctx)
+	l.ctx, l.cancel = context.WithCancel(p.ctx)
 	defer l.cancel()
 	stop := context.AfterFunc(l.ctx, func() { _ = stream.Reset() })
 	defer stop()

@@ -7,6 +7,7 @@ import (
 )
 
 type metrics struct {
+	pairs     prometheus.Gauge
 	streams   prometheus.Gauge
 	switched  prometheus.Counter
 	refused   prometheus.Counter
@@ -24,6 +25,7 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		return c
 	}
 	m := &metrics{
+		pairs:     prometheus.NewGauge(prometheus.GaugeOpts{Name: "parley_direct_pairs", Help: "Chats that run: their other side was here, or they were used."}),
 		streams:   prometheus.NewGauge(prometheus.GaugeOpts{Name: "parley_direct_streams", Help: "Chat streams that are open."}),
 		switched:  counter("switched_total", "Chat streams given up for another of the same pair."),
 		refused:   counter("refused_total", "Streams of others that were refused."),
@@ -31,7 +33,7 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		malformed: counter("malformed_total", "Chat streams that ended with a malformed frame."),
 		useless:   counter("useless_total", "Frames that brought nothing new."),
 	}
-	all = append(all, m.streams)
+	all = append(all, m.pairs, m.streams)
 	if reg == nil {
 		return m, nil
 	}

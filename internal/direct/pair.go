@@ -39,6 +39,8 @@ type Pair struct {
 	log    event.LogID
 	rep    *delivery.Log
 	kick   chan struct{} // to the dialler: look again
+	ctx    context.Context
+	cancel context.CancelFunc // ends the dialler and the streams
 
 	mu    sync.Mutex
 	rec   record
@@ -56,7 +58,7 @@ type owed struct {
 	at     Place // its last event
 }
 
-// startPair starts the replication of a chat; s.mu is held.
+// startPair starts the replication of a chat; s.starting is held.
 func startPair(s *Service, a event.Author) (*Pair, error) {
 	p := &Pair{s: s, author: a, peer: wire.PeerID(a), log: s.LogOf(a), kick: make(chan struct{}, 1)}
 	var err error
@@ -66,9 +68,7 @@ func startPair(s *Service, a event.Author) (*Pair, error) {
 	if p.rep, err = s.cfg.Delivery.JoinDirect(p.log, p, p.admits); err != nil {
 		return nil, err
 	}
-	if a != s.cfg.Author {
-		s.wg.Go(p.dial)
-	}
+	p.ctx, p.cancel = context.WithCancel(s.ctx)
 	return p, nil
 }
 
@@ -94,7 +94,10 @@ func (p *Pair) ours() {
 	}
 	p.mu.Unlock()
 	p.s.mu.Lock()
-	p.s.chats[p.author] = true
+	if !p.s.chats[p.author] {
+		p.s.chats[p.author] = true
+		p.s.begun--
+	}
 	p.s.mu.Unlock()
 }
 
@@ -177,10 +180,14 @@ func (p *Pair) Peers() []peer.ID {
 	return []peer.ID{p.peer}
 }
 
-// Open opens a sealed stream to the other, for a request about this log.
+// Open opens a sealed stream to the other, for a request about this log. What a
+// stranger has is not asked for: he has to say it, and is then remembered.
 func (p *Pair) Open(ctx context.Context, to peer.ID, purpose string) (delivery.Stream, error) {
 	if to != p.peer || p.self() {
 		return nil, errors.New("not the other of the pair")
+	}
+	if !p.s.remembers(p.author) {
+		return nil, errStranger
 	}
 	s, err := p.s.open(ctx, to, purpose)
 	if err != nil { // not a nil *sealed in an interface
@@ -210,7 +217,7 @@ func (p *Pair) look() {
 }
 
 // dial opens the stream whenever the other is there and there is none, for as
-// long as the service lives.
+// long as the pair lives.
 func (p *Pair) dial() {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
@@ -218,7 +225,7 @@ func (p *Pair) dial() {
 		select {
 		case <-p.kick:
 		case <-timer.C:
-		case <-p.s.ctx.Done():
+		case <-p.ctx.Done():
 			return
 		}
 		if wait := p.tryDial(); wait > 0 {
@@ -251,7 +258,7 @@ func (p *Pair) tryDial() time.Duration {
 	again := backoff/2 + rand.N(backoff)
 	p.next = time.Now().Add(again)
 	p.mu.Unlock()
-	stream, err := p.s.open(p.s.ctx, p.peer, wire.ForChat)
+	stream, err := p.s.open(p.ctx, p.peer, wire.ForChat)
 	if err != nil {
 		p.s.metrics.failed.Inc()
 		p.s.log.Debug("direct stream not opened", "peer", p.peer, "err", err)

@@ -84,46 +84,60 @@ func (s *Service) loadChats() error {
 	}
 	for ; len(data) >= 32; data = data[32:] {
 		a := event.Author(data[:32])
-		s.order = append(s.order, a)
 		r, err := s.load(a)
 		if err != nil {
 			return err
 		}
-		s.chats[a], s.nicks[a] = r.Ours, r.Nick
+		s.noteLocked(a, r.Ours)
+		s.nicks[a] = r.Nick
 	}
 	return nil
+}
+
+// noteLocked takes a chat into the list. Its other side is no stranger any more.
+func (s *Service) noteLocked(a event.Author, ours bool) {
+	s.strange -= s.strangers[a]
+	delete(s.strangers, a)
+	s.order = append(s.order, a)
+	s.chats[a] = ours
+	if !ours {
+		s.begun++
+	}
+}
+
+// roomLocked reports whether one more chat may be remembered.
+func (s *Service) roomLocked(ours bool) bool {
+	return len(s.order) < maxChats && (ours || s.begun < maxBegun)
 }
 
 // remember adds a chat to the list, durably, before anything of it is stored.
 // ours says that it begins here. Errors: ErrTooMany, the store's.
 func (s *Service) remember(a event.Author, ours bool) error {
+	if s.remembers(a) {
+		return nil
+	}
 	s.listing.Lock() // one at a time; not held with s.mu while the disk is waited for
 	defer s.listing.Unlock()
 	s.mu.Lock()
 	_, known := s.chats[a]
-	begun := 0
-	for _, o := range s.chats {
-		if !o {
-			begun++
-		}
-	}
-	list := make([]byte, 0, 32*(len(s.order)+1))
-	for _, o := range s.order {
-		list = append(list, o[:]...)
-	}
+	full := !s.roomLocked(ours)
+	order := s.order
 	s.mu.Unlock()
-	if known {
+	switch {
+	case known:
 		return nil
-	}
-	if len(list)/32 >= maxChats || !ours && begun >= maxBegun {
+	case full:
 		return ErrTooMany
+	}
+	list := make([]byte, 0, 32*(len(order)+1))
+	for _, o := range order {
+		list = append(list, o[:]...)
 	}
 	if err := s.cfg.Store.SetMeta(metaChats, append(list, a[:]...)); err != nil {
 		return err
 	}
 	s.mu.Lock()
-	s.chats[a] = ours
-	s.order = append(s.order, a)
+	s.noteLocked(a, ours)
 	s.mu.Unlock()
 	if s.cfg.Begun != nil {
 		s.cfg.Begun(a)

@@ -8,7 +8,7 @@ import (
 
 const (
 	writeAtOnce = 8                // batches between two looks at acknowledgements
-	stallTime   = 30 * time.Second // without an acknowledgement that is awaited: the stream is given up
+	stallTime   = 30 * time.Second // without an acknowledgement that is awaited, or for the other to read a frame: the stream is given up
 )
 
 // write sends the positions, and then what is due, until the stream ends.
@@ -52,14 +52,30 @@ func (l *link) start() error {
 	if string(p.s.cfg.Author[:]) > string(p.author[:]) {
 		f.low, f.high = f.high, f.low
 	}
-	if err := l.ch.write(f.encode()); err != nil {
+	if err := l.put(f.encode()); err != nil {
 		return err
 	}
-	if err := l.ch.flush(); err != nil {
+	if err := l.flush(); err != nil {
 		return err
 	}
 	p.told(f.read)
 	return nil
+}
+
+// put queues a frame, and flush sends what is queued. One who reads nothing of
+// it keeps the writer no longer than one who acknowledges nothing.
+func (l *link) put(frame []byte) error {
+	if err := l.stream.raw.SetWriteDeadline(time.Now().Add(stallTime)); err != nil {
+		return err
+	}
+	return l.ch.write(frame)
+}
+
+func (l *link) flush() error {
+	if err := l.stream.raw.SetWriteDeadline(time.Now().Add(stallTime)); err != nil {
+		return err
+	}
+	return l.ch.flush()
 }
 
 // writeDue writes acknowledgements, what was read, and some events. more says
@@ -71,13 +87,13 @@ func (l *link) writeDue() (more bool, err error) {
 		return false, err
 	}
 	for _, at := range acks {
-		if err := l.ch.write(ack{p.author, at}.encode()); err != nil {
+		if err := l.put(ack{p.author, at}.encode()); err != nil {
 			return false, err
 		}
 	}
 	read := p.untold()
 	if read.Seq > 0 {
-		if err := l.ch.write(signal{signalRead, read.appendTo(nil)}.encode()); err != nil {
+		if err := l.put(signal{signalRead, read.appendTo(nil)}.encode()); err != nil {
 			return false, err
 		}
 	}
@@ -90,7 +106,7 @@ func (l *link) writeDue() (more bool, err error) {
 		if b == nil {
 			break
 		}
-		if err := l.ch.write(events(b.Payload()).encode()); err != nil {
+		if err := l.put(events(b.Payload()).encode()); err != nil {
 			return false, err
 		}
 		last = b
@@ -98,7 +114,7 @@ func (l *link) writeDue() (more bool, err error) {
 	if last == nil && acks == nil && read.Seq == 0 {
 		return false, nil
 	}
-	if err := l.ch.flush(); err != nil {
+	if err := l.flush(); err != nil {
 		return false, err
 	}
 	if read.Seq > 0 {

@@ -144,7 +144,8 @@ func (l *Log) check(payload []byte) (*event.Batch, error) {
 // admit stores a fetched batch, or holds it aside when it is from the future.
 // It waits while its author is over his budget; that keys can be made as many
 // as one likes is held against who brings unknown authors. It returns how many
-// events were new, and which of their parents are missing.
+// events were new, and which of their parents are missing. eventlog.ErrScattered
+// says that the batch cannot be taken before its parents.
 func (l *Log) admit(ctx context.Context, b *event.Batch, from peer.ID) (fresh int, missing []event.ID, err error) {
 	if now := l.s.cfg.Now(); early(now, b) {
 		l.hold(now, arrival{b, from})

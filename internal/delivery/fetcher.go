@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/parley-chat/parley/internal/event"
+	"github.com/parley-chat/parley/internal/eventlog"
 )
 
 // Pace and bounds of asking. spec: 04-delivery §7
@@ -135,6 +137,10 @@ func (f *fetcher) fetch(ctx context.Context, p peer.ID, ids []event.ID) error {
 	more := false
 	_, failed := f.l.ask(ctx, p, want, func(b *event.Batch) error {
 		_, missing, err := f.l.admit(ctx, b, p)
+		if errors.Is(err, eventlog.ErrScattered) {
+			more = true // comparing brings it after its parents
+			return nil
+		}
 		more = more || len(missing) > 0
 		return err
 	})

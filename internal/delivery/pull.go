@@ -9,6 +9,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/parley-chat/parley/internal/event"
+	"github.com/parley-chat/parley/internal/eventlog"
 )
 
 // Bounds of fetching in a session.
@@ -27,6 +28,7 @@ var errPhantoms = errors.New("the peer lists events that it does not give")
 type pull struct {
 	l      *Log
 	p      peer.ID
+	oldest bool // first, one request at a time: parents come before children
 	ctx    context.Context
 	cancel context.CancelFunc
 	stop   func() bool // of what tells the end of ctx
@@ -41,11 +43,12 @@ type pull struct {
 	under    int  // requests under way
 	fresh    int
 	phantoms int
+	refused  bool // the store did not take something
 	err      error
 }
 
-func newPull(ctx context.Context, l *Log, p peer.ID) *pull {
-	u := &pull{l: l, p: p, waiting: make(map[event.ID]struct{})}
+func newPull(ctx context.Context, l *Log, p peer.ID, oldest bool) *pull {
+	u := &pull{l: l, p: p, oldest: oldest, waiting: make(map[event.ID]struct{})}
 	u.ctx, u.cancel = context.WithCancel(ctx)
 	u.changed = sync.NewCond(&u.mu)
 	u.stop = context.AfterFunc(u.ctx, func() { u.fail(u.ctx.Err()) })
@@ -66,15 +69,18 @@ func (u *pull) fail(err error) {
 }
 
 // add queues ids, oldest first as a list has them; the newest are fetched
-// first. It waits while too many are queued.
+// first unless it is told otherwise. It waits while too many are queued.
 func (u *pull) add(ids [][32]byte) error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	for len(u.waiting) > maxPulling && u.err == nil {
 		u.changed.Wait()
 	}
-	for i := len(ids) - 1; i >= 0; i-- {
+	for i := range ids {
 		id := event.ID(ids[i])
+		if !u.oldest {
+			id = event.ID(ids[len(ids)-1-i])
+		}
 		if _, ok := u.waiting[id]; !ok {
 			u.waiting[id] = struct{}{}
 			u.queue = append(u.queue, id)
@@ -133,7 +139,7 @@ func (u *pull) next() []event.ID {
 		if len(u.waiting) == 0 && u.under == 0 && u.ended {
 			return nil
 		}
-		if len(u.waiting) > 0 && (u.under == 0 || u.single) {
+		if len(u.waiting) > 0 && (u.under == 0 || u.single && !u.oldest) {
 			if want := u.choose(); len(want) > 0 {
 				u.under++
 				return want
@@ -153,7 +159,7 @@ func (u *pull) choose() (want []event.ID) {
 		}
 	}
 	step := 1
-	if !u.single {
+	if !u.single && !u.oldest {
 		step = max(len(kept)/maxWant, 1)
 	}
 	u.queue = kept[:0]
@@ -168,7 +174,8 @@ func (u *pull) choose() (want []event.ID) {
 	return want
 }
 
-// fetch asks for ids, those left out that have come meanwhile.
+// fetch asks for ids, those left out that have come meanwhile, or that the store
+// did not take a short time ago.
 func (u *pull) fetch(want []event.ID) (full bool, err error) {
 	ids := make([]event.ID, 0, len(want))
 	for _, id := range want {
@@ -176,7 +183,7 @@ func (u *pull) fetch(want []event.ID) (full bool, err error) {
 		if err != nil {
 			return false, ownStore(err)
 		}
-		if !ok {
+		if t, _ := u.l.syncer.refused.Peek(id); !ok && !t.next.After(time.Now()) {
 			ids = append(ids, id)
 		}
 	}
@@ -184,15 +191,30 @@ func (u *pull) fetch(want []event.ID) (full bool, err error) {
 		return false, nil
 	}
 	came, fresh := make(map[event.ID]struct{}), 0
-	full, err = u.l.ask(u.ctx, u.p, ids, func(b *event.Batch) error {
+	var left []*event.Batch // not taken; with the reply they came in bounded
+	take := func(b *event.Batch) error {
 		n, _, err := u.l.admit(u.ctx, b, u.p)
 		fresh += n
 		u.arrived(b, n)
+		if errors.Is(err, eventlog.ErrScattered) && u.oldest {
+			left, err = append(left, b), nil
+		}
+		return err
+	}
+	full, err = u.l.ask(u.ctx, u.p, ids, func(b *event.Batch) error {
 		for i := range b.Events {
 			came[b.Events[i].ID] = struct{}{}
 		}
-		return err
+		return take(b)
 	})
+	for n := len(ids) + 1; err == nil && len(left) > 0 && len(left) < n; {
+		again := left // of one second children may come before their parents
+		n, left = len(left), nil
+		for i := 0; i < n && err == nil; i++ {
+			err = take(again[i])
+		}
+	}
+	u.refuse(left)
 	if err == nil && !full {
 		err = u.lacking(ids, came)
 	}
@@ -200,6 +222,20 @@ func (u *pull) fetch(want []event.ID) (full bool, err error) {
 	defer u.mu.Unlock()
 	u.single = fresh <= 2*len(ids)
 	return full, err
+}
+
+// refuse notes what the store does not take: it is left alone for some time.
+func (u *pull) refuse(left []*event.Batch) {
+	refused := u.l.syncer.refused
+	for _, b := range left {
+		for i := range b.Events {
+			t, _ := refused.Get(b.Events[i].ID)
+			refused.Add(b.Events[i].ID, t.again(time.Now()))
+		}
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.refused = u.refused || len(left) > 0
 }
 
 // arrived takes what a batch holds out of the queue.

@@ -60,7 +60,7 @@ func (s *session) run(ctx context.Context) (err error) {
 	if err := s.open(now); err != nil {
 		return err
 	}
-	s.pull = newPull(ctx, s.l, s.p)
+	s.pull = newPull(ctx, s.l, s.p, s.y.oldest)
 	err = s.compare()
 	if err == nil {
 		_ = s.stream.CloseWrite()
@@ -68,6 +68,7 @@ func (s *session) run(ctx context.Context) (err error) {
 	if s.fresh, err = s.pull.finish(err); err != nil {
 		return err
 	}
+	s.y.oldest = s.pull.refused
 	if !s.finished || s.asker.Differs() {
 		return nil
 	}
@@ -93,6 +94,9 @@ func (s *session) open(now time.Time) error {
 	lowest := reconcile.At(max(s.floor, s.told.floor))
 	highest := reconcile.At(uint64(now.Add(maxAhead).Unix()) + 1)
 	s.asker = reconcile.NewAsker(s.l.s.cfg.Store.Range(s.l.id), lowest, highest, uint64(now.Unix()), s.told.count)
+	if s.y.oldest {
+		s.asker.OldestFirst()
+	}
 	return nil
 }
 

@@ -151,11 +151,11 @@ func (l *Log) admit(ctx context.Context, b *event.Batch, from peer.ID) (fresh in
 		l.hold(now, arrival{b, from})
 		return 0, nil, nil
 	}
-	last, err := l.s.cfg.Store.Author(l.id, b.Author())
+	last, _, err := l.s.cfg.Store.Last(l.id, b.Author())
 	if err != nil {
 		return 0, nil, err
 	}
-	if last.LastSeq == 0 && !l.s.budgets.newAuthors.Take(from, 1) {
+	if last == 0 && !l.s.budgets.newAuthors.Take(from, 1) {
 		l.s.metrics.ignored.WithLabelValues("authors").Inc()
 		return 0, nil, errAuthors
 	}

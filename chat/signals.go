@@ -23,19 +23,16 @@ func (m *Messenger) local() presence.Local {
 // standing tells where this node stands in a room.
 func (m *Messenger) standing(r *Room) (room presence.Room, err error) {
 	room.Name = r.name
-	own, err := m.store.Author(r.log, m.self)
-	if err != nil {
+	if room.Seq, _, err = m.store.Last(r.log, m.self); err != nil {
 		return room, err
 	}
-	missing, err := m.store.Missing(r.log)
-	if err != nil {
+	if room.Complete, err = m.store.Complete(r.log); err != nil {
 		return room, err
 	}
 	heads, err := m.store.Heads(r.log)
 	if err != nil {
 		return room, err
 	}
-	room.Seq, room.Complete = own.LastSeq, len(missing) == 0
 	for _, id := range heads[:min(len(heads), presence.MaxHeads)] {
 		room.Heads = append(room.Heads, id)
 	}

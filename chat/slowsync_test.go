@@ -32,6 +32,8 @@ func (mirage) Sum(from, to reconcile.Bound) (s reconcile.Sum, err error) {
 
 func (mirage) Items(_, _ reconcile.Bound, _ int) ([]reconcile.Item, error) { return nil, nil }
 
+func (mirage) Read() int { return 0 }
+
 func (mirage) Split(from, to reconcile.Bound, n int) (out []reconcile.Bound, err error) {
 	wide := min(to.Second-from.Second, 1<<31)
 	for i := 1; i < n; i++ {
@@ -62,7 +64,7 @@ func TestWhoTakesOurTimeIsPutOff(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			attack(t, func(t *testing.T, v *villain) {
 				sessions, messages := v.lie(binary.AppendUvarint([]byte{0, 4 << 3}, 1<<40), reply)
-				v.Stop(1) // nobody else is asked
+				v.Stop(1)                    // nobody else is asked
 				time.Sleep(10 * time.Minute) // it looks for somebody each half minute
 				if n := sessions.Load(); n < 5 || n > 12 {
 					t.Errorf("%d sessions, %d messages", n, messages.Load())

@@ -53,9 +53,10 @@ type Store interface {
 	Has(id event.ID) (bool, error)
 	Batch(id event.ID) (b *event.Batch, found bool, err error) // the stored one that id is in
 	Heads(log event.LogID) ([]event.ID, error)
-	Author(log event.LogID, author event.Author) (eventlog.AuthorState, error)
+	Last(log event.LogID, author event.Author) (seq uint64, id event.ID, err error) // the end of an author's chain
 	Missing(log event.LogID) ([]event.ID, error)
-	Range(log event.LogID) reconcile.Set // what of it lies above the floor
+	Complete(log event.LogID) (bool, error) // nothing is missing
+	Range(log event.LogID) reconcile.Set    // what of it lies above the floor
 	Floor(log event.LogID) (second uint64)
 	Settle(ctx context.Context, log event.LogID, ids []event.ID) error // they are not missing any more
 	Meta(key string) ([]byte, error)

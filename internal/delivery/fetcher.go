@@ -140,12 +140,12 @@ func (f *fetcher) fetch(ctx context.Context, p peer.ID, ids []event.ID) error {
 		f.l.Sync(p) // which brings it, and all before it, in order
 		return nil
 	}
-	_, missing, err := f.l.admit(ctx, p, g.oldestFirst())
+	got, err := f.l.admit(ctx, p, g.oldestFirst())
 	if failed = errors.Join(failed, err); failed != nil {
 		f.l.log.Debug("peer gave no events", "peer", p, "err", failed)
 	}
 	lacking, err := f.settle(maps.Keys(g.asked))
-	if g.deep || missing || lacking {
+	if g.deep || got.missing || len(got.refused) > 0 || lacking {
 		f.l.Sync(p)
 	}
 	if lacking {

@@ -165,10 +165,15 @@ func (m *memory) Floor(event.LogID) uint64 { return 0 }
 
 func (m *memory) Settle(context.Context, event.LogID, []event.ID) error { return nil }
 
-func (m *memory) Author(_ event.LogID, a event.Author) (eventlog.AuthorState, error) {
+func (m *memory) Last(_ event.LogID, a event.Author) (seq uint64, id event.ID, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return eventlog.AuthorState{LastSeq: m.authors[a]}, nil
+	return m.authors[a], id, nil
+}
+
+func (m *memory) Complete(log event.LogID) (bool, error) {
+	missing, err := m.Missing(log)
+	return len(missing) == 0, err
 }
 
 func (m *memory) AppendWith(ctx context.Context, b *event.Batch, durable bool, _ ...eventlog.Mark) (eventlog.Appended, error) {

@@ -10,6 +10,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/parley-chat/parley/internal/event"
+	"github.com/parley-chat/parley/internal/eventlog"
 )
 
 // Bounds of fetching in a session.
@@ -33,6 +34,7 @@ type pull struct {
 	l        *Log
 	p        peer.ID
 	from, to uint64 // seconds that are compared, the last one excluded
+	oldest   bool   // first, one request at a time: parents come before children
 	ctx      context.Context
 	cancel   context.CancelFunc
 	stop     func() bool // of what tells the end of ctx
@@ -49,11 +51,12 @@ type pull struct {
 	under    int  // requests under way
 	fresh    int
 	phantoms int
+	refused  bool // the store did not take something
 	err      error
 }
 
-func newPull(ctx context.Context, l *Log, p peer.ID, from, to uint64) *pull {
-	u := &pull{l: l, p: p, from: from, to: to, waiting: make(map[event.ID]struct{})}
+func newPull(ctx context.Context, l *Log, p peer.ID, from, to uint64, oldest bool) *pull {
+	u := &pull{l: l, p: p, from: from, to: to, oldest: oldest, waiting: make(map[event.ID]struct{})}
 	u.ctx, u.cancel = context.WithCancel(ctx)
 	u.changed = sync.NewCond(&u.mu)
 	u.stop = context.AfterFunc(u.ctx, func() { u.fail(u.ctx.Err()) })
@@ -83,15 +86,18 @@ func (u *pull) fail(err error) {
 }
 
 // add queues ids, oldest first as a list has them; the newest are fetched
-// first. It waits while too many are queued.
+// first unless it is told otherwise. It waits while too many are queued.
 func (u *pull) add(ids [][32]byte) error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	for len(u.waiting) > maxPulling && u.err == nil {
 		u.changed.Wait()
 	}
-	for i := len(ids) - 1; i >= 0; i-- {
+	for i := range ids {
 		id := event.ID(ids[i])
+		if !u.oldest {
+			id = event.ID(ids[len(ids)-1-i])
+		}
 		if _, ok := u.waiting[id]; !ok {
 			u.waiting[id] = struct{}{}
 			u.queue = append(u.queue, id)
@@ -138,8 +144,8 @@ func (u *pull) work() {
 		}
 		u.answered(left, err)
 		// What came is good, whatever ended the session.
-		fresh, _, err := u.l.admit(u.l.ctx, u.p, g.oldestFirst())
-		u.stored(fresh, err)
+		got, err := u.l.admit(u.l.ctx, u.p, g.oldestFirst())
+		u.stored(got, err)
 	}
 }
 
@@ -155,7 +161,7 @@ func (u *pull) next() []event.ID {
 			return nil
 		}
 		u.hasty = u.hasty || u.ended || len(u.waiting) >= maxWant
-		if len(u.waiting) > 0 && u.hasty && (u.under == 0 || u.single) {
+		if len(u.waiting) > 0 && u.hasty && (u.under == 0 || u.single && !u.oldest) {
 			if want := u.choose(); len(want) > 0 {
 				u.under++
 				return want
@@ -175,7 +181,7 @@ func (u *pull) choose() (want []event.ID) {
 		}
 	}
 	step := 1
-	if !u.single {
+	if !u.single && !u.oldest {
 		step = max(len(kept)/maxWant, 1)
 	}
 	u.queue = kept[:0]
@@ -187,13 +193,15 @@ func (u *pull) choose() (want []event.ID) {
 			u.queue = append(u.queue, id)
 		}
 	}
-	slices.Reverse(want)
+	if !u.oldest {
+		slices.Reverse(want)
+	}
 	return want
 }
 
-// fetch asks for ids, those left out that have come meanwhile. left are those to
-// be asked for again, newest first: what a full reply, or a busy peer, had no
-// place for.
+// fetch asks for ids, those left out that have come meanwhile, or that the store
+// did not take a short time ago. left are those to be asked for again, in the
+// order of the queue: what a full reply, or a busy peer, had no place for.
 func (u *pull) fetch(want []event.ID) (g *gathering, left []event.ID, err error) {
 	g = newGathering()
 	ids := make([]event.ID, 0, len(want))
@@ -202,7 +210,7 @@ func (u *pull) fetch(want []event.ID) (g *gathering, left []event.ID, err error)
 		if err != nil {
 			return g, nil, ownStore(err)
 		}
-		if !ok {
+		if t, _ := u.l.syncer.refused.Peek(id); !ok && !t.next.After(time.Now()) {
 			ids = append(ids, id)
 		}
 	}
@@ -214,12 +222,15 @@ func (u *pull) fetch(want []event.ID) (g *gathering, left []event.ID, err error)
 		return g.add(b)
 	})
 	strays := 0
-	for _, id := range slices.Backward(ids) {
+	for _, id := range ids {
 		if i, came := g.in[id]; !came {
 			left = append(left, id)
 		} else if !u.compared(g.batches[i], id) {
 			strays++ // never stored from here, it would be listed again and again
 		}
+	}
+	if !u.oldest {
+		slices.Reverse(left)
 	}
 	u.mu.Lock()
 	u.single = len(g.in) <= 2*len(ids)
@@ -273,12 +284,19 @@ func (u *pull) answered(left []event.ID, err error) {
 	u.changed.Broadcast()
 }
 
-// stored takes note of how many events were new.
-func (u *pull) stored(fresh int, err error) {
+// stored takes note of what came of a reply.
+func (u *pull) stored(got admitted, err error) {
+	if err == nil && len(got.refused) > 0 && !u.oldest {
+		err = eventlog.ErrScattered
+	}
 	if err != nil {
 		u.fail(err)
 	}
+	if u.oldest {
+		u.l.syncer.refuse(got.refused)
+	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	u.fresh += fresh
+	u.fresh += got.fresh
+	u.refused = u.refused || len(got.refused) > 0
 }

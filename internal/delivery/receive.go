@@ -223,8 +223,8 @@ func (l *Log) appended(b *event.Batch, res eventlog.Appended, err error, gossipe
 // notStored counts a batch that the store refused. Why is told once, until
 // something is stored again; that of a peer is never told as ours.
 func (l *Log) notStored(err error) {
-	if l.ctx.Err() != nil {
-		return
+	if l.ctx.Err() != nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return // it was broken off before the store had it
 	}
 	l.s.metrics.unstored.Inc()
 	if errors.Is(err, eventlog.ErrScattered) {

@@ -218,8 +218,8 @@ func (s *sender) load() error {
 	if s.loaded && !s.l.forgotten.Swap(false) {
 		return nil
 	}
-	last, err := s.l.s.cfg.Store.Author(s.l.id, s.l.s.cfg.Author)
-	s.last, s.loaded = last, err == nil
+	seq, id, err := s.l.s.cfg.Store.Last(s.l.id, s.l.s.cfg.Author)
+	s.last, s.loaded = eventlog.AuthorState{LastSeq: seq, LastID: id}, err == nil
 	return err
 }
 

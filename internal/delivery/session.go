@@ -67,7 +67,7 @@ func (s *session) run(ctx context.Context) (err error) {
 	if err := s.open(now); err != nil {
 		return err
 	}
-	s.pull = newPull(ctx, s.l, s.p, s.lowest, s.highest)
+	s.pull = newPull(ctx, s.l, s.p, s.lowest, s.highest, s.y.oldest)
 	err = s.compare()
 	if err == nil {
 		_ = s.stream.CloseWrite()
@@ -75,6 +75,7 @@ func (s *session) run(ctx context.Context) (err error) {
 	if s.fresh, err = s.pull.finish(err); err != nil {
 		return err
 	}
+	s.y.oldest = s.pull.refused
 	if !s.finished || s.asker.Differs() {
 		return nil
 	}
@@ -83,11 +84,11 @@ func (s *session) run(ctx context.Context) (err error) {
 
 // open says what it is about, and reads what the peer has.
 func (s *session) open(now time.Time) error {
-	last, err := s.l.s.cfg.Store.Author(s.l.id, s.l.s.cfg.Author)
+	last, _, err := s.l.s.cfg.Store.Last(s.l.id, s.l.s.cfg.Author)
 	if err != nil {
 		return ownStore(err)
 	}
-	s.seq, s.floor = last.LastSeq, s.l.s.cfg.Store.Floor(s.l.id)
+	s.seq, s.floor = last, s.l.s.cfg.Store.Floor(s.l.id)
 	b, err := s.exchange((&syncRequest{s.l.id, s.floor}).encode(), maxSyncAnswer)
 	if err != nil {
 		return err
@@ -104,6 +105,9 @@ func (s *session) open(now time.Time) error {
 	s.lowest, s.highest = max(s.floor, s.told.floor), uint64(now.Add(maxAhead).Unix())+1
 	s.asker = reconcile.NewAsker(s.l.s.cfg.Store.Range(s.l.id),
 		reconcile.At(s.lowest), reconcile.At(s.highest), uint64(now.Unix()), s.told.count)
+	if s.y.oldest {
+		s.asker.OldestFirst()
+	}
 	return nil
 }
 

@@ -15,6 +15,7 @@ import (
 	pubsub "github.com/libp2p/go-libp2p-pubsub"
 
 	"github.com/parley-chat/parley/internal/event"
+	"github.com/parley-chat/parley/internal/eventlog"
 	"github.com/parley-chat/parley/internal/reconcile"
 )
 
@@ -23,6 +24,7 @@ const (
 	syncAnyway  = 30 * time.Second // how often somebody is compared with, told or not
 	maxDue      = 64               // peers whose turn is to come
 	maxPutOff   = 1024             // peers that failed, remembered
+	maxRefused  = 1 << 14          // events that the store did not take, remembered
 	maxSessions = 128              // with one peer in a turn
 	busyTries   = 5                // with a peer that is busy, a second apart
 )
@@ -34,6 +36,12 @@ type syncer struct {
 	l      *Log
 	wake   chan struct{}
 	putOff *lru.Cache[peer.ID, try] // who broke the rules or took our time; used by run alone
+
+	// oldest has sessions bring the oldest events first, since the store took
+	// one for which parents are missing no more; refused are events that it did not
+	// take then either. Used by run alone, or its session.
+	oldest  bool
+	refused *lru.Cache[event.ID, try]
 
 	// lacking are parents that were missing when nothing differed, since when;
 	// used by run alone.
@@ -60,7 +68,11 @@ func newSyncer(l *Log) *syncer {
 	if err != nil {
 		panic(err) // only for a size below one
 	}
-	return &syncer{l: l, wake: make(chan struct{}, 1), putOff: putOff, due: make(map[peer.ID]struct{})}
+	refused, err := lru.New[event.ID, try](maxRefused)
+	if err != nil {
+		panic(err) // only for a size below one
+	}
+	return &syncer{l: l, wake: make(chan struct{}, 1), putOff: putOff, refused: refused, due: make(map[peer.ID]struct{})}
 }
 
 // Sync has the log compared with p's soon, and what is missing fetched. A
@@ -73,6 +85,16 @@ func (l *Log) Synced() Synced {
 	l.syncer.mu.Lock()
 	defer l.syncer.mu.Unlock()
 	return l.syncer.synced
+}
+
+// refuse notes what the store does not take: it is left alone for some time.
+func (y *syncer) refuse(batches []*event.Batch) {
+	for _, b := range batches {
+		for i := range b.Events {
+			t, _ := y.refused.Get(b.Events[i].ID)
+			y.refused.Add(b.Events[i].ID, t.again(time.Now()))
+		}
+	}
 }
 
 // lost says that something was dropped and nobody knows what.
@@ -192,6 +214,8 @@ func (y *syncer) turn(ctx context.Context, p peer.ID) (ok bool, err error) {
 		switch {
 		case errors.As(err, &own):
 			return false, own.error
+		case errors.Is(err, eventlog.ErrScattered) && !y.oldest:
+			y.oldest = true // this time
 		case isFault(err) || s.fresh == 0 && s.idle(err):
 			t, _ := y.putOff.Get(p)
 			y.putOff.Add(p, t.again(time.Now()))

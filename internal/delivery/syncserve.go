@@ -48,12 +48,12 @@ func (v *server) describe(r *syncRequest) (set reconcile.Set, lowest reconcile.B
 	if err != nil {
 		return nil, lowest, a, err
 	}
-	missing, err := store.Missing(r.log)
+	complete, err := store.Complete(r.log)
 	if err != nil {
 		return nil, lowest, a, err
 	}
 	heads, err := store.Heads(r.log)
-	a.heads, a.complete, a.count = heads[:min(len(heads), maxToldHeads)], len(missing) == 0, sum.Count
+	a.heads, a.complete, a.count = heads[:min(len(heads), maxToldHeads)], complete, sum.Count
 	return set, lowest, a, err
 }
 

@@ -39,7 +39,7 @@ func TestWhoMakesUsReadPaysForIt(t *testing.T) {
 	}
 	v := newServer(&Service{cfg: Config{Store: store}, budgets: newBudgets()})
 	const p = peer.ID("asker")
-	result, err := v.reconcile(&out, bufio.NewReader(&frame), p, store.Range(testLog), reconcile.At(0), func() {})
+	result, err := v.reconcile(&opening{stream: &out, in: bufio.NewReader(&frame), p: p}, store.Range(testLog), reconcile.At(0), func() {})
 	if err != nil || result != "ok" || len(msg) > 189 {
 		t.Fatalf("%d bytes: %s, %v", len(msg), result, err)
 	}

@@ -103,13 +103,13 @@ func TestForwardingWhatWasFetchedCostsNothingAndReplayingDoes(t *testing.T) {
 	var fetched []*event.Batch
 	for range uselessAtOnce + 500 {
 		b := a.write(t, now, 1)
-		if _, _, err := l.admit(t.Context(), "server", []*event.Batch{b}); err != nil {
+		if _, err := l.admit(t.Context(), "server", []*event.Batch{b}); err != nil {
 			t.Fatal(err)
 		}
 		fetched = append(fetched, b)
 	}
 	for _, b := range fetched { // and fetched again
-		if _, _, err := l.admit(t.Context(), "server", []*event.Batch{b}); err != nil {
+		if _, err := l.admit(t.Context(), "server", []*event.Batch{b}); err != nil {
 			t.Fatal(err)
 		}
 	}

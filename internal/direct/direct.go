@@ -68,7 +68,8 @@ var (
 type Store interface {
 	Author(log event.LogID, author event.Author) (eventlog.AuthorState, error)
 	Batch(id event.ID) (b *event.Batch, found bool, err error)
-	Missing(log event.LogID) ([]event.ID, error)
+	Complete(log event.LogID) (bool, error)
+	Last(log event.LogID, author event.Author) (seq uint64, id event.ID, err error)
 	Meta(key string) ([]byte, error)
 	SetMeta(key string, val []byte) error
 }

@@ -161,12 +161,12 @@ func (p *Pair) fly(l *link, b *event.Batch) bool {
 // walk lists an event of each batch of the own chain after a place, newest
 // first, at most the oldest maxBacklog of them; all says whether that is all.
 func (p *Pair) walk(from Place) (ids []event.ID, all bool, err error) {
-	last, err := p.s.cfg.Store.Author(p.log, p.s.cfg.Author)
-	if err != nil || last.LastSeq <= from.Seq {
+	seq, last, err := p.s.cfg.Store.Last(p.log, p.s.cfg.Author)
+	if err != nil || seq <= from.Seq {
 		return nil, true, err
 	}
 	all = true
-	for id := last.LastID; ; {
+	for id := last; ; {
 		b, found, err := p.s.cfg.Store.Batch(id)
 		if err != nil || !found {
 			return ids, all, err

@@ -198,9 +198,9 @@ func (p *Pair) Open(ctx context.Context, to peer.ID, purpose string) (delivery.S
 
 // met says that the other was admitted just now.
 func (p *Pair) met() {
-	own, err := p.s.cfg.Store.Author(p.log, p.s.cfg.Author)
+	own, _, err := p.s.cfg.Store.Last(p.log, p.s.cfg.Author)
 	p.mu.Lock()
-	waits := err != nil || own.LastSeq > p.rec.Acked.Seq || p.rec.Read != p.rec.Told
+	waits := err != nil || own > p.rec.Acked.Seq || p.rec.Read != p.rec.Told
 	p.tries, p.next = 0, time.Time{}
 	if !waits && !p.stays(true) {
 		p.next = time.Now().Add(yieldTime)

@@ -44,11 +44,10 @@ func (p *Pair) due() (acks []Place, err error) {
 	left := p.owed[:0]
 	for _, o := range p.owed {
 		if o.before != p.rec.Held && !looked {
-			missing, err := p.s.cfg.Store.Missing(p.log)
-			if err != nil {
+			if complete, err = p.s.cfg.Store.Complete(p.log); err != nil {
 				return nil, err
 			}
-			complete, looked = len(missing) == 0, true
+			looked = true
 		}
 		switch {
 		case o.before == p.rec.Held:
@@ -71,22 +70,21 @@ func (p *Pair) due() (acks []Place, err error) {
 
 // standing returns what is held of both chains, for the positions.
 func (p *Pair) standing() (own, his Place, err error) {
-	state, err := p.s.cfg.Store.Author(p.log, p.s.cfg.Author)
+	if own.Seq, own.ID, err = p.s.cfg.Store.Last(p.log, p.s.cfg.Author); err != nil {
+		return own, his, err
+	}
+	complete, err := p.s.cfg.Store.Complete(p.log)
 	if err != nil {
 		return own, his, err
 	}
-	own = Place{state.LastSeq, state.LastID}
-	missing, err := p.s.cfg.Store.Missing(p.log)
-	if err != nil {
-		return own, his, err
-	}
-	if state, err = p.s.cfg.Store.Author(p.log, p.author); err != nil {
+	var end Place
+	if end.Seq, end.ID, err = p.s.cfg.Store.Last(p.log, p.author); err != nil {
 		return own, his, err
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(missing) == 0 && p.rec.Held.Seq < state.LastSeq {
-		p.rec.Held = Place{state.LastSeq, state.LastID}
+	if complete && p.rec.Held.Seq < end.Seq {
+		p.rec.Held = end
 		p.changedLocked()
 	}
 	return own, p.rec.Held, nil

@@ -97,15 +97,17 @@ func (a *adding) find(i int) error {
 }
 
 // fits keeps others from growing a log's loose ends without end: it refuses a
-// batch that adds to what is over its bound already. Who closes gaps and
-// continues from heads is never refused.
+// batch that adds to what is over its bound already, the log's or the author's. Who
+// closes gaps and continues from heads is never refused: what comes oldest first.
 func (a *adding) fits() (bool, error) {
-	most := a.s.profile.looseEnds
-	if len(a.log.heads) < most && len(a.log.missing) < most {
+	p := &a.s.profile
+	heads, missing := len(a.log.heads) < p.looseEnds, len(a.log.missing) < p.looseEnds
+	own := a.log.loose[a.batch.Author()] < p.looseOfOne
+	if heads && missing && own {
 		return true, nil
 	}
-	heads, missing, err := a.looseEnds()
-	return err == nil && (heads <= 0 || len(a.log.heads) < most) && (missing <= 0 || len(a.log.missing) < most), err
+	h, m, err := a.looseEnds()
+	return err == nil && (h <= 0 || heads) && (m <= 0 || missing) && (h+m <= 0 || own), err
 }
 
 // looseEnds says by how much the batch would change the numbers of heads and
@@ -255,6 +257,7 @@ func (a *adding) linkParent(i int, p *event.ID) error {
 	case isHead:
 		h := a.log.heads[*p]
 		delete(a.log.heads, *p)
+		a.log.tighten(h.by)
 		if h.stored {
 			return a.del(appendIDKey(nil, spaceHead, a.log.no, (*[32]byte)(p)))
 		}
@@ -271,8 +274,9 @@ func (a *adding) linkParent(i int, p *event.ID) error {
 func (a *adding) noteMissing(p *event.ID, second uint64) {
 	m := a.log.missing[*p]
 	if m == nil {
-		m = &missing{}
+		m = &missing{by: a.batch.Author()}
 		a.log.missing[*p] = m
+		a.log.loosen(m.by)
 	} else if m.rec.second >= second {
 		return
 	}
@@ -286,6 +290,7 @@ func (a *adding) linkChildren(i int) error {
 	id := a.batch.Events[i].ID
 	if m := a.log.missing[id]; m != nil {
 		delete(a.log.missing, id)
+		a.log.tighten(m.by)
 		if m.stored {
 			if err := a.del(appendIDKey(nil, spaceMissing, a.log.no, (*[32]byte)(&id))); err != nil {
 				return err
@@ -298,7 +303,8 @@ func (a *adding) linkChildren(i int) error {
 	if i < len(a.batch.Events)-1 { // the next one of a batch names it as parent
 		return nil
 	}
-	a.log.heads[id] = &head{hlc: a.batch.Events[i].HLC}
+	a.log.heads[id] = &head{hlc: a.batch.Events[i].HLC, by: a.batch.Author()}
+	a.log.loosen(a.batch.Author())
 	a.heads = append(a.heads, idInLog{a.log, id})
 	return nil
 }

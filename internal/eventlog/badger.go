@@ -25,10 +25,11 @@ type profile struct {
 	reserve    uint64 // free disk below which nothing is written
 
 	// Bounds of what is held, and of what one author may make grow.
-	logs      int // logs in all
-	logsHeld  int // logs whose heads and missing parents are in memory
-	endsHeld  int // heads and missing parents in memory
-	looseEnds int // heads, and missing parents, of a log beyond which no batch may add to them
+	logs       int // logs in all
+	logsHeld   int // logs whose heads and missing parents are in memory
+	endsHeld   int // heads and missing parents in memory
+	looseEnds  int // heads, and missing parents, of a log beyond which no batch may add to them
+	looseOfOne int // both together that one author may make
 }
 
 func profileFor(light bool) profile {
@@ -45,10 +46,11 @@ func profileFor(light bool) profile {
 		openOld:    16 << 20,
 		reserve:    32 << 20,
 
-		logs:      1 << 16,
-		logsHeld:  256,
-		endsHeld:  1 << 18,
-		looseEnds: 1 << 16,
+		logs:       1 << 16,
+		logsHeld:   256,
+		endsHeld:   1 << 18,
+		looseEnds:  1 << 16,
+		looseOfOne: 1 << 13,
 	}
 	if !light {
 		return p

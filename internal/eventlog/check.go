@@ -213,8 +213,8 @@ func (c *checker) checkMemory(t *tally) error {
 	if err := disk.load(c.txn); err != nil {
 		return err
 	}
-	sameHead := func(a, b *head) bool { return *a == *b }
-	sameMissing := func(a, b *missing) bool { return *a == *b }
+	sameHead := func(a, b *head) bool { return a.hlc == b.hlc && a.stored == b.stored }
+	sameMissing := func(a, b *missing) bool { return a.rec == b.rec && a.stored == b.stored && a.changed == b.changed }
 	if !maps.EqualFunc(l.heads, disk.heads, sameHead) || !maps.EqualFunc(l.missing, disk.missing, sameMissing) {
 		c.found("log %d: heads or missing parents held are not those stored", t.no)
 	}

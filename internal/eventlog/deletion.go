@@ -168,8 +168,9 @@ func (g *group) deleteEvent(l *logState, e *event.Event) error {
 	if e.Expiry > 0 {
 		keys = append(keys, appendExpiryKey(nil, e.Expiry, &e.ID))
 	}
-	if l.heads[e.ID] != nil {
+	if h := l.heads[e.ID]; h != nil {
 		delete(l.heads, e.ID)
+		l.tighten(h.by)
 		keys = append(keys, appendIDKey(nil, spaceHead, l.no, (*[32]byte)(&e.ID)))
 	}
 	for _, key := range keys {
@@ -227,6 +228,7 @@ func (g *group) forgetMissing(log event.LogID, floor uint64) (more bool, err err
 			return true, nil
 		}
 		delete(l.missing, id)
+		l.tighten(m.by)
 		if err := g.del(appendIDKey(nil, spaceMissing, l.no, (*[32]byte)(&id))); err != nil {
 			return false, err
 		}

@@ -18,11 +18,13 @@ type logState struct {
 	loaded  bool // heads and missing are complete
 	heads   map[event.ID]*head
 	missing map[event.ID]*missing
+	loose   map[event.Author]int // how many of both an author made since they were loaded
 }
 
 type head struct {
 	hlc    event.HLC
-	stored bool // the key is on disk
+	stored bool         // the key is on disk
+	by     event.Author // who made it; of those that were loaded zero
 }
 
 // missing is a parent that is not stored.
@@ -30,6 +32,16 @@ type missing struct {
 	rec     missingRec
 	stored  bool // a key is on disk
 	changed bool // it is not what the disk has
+	by      event.Author
+}
+
+// loosen counts a loose end that an author made, and tighten one that is gone.
+func (s *logState) loosen(by event.Author) { s.loose[by]++ }
+
+func (s *logState) tighten(by event.Author) {
+	if s.loose[by]--; s.loose[by] <= 0 {
+		delete(s.loose, by)
+	}
 }
 
 // logs holds all logs by id and by number.
@@ -120,7 +132,7 @@ func (l *logs) trimLocked(most, ends int) {
 		return
 	}
 	for _, s := range l.held {
-		s.loaded, s.heads, s.missing = false, nil, nil
+		s.loaded, s.heads, s.missing, s.loose = false, nil, nil, nil
 	}
 	l.held = nil
 }
@@ -128,6 +140,7 @@ func (l *logs) trimLocked(most, ends int) {
 func (s *logState) load(txn *badger.Txn) error {
 	s.heads = make(map[event.ID]*head)
 	s.missing = make(map[event.ID]*missing)
+	s.loose = make(map[event.Author]int)
 	err := scan(txn, inLog(spaceHead, s.no), func(key, val []byte) error {
 		h, err := parseHead(key, val)
 		if err == nil {

@@ -53,7 +53,34 @@ func (s *Store) Missing(log event.LogID) ([]event.ID, error) {
 	return out, err
 }
 
-// Author returns what is stored of an author in a log.
+// Complete reports whether Missing would return nothing, without making a list.
+func (s *Store) Complete(log event.LogID) (complete bool, err error) {
+	complete = true
+	err = s.logState(log, func(l *logState) {
+		for _, m := range l.missing {
+			if complete = m.rec.settled; !complete {
+				return
+			}
+		}
+	})
+	return complete, err
+}
+
+// Last returns LastSeq and LastID of what Author returns, and reads no more.
+func (s *Store) Last(log event.LogID, author event.Author) (seq uint64, id event.ID, err error) {
+	no, _ := s.logs.number(log)
+	if no == 0 {
+		return 0, id, nil
+	}
+	err = s.view(func(txn *badger.Txn) error {
+		rec, _, err := getRecord(txn, appendIDKey(nil, spaceAuthor, no, (*[32]byte)(&author)), decodeAuthorRec)
+		seq, id = rec.seq, rec.last
+		return err
+	})
+	return seq, id, err
+}
+
+// Author returns what is stored of an author in a log. It reads 256 seqs at a time.
 func (s *Store) Author(log event.LogID, author event.Author) (AuthorState, error) {
 	var st AuthorState
 	no, _ := s.logs.number(log)

@@ -185,3 +185,32 @@ func TestMeta(t *testing.T) {
 		t.Error("a large value was taken")
 	}
 }
+
+// Last and Complete tell of an author and a log what Author and Missing do.
+func TestLastAndComplete(t *testing.T) {
+	s := open(t, t.TempDir())
+	a := newAuthor(1)
+	agree := func(complete bool) {
+		t.Helper()
+		want, err := s.Author(room, a.id)
+		must(t, err)
+		if seq, id, err := s.Last(room, a.id); err != nil || seq != want.LastSeq || id != want.LastID {
+			t.Errorf("last %d, want %d (%v)", seq, want.LastSeq, err)
+		}
+		missing, err := s.Missing(room)
+		must(t, err)
+		if got, err := s.Complete(room); err != nil || got != complete || got != (len(missing) == 0) {
+			t.Errorf("complete %v beside %d missing (%v)", got, len(missing), err)
+		}
+	}
+	agree(true)
+	mustAppend(t, s, a.seal(t, room, texts(300, 0)[:200]...))
+	agree(true)
+	gap := a.seal(t, room, texts(100, 0)...)
+	mustAppend(t, s, a.seal(t, room, event.Draft{Parents: []event.ID{{1}}}))
+	agree(false)
+	mustAppend(t, s, gap)
+	agree(false)
+	must(t, s.Settle(t.Context(), room, []event.ID{{1}}))
+	agree(true)
+}

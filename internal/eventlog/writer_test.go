@@ -325,6 +325,24 @@ func TestLooseEndsAreRefused(t *testing.T) {
 	}
 }
 
+// What one author makes of them leaves place for others, and he may go on
+// when his gaps are closed.
+func TestLooseEndsOfOneAuthorAreBounded(t *testing.T) {
+	s := open(t, t.TempDir())
+	s.profile.looseOfOne = 4
+	a, b := newAuthor(1), newAuthor(2)
+	late := b.seal(t, room, texts(1, 0)...)
+	invented := func(n byte) event.Draft { return event.Draft{Parents: []event.ID{{n}, {n, 1}}} }
+	mustAppend(t, s, a.seal(t, room, event.Draft{Parents: []event.ID{{1}, {2}, late.Events[0].ID}}))
+	more := a.seal(t, room, invented(3)) // a head and three missing parents are there
+	if _, err := s.Append(t.Context(), more, false); !errors.Is(err, ErrScattered) {
+		t.Errorf("more of one author: %v", err)
+	}
+	mustAppend(t, s, newAuthor(3).seal(t, room, invented(3)))
+	mustAppend(t, s, late)
+	mustAppend(t, s, more)
+}
+
 // A commit that uses up the leased numbers is on disk before anyone hears of
 // it: else they could be given again after a loss of power.
 func TestLeaseIsExtended(t *testing.T) {

@@ -6,7 +6,7 @@ const (
 	splitInto  = 16            // parts of a range whose fingerprints differ
 	listBelow  = 2 * splitInto // a range of fewer items is listed
 	reserve    = 200           // bytes left for the end of a message that is full
-	MinLimit   = 4096          // of a reply's bytes
+	minLimit   = 4096          // of a reply's bytes
 	listAtMost = 64            // items read of a range that had fewer than listBelow
 )
 
@@ -21,7 +21,7 @@ type Work struct {
 
 // Answer replies to a message, without keeping anything between messages.
 // Nothing before lowest is compared or told. The reply has at most limit bytes
-// (MinLimit, if limit is less): what does not fit is one range at its end, up
+// (minLimit, if limit is less): what does not fit is one range at its end, up
 // to infinity, with its fingerprint. So is what is left when 65,536 items and sums
 // were read, which only the last range answered goes beyond. Work is told with an
 // error too. A message of another version is answered
@@ -36,7 +36,7 @@ func Answer(set Set, lowest Bound, msg []byte, limit int) (reply []byte, w Work,
 	if err != nil {
 		return nil, w, err
 	}
-	a := answer{set: set, out: newEncoder(), full: max(limit, MinLimit) - reserve}
+	a := answer{set: set, out: newEncoder(), full: max(limit, minLimit) - reserve}
 	for i := range parts {
 		p := &parts[i]
 		if p.from.Compare(lowest) < 0 {

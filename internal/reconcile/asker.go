@@ -8,7 +8,7 @@ import (
 
 // Bounds of the asking side. spec: 06-sync §4
 const (
-	maxOpen     = 4096    // ranges still to be asked for: the oldest are joined
+	maxOpen     = 4096    // ranges still to be asked for: those of the far end are joined
 	maxAsked    = 128     // ranges of one message
 	maxCompared = 8192    // own items that one list is compared with
 	maxGuess    = 8192    // items that the peer may be expected to list at once
@@ -38,8 +38,8 @@ type kin struct {
 	new   bool // never divided: ask for no list
 }
 
-// Asker is the side that finds out. It asks for the newest ranges first and
-// keeps the others for later, in bounded memory whatever the peer replies:
+// Asker is the side that finds out. It asks for the newest ranges first, unless
+// it is told otherwise, and keeps the others for later, in bounded memory whatever the peer replies:
 //
 //	a := reconcile.NewAsker(set, lowest, now, count)
 //	for {
@@ -52,8 +52,9 @@ type kin struct {
 // a page at a time. One goroutine at a time may use it.
 type Asker struct {
 	set     Set
-	open    []span // ascending, apart; the newest last
+	open    []span // ascending, apart
 	asked   []span // by the message under way, ascending
+	oldest  bool   // first
 	differs bool
 }
 
@@ -83,6 +84,9 @@ func NewAsker(set Set, lowest, highest Bound, now, count uint64) *Asker {
 	return a
 }
 
+// OldestFirst has it ask for the oldest ranges first. It is called before Next.
+func (a *Asker) OldestFirst() { a.oldest = true }
+
 // Differs reports whether anything was found different so far.
 func (a *Asker) Differs() bool { return a.differs }
 
@@ -94,9 +98,11 @@ func (a *Asker) Open() int { return len(a.open) + len(a.asked) }
 // asked is chosen so that it fits as far as can be told. Errors are the set's.
 func (a *Asker) Next(limit, reply int) ([]byte, error) {
 	sums := make([]Sum, 0, 16)
-	at := len(a.open)
-	for size, weight := 1, 0; at > 0 && len(sums) < maxAsked; at-- {
-		s := &a.open[at-1]
+	for size, weight := 1, 0; len(sums) < min(len(a.open), maxAsked); {
+		s := &a.open[len(sums)]
+		if !a.oldest {
+			s = &a.open[len(a.open)-1-len(sums)]
+		}
 		sum, err := a.set.Sum(s.from, s.to)
 		if err != nil {
 			return nil, err
@@ -107,12 +113,16 @@ func (a *Asker) Next(limit, reply int) ([]byte, error) {
 		}
 		sums = append(sums, sum)
 	}
-	a.asked = append(a.asked[:0], a.open[at:]...)
-	a.open = a.open[:at]
+	from := 0
+	if !a.oldest {
+		from = len(a.open) - len(sums)
+		slices.Reverse(sums)
+	}
+	a.asked = append(a.asked[:0], a.open[from:from+len(sums)]...)
+	a.open = slices.Delete(a.open, from, from+len(sums))
 	if len(a.asked) == 0 {
 		return nil, nil
 	}
-	slices.Reverse(sums)
 	return a.message(sums)
 }
 
@@ -177,23 +187,31 @@ func (a *Asker) Take(reply []byte) (f Found, err error) {
 	}
 	t.leave()
 	a.asked = a.asked[:0]
-	a.open = append(a.open, t.open...)
+	if a.oldest {
+		a.open = slices.Insert(a.open, 0, t.open...)
+	} else {
+		a.open = append(a.open, t.open...)
+	}
 	a.join()
 	return f, nil
 }
 
-// join makes one range of the oldest ones when they are too many. What lies
+// join makes one range of those asked for last when they are too many. What lies
 // between them is compared again, no more.
 func (a *Asker) join() {
 	n := len(a.open) - maxOpen + 1
 	if n < 2 {
 		return
 	}
-	joined := span{a.open[0].from, a.open[n-1].to, &kin{new: true}}
-	for i := range a.open[:n] {
-		joined.kin.guess += a.open[i].kin.guess
+	from := 0
+	if a.oldest {
+		from = len(a.open) - n
 	}
-	a.open = append(append(a.open[:0], joined), a.open[n:]...)
+	joined := span{a.open[from].from, a.open[from+n-1].to, &kin{new: true}}
+	for i := range a.open[from : from+n] {
+		joined.kin.guess += a.open[from+i].kin.guess
+	}
+	a.open = slices.Replace(a.open, from, from+n, joined)
 }
 
 // taking is a reply being read.

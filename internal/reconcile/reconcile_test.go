@@ -1,6 +1,7 @@
 package reconcile_test
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"slices"
@@ -45,9 +46,12 @@ type failer interface {
 }
 
 // meet lets one set ask another.
-func meet(t failer, own, peer reconcile.Set, lowest reconcile.Bound, now, count uint64, limit, reply int) session {
+func meet(t failer, own, peer reconcile.Set, lowest reconcile.Bound, now, count uint64, limit, reply int, tell ...func(*reconcile.Asker)) session {
 	t.Helper()
 	a := reconcile.NewAsker(own, lowest, reconcile.At(reconcile.Infinity), now, count)
+	for _, f := range tell {
+		f(a)
+	}
 	var s session
 	for {
 		msg, err := a.Next(limit, reply)
@@ -145,7 +149,11 @@ func TestExactlyWhatIsMissingIsFound(t *testing.T) {
 		reply := rapid.SampledFrom([]int{4096, 5000, 128 << 10}).Draw(t, "reply limit")
 		now := base + rapid.SampledFrom([]uint64{0, 1 << 12, 1 << 22}).Draw(t, "now")
 		count := rapid.SampledFrom([]uint64{0, uint64(len(peer)), 1 << 20, 1 << 63}).Draw(t, "told")
-		s := meet(t, own, peer, lowest, now, count, limit, reply)
+		var tell []func(*reconcile.Asker)
+		if rapid.Bool().Draw(t, "oldest first") {
+			tell = append(tell, (*reconcile.Asker).OldestFirst)
+		}
+		s := meet(t, own, peer, lowest, now, count, limit, reply, tell...)
 		need, have := missing(own, peer, lowest)
 		slices.SortFunc(s.need, compareIDs)
 		if !slices.Equal(s.need, need) || s.have != have {
@@ -185,6 +193,21 @@ func TestTheNewestComesFirst(t *testing.T) {
 		}
 	}
 	t.Logf("%d rounds, %d B asked, %d B answered", s.rounds, s.sent, s.got)
+}
+
+// Told so, it learns of the oldest first: nothing comes before something of an
+// earlier second.
+func TestTheOldestComesFirst(t *testing.T) {
+	const n = 20_000
+	peer := reconcile.NewSlice(numbered(0, n))
+	at := make(map[[32]byte]uint64)
+	for i := range peer {
+		at[peer[i].ID] = peer[i].Second
+	}
+	s := meet(t, reconcile.Slice{}, peer, reconcile.At(0), base+n/3, n, 32<<10, 128<<10, (*reconcile.Asker).OldestFirst)
+	if len(s.need) != n || !slices.IsSortedFunc(s.need, func(a, b [32]byte) int { return cmp.Compare(at[a], at[b]) }) {
+		t.Errorf("%d needed, or in another order", len(s.need))
+	}
 }
 
 // What is found does not depend on how it is told: the sets change while they

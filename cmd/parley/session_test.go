@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -184,18 +185,23 @@ func TestCommandsOfTheChat(t *testing.T) {
 	d := daemonFor(t, t.TempDir(), "ada")
 	p := sit(t, d.node.Dir())
 	for _, c := range []struct{ line, want string }{
-		{"/help", "/quit             end the chat\n"},
+		{"/help", "/quit                end the chat\n"},
 		{"/foo \x1b[2J", "There is no command /foo: /help lists them"},
 		{"/join", "It is used so: /join ROOM\n"},
 		{"/join #x", "(P4002)\n"},
 		{"/join @bob", "\"@bob\" is a peer, not a room: name a room (P4002)\n"},
 		{"/msg", "It is used so: /msg PEER TEXT\n"},
-		{"/msg @bob", "It is used so: /msg PEER TEXT\n"},
+		{"/msg @bob", "no known peer is called \"bob\": give its whole peer ID (P4012)\n"},
+		{"/msg ada", "* you and ada have not written to each other yet\n"},
 		{"/msg @bob hi", "no known peer is called \"bob\": give its whole peer ID (P4012)\n"},
 		{"/msg \"the bob\" hi", "no known peer is called \"the bob\": give its whole peer ID (P4012)\n"},
 		{"/msg lobby", "It is used so: /msg ROOM TEXT\n"},
 		{"/msg other hi", "no known peer is called \"other\": give its whole peer ID (P4012)\n"},
 		{"/msg ada milk", "  [@] you to ada alone: milk\n"},
+		{"/msg ada", "  [@] you to ada alone: milk\n"},
+		{"/history @ada 1", "  [@] you to ada alone: milk\n"},
+		{"/history @ada x", "It is used so: /history [@PEER] [N]\n"},
+		{"/history @bob", "no known peer is called"},
 		{"/leave other", "the joined ones are listed by: /rooms (P4001)\n"},
 		{"/join two words", "* nobody else is in two words yet\n"},
 		{"/JOIN lobby", "* nobody else is in lobby yet\n"},
@@ -204,9 +210,9 @@ func TestCommandsOfTheChat(t *testing.T) {
 		{"not \xff text", "(P1012)\n"},
 		{"/status", "directory      "},
 		{"/peers", "no peers yet"},
-		{"/rooms", "lobby  1        yes\n"},
+		{"/rooms", "lobby  1        yes\n\nNICK  PEER       ONLINE  UNREAD  LAST   YOURS IS\nada   …"},
 		{"/members", "ada   …"},
-		{"/history x", "It is used so: /history N\n"},
+		{"/history x", "It is used so: /history [@PEER] [N]\n"},
 		{"/leave", "You are in no room: /join ROOM goes to one.\n"},
 		{"hello?", "You are in no room"},
 		{"/history", "You are in no room"},
@@ -370,4 +376,91 @@ func TestTwoPeopleTalkAlone(t *testing.T) {
 	ada.types("/msg 小明 still there?")
 	ada.sees("* 小明 is not here: what you write is kept and reaches them when they come\n")
 	ada.quits()
+}
+
+// What was told while no chat was open waits: its number is told at the start,
+// and /msg shows it, once.
+func TestUnreadMessagesWait(t *testing.T) {
+	a := daemonFor(t, t.TempDir(), "ada")
+	b := daemonFor(t, t.TempDir(), "小明", a.addrs()...)
+	toBob := a.chat.Direct(b.node.ID())
+	last := chat.ID{}
+	for i := range 12 {
+		var err error
+		if last, err = toBob.Send(t.Context(), chat.Text("news "+strconv.Itoa(i))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	waitFor(t, "all of it arrives", func() bool {
+		_, err := b.chat.Get(t.Context(), last)
+		return err == nil
+	})
+	ming := sit(t, b.node.Dir())
+	ming.sees("* unread messages from ada: 12; /msg ada shows them\n")
+	ming.types("/rooms")
+	ming.sees("ada   …")
+	ming.sees("  12  ")
+	ming.types("/msg ada")
+	for i := range 12 {
+		ming.sees("  [@] ada to you alone: news " + strconv.Itoa(i) + "\n")
+	}
+	ming.types("/msg ada thanks")
+	ming.sees("you to ada alone: thanks\n")
+	waitFor(t, "ada has the answer", func() bool {
+		infos, err := a.chat.Directs(t.Context())
+		return err == nil && infos[0].Unread == 1
+	})
+	ming.types("/msg ada")
+	ming.sees("alone: news 3\n") // ten are shown
+	ming.sees("alone: thanks (delivered)\n")
+	ming.quits()
+	again := sit(t, b.node.Dir())
+	again.sees("* nobody else is in lobby yet\n")
+	again.quits()
+	again.mu.Lock()
+	defer again.mu.Unlock()
+	if strings.Contains(again.screen.String(), "unread") {
+		t.Errorf("what was shown is unread:\n%s", again.screen.String())
+	}
+}
+
+// More than a screenful is not poured out: the newest are shown, and how to see
+// the rest.
+func TestManyUnreadMessages(t *testing.T) {
+	d := daemonFor(t, t.TempDir(), "ada")
+	b := daemonFor(t, t.TempDir(), "bob", d.addrs()...)
+	toBob, last := d.chat.Direct(b.node.ID()), chat.ID{}
+	contents := make([]chat.Content, mostShown+20)
+	for i := range contents {
+		contents[i] = chat.Text("news " + strconv.Itoa(i))
+	}
+	for id, err := range toBob.SendAll(t.Context(), slices.Values(contents)) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		last = id
+	}
+	waitFor(t, "all of it arrives", func() bool {
+		_, err := b.chat.Get(t.Context(), last)
+		return err == nil
+	})
+	bob := sit(t, b.node.Dir())
+	bob.sees("* unread messages from ada: 120; /msg ada shows them\n")
+	bob.types("/msg ada")
+	bob.sees("* unread ones before these: 20; /history @ada N shows them\n")
+	bob.sees("alone: news 20\n")
+	bob.sees("alone: news 119\n")
+	bob.quits()
+}
+
+func waitFor(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	deadline := time.After(scriptWait)
+	for !holds() {
+		select {
+		case <-deadline:
+			t.Fatal(what + ": did not come")
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
 }

@@ -406,9 +406,9 @@ func TestUnreadMessagesWait(t *testing.T) {
 	}
 	ming.types("/msg ada thanks")
 	ming.sees("you to ada alone: thanks\n")
-	waitFor(t, "ada has the answer", func() bool {
-		infos, err := a.chat.Directs(t.Context())
-		return err == nil && infos[0].Unread == 1
+	waitFor(t, "the answer is delivered", func() bool {
+		infos, err := b.chat.Directs(t.Context())
+		return err == nil && infos[0].State == chat.StateDelivered
 	})
 	ming.types("/msg ada")
 	ming.sees("alone: news 3\n") // ten are shown

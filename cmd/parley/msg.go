@@ -87,7 +87,8 @@ func (s *session) showDirect(ctx context.Context, m *v1.Message, now time.Time) 
 }
 
 // directLine shows a message between two, apart from what is said in rooms, and
-// tells its author that it was shown. It returns what the other is called.
+// tells its author that it was shown, unless earlier ones were not: that would
+// tell it of them as well. It returns what the other is called.
 func (s *session) directLine(ctx context.Context, m *v1.Message, now time.Time, mark string) (other string) {
 	t := s.app.text.T
 	other = s.names.of(m.GetDirect(), s.nickOf(ctx, m))
@@ -98,7 +99,9 @@ func (s *session) directLine(ctx context.Context, m *v1.Message, now time.Time, 
 		way = t("you to %s alone", other)
 	}
 	fmt.Fprintf(s.screen, "%s  [@] %s: %s%s\n", show.WhenOf(m, now), way, said, mark)
-	s.shown.message(m)
+	if !s.unseen[m.GetDirect()] {
+		s.shown.message(m)
+	}
 	return other
 }
 

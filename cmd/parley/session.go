@@ -46,6 +46,7 @@ type session struct {
 	mine   map[string]bool                  // ids sent here, whose line is on the screen already
 
 	shown    *reader           // tells what of direct chats was shown
+	unseen   map[string]bool   // peer IDs that wrote what was not shown yet
 	called   map[string]string // peer ID → the nick it was heard to bear last
 	answered map[string]bool   // peer IDs for whom it was said how to answer
 	away     map[string]bool   // peer IDs of whom it was said that they are away
@@ -63,7 +64,7 @@ func newSession(a *app, c *client.Client) *session {
 	chat.json, chat.inChat = false, true
 	return &session{
 		app: &chat, client: c, names: names{}, people: map[string]map[string]*v1.Member{}, mine: map[string]bool{},
-		called: map[string]string{}, answered: map[string]bool{}, away: map[string]bool{},
+		called: map[string]string{}, unseen: map[string]bool{}, answered: map[string]bool{}, away: map[string]bool{},
 	}
 }
 

@@ -400,8 +400,16 @@ func TestUnreadMessagesWait(t *testing.T) {
 	ming.types("/rooms")
 	ming.sees("ada   …")
 	ming.sees("  12  ")
+	// One more shows as it comes; that must not pass for having seen the others.
+	if _, err := toBob.Send(t.Context(), chat.Text("news 12")); err != nil {
+		t.Fatal(err)
+	}
+	ming.sees("alone: news 12\n")
+	ming.types("/rooms")
+	ming.sees("ada   …")
+	ming.sees("  13  ")
 	ming.types("/msg ada")
-	for i := range 12 {
+	for i := range 13 {
 		ming.sees("  [@] ada to you alone: news " + strconv.Itoa(i) + "\n")
 	}
 	ming.types("/msg ada thanks")
@@ -411,7 +419,7 @@ func TestUnreadMessagesWait(t *testing.T) {
 		return err == nil && infos[0].State == chat.StateDelivered
 	})
 	ming.types("/msg ada")
-	ming.sees("alone: news 3\n") // ten are shown
+	ming.sees("alone: news 4\n") // ten are shown
 	ming.sees("alone: thanks (delivered)\n")
 	ming.quits()
 	again := sit(t, b.node.Dir())

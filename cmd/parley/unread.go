@@ -20,19 +20,20 @@ func (s *session) sayUnread(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	told := 0
 	for _, d := range res.GetDirects() {
 		if d.GetUnread() == 0 {
 			continue
 		}
-		if told == toldUnread {
-			s.say("* there are more: /rooms lists them")
-			return nil
+		s.unseen[d.GetPeerId()] = true
+		if len(s.unseen) > toldUnread {
+			continue
 		}
-		told++
 		s.called[d.GetPeerId()] = d.GetNick()
 		s.say("* unread messages from %s: %s; /msg %s shows them",
 			s.names.of(d.GetPeerId(), d.GetNick()), unread(d), s.callable(ctx, d.GetPeerId()))
+	}
+	if len(s.unseen) > toldUnread {
+		s.say("* there are more: /rooms lists them")
 	}
 	return nil
 }
@@ -93,8 +94,10 @@ func (s *session) eachDirect(ctx context.Context, peer string, limit uint32, do 
 	return stream.Err()
 }
 
-// pastDirect shows a message of the past, and how far an own one came.
+// pastDirect shows a message of the past, and how far an own one came. What came
+// before it is no longer kept back from being told as read.
 func (s *session) pastDirect(ctx context.Context, m *v1.Message, now time.Time) {
+	delete(s.unseen, m.GetDirect())
 	mark := ""
 	if m.GetSelf() && m.GetDirect() != s.self {
 		mark = " (" + s.app.stateName(m.GetState()) + ")"

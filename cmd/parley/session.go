@@ -51,6 +51,8 @@ type session struct {
 	answered map[string]bool   // peer IDs for whom it was said how to answer
 	away     map[string]bool   // peer IDs of whom it was said that they are away
 
+	past past // messages of the past that are still coming
+
 	waited bool // the person was told that messages wait
 	told   bool // the person was told why nobody is found
 	quit   bool // it was the person who ended the session
@@ -65,6 +67,7 @@ func newSession(a *app, c *client.Client) *session {
 	return &session{
 		app: &chat, client: c, names: names{}, people: map[string]map[string]*v1.Member{}, mine: map[string]bool{},
 		called: map[string]string{}, unseen: map[string]bool{}, answered: map[string]bool{}, away: map[string]bool{},
+		past: newPast(),
 	}
 }
 
@@ -88,6 +91,7 @@ func (s *session) hold(ctx context.Context, join []string) error {
 	lines, next := s.read(ctx)
 	alone := time.NewTimer(lonely)
 	defer alone.Stop()
+	defer s.past.timer.Stop()
 	for {
 		select {
 		case u := <-news:
@@ -100,6 +104,8 @@ func (s *session) hold(ctx context.Context, join []string) error {
 				return quitting(in.err)
 			}
 			next <- struct{}{}
+		case <-s.past.timer.C:
+			s.showPast(time.Now())
 		case <-alone.C:
 			s.explainSilence(ctx)
 		case err := <-ended:

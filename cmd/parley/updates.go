@@ -44,7 +44,9 @@ func (s *session) arrived(ctx context.Context, m *v1.Message) {
 		s.showDirect(ctx, m, time.Now())
 		return
 	}
-	s.showMessage(m, time.Now())
+	if now := time.Now(); !s.past.hold(m, now) {
+		s.showMessage(m, now)
+	}
 }
 
 func (s *session) showMessage(m *v1.Message, now time.Time) {

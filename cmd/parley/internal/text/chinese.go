@@ -69,6 +69,7 @@ var chinese = map[string]string{
 	"read":      "已读",
 	"* unread messages from %s: %s; /msg %s shows them":                       "* %s 的未读消息：%s 条；用 /msg %s 查看",
 	"* unread ones before these: %d; /history @%s N shows them":               "* 此前还有 %d 条未读；用 /history @%s N 查看",
+	"* earlier ones in %s that came now: %d; /history N shows them":           "* %s 中现在到达的更早消息：%d 条；用 /history N 查看",
 	"* there are more: /rooms lists them":                                     "* 还有更多：用 /rooms 列出",
 	"* you and %s have not written to each other yet":                         "* 您和 %s 还没有互相写过消息",
 	"direct chats cannot be exported, only rooms":                             "私聊不能导出，只有房间可以",

@@ -518,4 +518,18 @@ func TestThePastShowsInOrder(t *testing.T) {
 	if again := p.screen.String(); again != got {
 		t.Errorf("shown twice:\n%s", again)
 	}
+
+	// What is older still does not come below it.
+	s.arrived(t.Context(), said("lobby", 24*time.Hour, "older still"))
+	s.arrived(t.Context(), said("lobby", 30*time.Second, "newer"))
+	s.showPast(now)
+	p.sees("* earlier ones in lobby that came now: 1; /history N shows them\n")
+	p.sees("ada: newer\n")
+	if strings.Contains(p.screen.String(), "older still") {
+		t.Error("an older one is shown below newer ones")
+	}
+	s.past.rooms["lobby"].last = now.Add(-2 * lateEnds)
+	s.arrived(t.Context(), said("lobby", 24*time.Hour, "of another who was away"))
+	s.showPast(now)
+	p.sees("of another who was away\n")
 }

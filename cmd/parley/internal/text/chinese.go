@@ -158,7 +158,7 @@ var chinese = map[string]string{
 	"join it with: %s":                                                   "用以下命令加入：%s",
 	"the joined ones are listed by: %s":                                  "用以下命令列出已加入的房间：%s",
 	"start one with: %s":                                                 "用以下命令启动：%s",
-	"parley: line %d: %s":                                                "parley：第 %d 行：%s",
+	"parley: line %d: %s":                                                "parley: 第 %d 行：%s",
 
 	// Results.
 	"parley %s, wire %s, schema %s": "parley %s，线路协议 %s，存储结构 %s",

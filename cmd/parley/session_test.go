@@ -6,7 +6,6 @@ import (
 	"io"
 	"log/slog"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -14,7 +13,6 @@ import (
 
 	"github.com/parley-chat/parley/api"
 	"github.com/parley-chat/parley/api/client"
-	v1 "github.com/parley-chat/parley/api/parley/v1"
 	"github.com/parley-chat/parley/chat"
 	"github.com/parley-chat/parley/cmd/parley/internal/text"
 )
@@ -377,159 +375,4 @@ func TestTwoPeopleTalkAlone(t *testing.T) {
 	ada.types("/msg 小明 still there?")
 	ada.sees("* 小明 is not here: what you write is kept and reaches them when they come\n")
 	ada.quits()
-}
-
-// What was told while no chat was open waits: its number is told at the start,
-// and /msg shows it, once.
-func TestUnreadMessagesWait(t *testing.T) {
-	a := daemonFor(t, t.TempDir(), "ada")
-	b := daemonFor(t, t.TempDir(), "小明", a.addrs()...)
-	toBob := a.chat.Direct(b.node.ID())
-	last := chat.ID{}
-	for i := range 12 {
-		var err error
-		if last, err = toBob.Send(t.Context(), chat.Text("news "+strconv.Itoa(i))); err != nil {
-			t.Fatal(err)
-		}
-	}
-	waitFor(t, "all of it arrives", func() bool {
-		_, err := b.chat.Get(t.Context(), last)
-		return err == nil
-	})
-	ming := sit(t, b.node.Dir())
-	ming.sees("* unread messages from ada: 12; /msg ada shows them\n")
-	ming.types("/rooms")
-	ming.sees("ada   …")
-	ming.sees("  12  ")
-	// One more shows as it comes; that must not pass for having seen the others.
-	if _, err := toBob.Send(t.Context(), chat.Text("news 12")); err != nil {
-		t.Fatal(err)
-	}
-	ming.sees("alone: news 12\n")
-	ming.types("/rooms")
-	ming.sees("ada   …")
-	ming.sees("  13  ")
-	ming.types("/msg ada")
-	for i := range 13 {
-		ming.sees("  [@] ada to you alone: news " + strconv.Itoa(i) + "\n")
-	}
-	ming.types("/msg ada thanks")
-	ming.sees("you to ada alone: thanks\n")
-	waitFor(t, "the answer is delivered", func() bool {
-		infos, err := b.chat.Directs(t.Context())
-		return err == nil && infos[0].State == chat.StateDelivered
-	})
-	ming.types("/msg ada")
-	ming.sees("alone: news 4\n") // ten are shown
-	ming.sees("alone: thanks (delivered)\n")
-	ming.quits()
-	again := sit(t, b.node.Dir())
-	again.sees("* nobody else is in lobby yet\n")
-	again.quits()
-	again.mu.Lock()
-	defer again.mu.Unlock()
-	if strings.Contains(again.screen.String(), "unread") {
-		t.Errorf("what was shown is unread:\n%s", again.screen.String())
-	}
-}
-
-// More than a screenful is not poured out: the newest are shown, and how to see
-// the rest.
-func TestManyUnreadMessages(t *testing.T) {
-	d := daemonFor(t, t.TempDir(), "ada")
-	b := daemonFor(t, t.TempDir(), "bob", d.addrs()...)
-	toBob, last := d.chat.Direct(b.node.ID()), chat.ID{}
-	contents := make([]chat.Content, mostShown+20)
-	for i := range contents {
-		contents[i] = chat.Text("news " + strconv.Itoa(i))
-	}
-	for id, err := range toBob.SendAll(t.Context(), slices.Values(contents)) {
-		if err != nil {
-			t.Fatal(err)
-		}
-		last = id
-	}
-	waitFor(t, "all of it arrives", func() bool {
-		_, err := b.chat.Get(t.Context(), last)
-		return err == nil
-	})
-	bob := sit(t, b.node.Dir())
-	bob.sees("* unread messages from ada: 120; /msg ada shows them\n")
-	bob.types("/msg ada")
-	bob.sees("* unread ones before these: 20; /history @ada N shows them\n")
-	bob.sees("alone: news 20\n")
-	bob.sees("alone: news 119\n")
-	bob.quits()
-}
-
-func waitFor(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	deadline := time.After(scriptWait)
-	for !holds() {
-		select {
-		case <-deadline:
-			t.Fatal(what + ": did not come")
-		case <-time.After(20 * time.Millisecond):
-		}
-	}
-}
-
-// What was said while one was away comes newest first, and maybe in thousands:
-// it shows in its order, and only the newest of it.
-func TestThePastShowsInOrder(t *testing.T) {
-	p := &person{t: t, shown: make(chan struct{}, 1)}
-	s := newSession(testApp("d"), nil)
-	s.screen = p
-	now := time.Now()
-	said := func(room string, ago time.Duration, text string) *v1.Message {
-		return &v1.Message{
-			Id: text, Room: room, Author: "12D3KooWa", Nick: "ada", Kind: chat.KindMessage, Type: chat.TextType, Text: text,
-			Hlc: uint64(now.Add(-ago).UnixMilli()) << 16,
-		}
-	}
-	s.goTo("lobby")
-	for i := range 1000 {
-		s.arrived(t.Context(), said("lobby", time.Minute+time.Duration(i)*time.Second, "past "+strconv.Itoa(i)))
-	}
-	s.arrived(t.Context(), said("ops", time.Hour, "old"))
-	s.arrived(t.Context(), said("lobby", 0, "just now"))
-	p.sees("ada: just now\n")
-	if got := p.screen.String(); strings.Contains(got, "past") {
-		t.Errorf("shown while more comes:\n%s", got)
-	}
-	select {
-	case <-s.past.timer.C:
-	case <-time.After(scriptWait):
-		t.Fatal("the past is never shown")
-	}
-	s.showPast(now)
-	got := p.screen.String()
-	if n := strings.Count(got, "past "); n != mostPast {
-		t.Errorf("%d are shown, want %d:\n%s", n, mostPast, got)
-	}
-	if !strings.Contains(got, "[ops] ada: old\n") {
-		t.Errorf("the other room's is not shown:\n%s", got)
-	}
-	p.sees("* earlier ones in lobby that came now: 980; /history N shows them\n")
-	for i := mostPast - 1; i >= 0; i-- {
-		p.sees("ada: past " + strconv.Itoa(i) + "\n")
-	}
-	s.showPast(now)
-	if again := p.screen.String(); again != got {
-		t.Errorf("shown twice:\n%s", again)
-	}
-
-	// What is older still does not come below it.
-	s.arrived(t.Context(), said("lobby", 24*time.Hour, "older still"))
-	s.arrived(t.Context(), said("lobby", 30*time.Second, "newer"))
-	s.showPast(now)
-	p.sees("* earlier ones in lobby that came now: 1; /history N shows them\n")
-	p.sees("ada: newer\n")
-	if strings.Contains(p.screen.String(), "older still") {
-		t.Error("an older one is shown below newer ones")
-	}
-	s.past.rooms["lobby"].last = now.Add(-2 * lateEnds)
-	s.arrived(t.Context(), said("lobby", 24*time.Hour, "of another who was away"))
-	s.showPast(now)
-	p.sees("of another who was away\n")
 }

@@ -84,19 +84,6 @@ func (m *Messenger) Direct(p peer.ID) *Direct {
 	return d
 }
 
-// Directs lists the peers with whom there is a direct chat, in the order of
-// their beginning. Errors: ErrClosed.
-func (m *Messenger) Directs(context.Context) ([]peer.ID, error) {
-	if err := m.alive(); err != nil {
-		return nil, err
-	}
-	var peers []peer.ID
-	for _, a := range m.direct.Load().Chats() {
-		peers = append(peers, wire.PeerID(a))
-	}
-	return peers, nil
-}
-
 // Peer returns the other side.
 func (d *Direct) Peer() peer.ID { return d.peer }
 
@@ -132,14 +119,11 @@ func (d *Direct) label(msg *Message, author event.Author) {
 }
 
 func (d *Direct) state(seq uint64, forks bool) string {
-	if d.author == d.m.self {
-		return StateDelivered
-	}
-	p, err := d.m.direct.Load().Find(d.author)
-	if err != nil || p == nil {
+	state, err := d.m.direct.Load().State(d.author, seq, forks)
+	if err != nil {
 		return StateQueued
 	}
-	return p.State(seq, forks)
+	return state
 }
 
 // MarkRead says that a person was shown the peer's messages up to this one. The

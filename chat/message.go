@@ -92,3 +92,13 @@ type RoomInfo struct {
 	Members int
 	Joined  bool
 }
+
+// DirectInfo is one line of the list of direct chats.
+type DirectInfo struct {
+	Peer   peer.ID
+	Nick   string    // never empty
+	Online bool      // as in Member
+	Unread int       // messages that no person here was shown, counted up to 1,000
+	Last   time.Time // of the newest message, by its author's claim; zero: none is kept
+	State  string    // of the newest message, if it is an own one
+}

@@ -49,3 +49,21 @@ func (s *service) MarkRead(ctx context.Context, req *v1.MarkReadRequest) (*v1.Ma
 	}
 	return &v1.MarkReadResponse{}, d.MarkRead(ctx, id)
 }
+
+func (s *service) ListDirects(ctx context.Context, _ *v1.ListDirectsRequest) (*v1.ListDirectsResponse, error) {
+	infos, err := s.chat.Directs(ctx)
+	if err != nil {
+		return nil, err
+	}
+	res := &v1.ListDirectsResponse{}
+	for _, d := range infos {
+		out := &v1.DirectChat{
+			PeerId: d.Peer.String(), Nick: d.Nick, Online: d.Online, Unread: uint32(d.Unread), State: d.State,
+		}
+		if !d.Last.IsZero() {
+			out.LastMs = d.Last.UnixMilli()
+		}
+		res.Directs = append(res.Directs, out)
+	}
+	return res, nil
+}

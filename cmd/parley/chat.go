@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -43,10 +44,12 @@ func (a *app) noCommand(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
+	name := strings.TrimSpace(strings.TrimPrefix(cmd.CommandPath(), "parley") + " " + args[0])
+	cmd.SuggestionsMinimumDistance = 2
 	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
-		return a.usage(cmd.CommandPath(), "there is no command %q; did you mean %s?", args[0], near[0])
+		return a.usage(cmd.CommandPath(), "there is no command %q; did you mean %s?", name, near[0])
 	}
-	return a.usage(cmd.CommandPath(), "there is no command %q", args[0])
+	return a.usage(cmd.CommandPath(), "there is no command %q", name)
 }
 
 func isTerminal(stream any) bool {
@@ -69,7 +72,8 @@ func (a *app) chat(cmd *cobra.Command, flags *runFlags) error {
 		}
 		defer closeInTime(d, log)
 	} else if names := flags.given(cmd.Flags()); len(names) > 0 {
-		if err := a.note("a node runs on this directory already: it is used as it is, and %s has no effect", names[0]); err != nil {
+		err := a.note("a node runs on this directory already: it is used as it is, without %s", strings.Join(names, ", "))
+		if err != nil {
 			return err
 		}
 	}

@@ -28,12 +28,12 @@ func init() {
 	commands = []command{
 		{"/join", "ROOM", "join a room and go to it", (*session).cmdJoin},
 		{"/leave", "[ROOM]", "leave a room", (*session).cmdLeave},
-		{"/msg", "PEER TEXT", "write to one peer alone, or to another room", (*session).cmdMsg},
+		{"/msg", "PEER [TEXT]", "write to one peer alone, or to another room; without a text: what was said", (*session).cmdMsg},
 		{"/members", "[ROOM]", "who is in a room", (*session).cmdMembers},
 		{"/peers", "", "who this node is connected with", (*session).cmdPeers},
-		{"/rooms", "", "the rooms there are", (*session).cmdRooms},
+		{"/rooms", "", "the rooms and direct chats there are", (*session).cmdRooms},
 		{"/status", "", "describe the running node", (*session).cmdStatus},
-		{"/history", "[N]", "the newest messages of the room", (*session).cmdHistory},
+		{"/history", "[@PEER] [N]", "the newest messages of the room, or with a peer", (*session).cmdHistory},
 		{"/help", "", "this list", (*session).cmdHelp},
 		{"/quit", "", "end the chat", (*session).cmdQuit},
 	}
@@ -183,7 +183,15 @@ func (s *session) cmdRooms(ctx context.Context, _ string) error {
 	if err != nil {
 		return err
 	}
-	return s.app.printRooms(res.GetRooms())
+	if err := s.app.printRooms(res.GetRooms()); err != nil {
+		return err
+	}
+	talks, err := s.client.ListDirects(ctx, &v1.ListDirectsRequest{})
+	if err != nil || len(talks.GetDirects()) == 0 {
+		return err
+	}
+	fmt.Fprintln(s.screen)
+	return s.app.printDirects(talks.GetDirects())
 }
 
 func (s *session) cmdStatus(ctx context.Context, _ string) error {
@@ -195,13 +203,20 @@ func (s *session) cmdStatus(ctx context.Context, _ string) error {
 }
 
 func (s *session) cmdHistory(ctx context.Context, args string) error {
+	peer := ""
+	if strings.HasPrefix(args, "@") {
+		peer, args = cutPeer(args)
+	}
 	limit := uint64(2 * recent)
-	if args != "" {
+	if args = strings.TrimSpace(args); args != "" {
 		n, err := strconv.ParseUint(args, 10, 32)
 		if err != nil {
-			return s.usedSo("/history N")
+			return s.usedSo("/history [@PEER] [N]")
 		}
 		limit = n
+	}
+	if peer != "" {
+		return s.directHistory(ctx, peer, uint32(limit))
 	}
 	room, err := s.roomOr("")
 	if room == "" || err != nil {
@@ -213,7 +228,7 @@ func (s *session) cmdHistory(ctx context.Context, args string) error {
 func (s *session) cmdHelp(context.Context, string) error {
 	for _, c := range commands {
 		use := strings.TrimSpace(c.name + " " + c.args)
-		fmt.Fprintf(s.screen, "  %-16s  %s\n", use, s.app.text.T(c.help))
+		fmt.Fprintf(s.screen, "  %-19s  %s\n", use, s.app.text.T(c.help))
 	}
 	s.say("  Everything else is said in the room. The tab key completes.")
 	return nil

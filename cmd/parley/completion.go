@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -57,16 +58,11 @@ func (a *app) completeRooms(fits func(*v1.Room) bool) cobra.CompletionFunc {
 	}
 }
 
-// completeChats completes the first argument to joined rooms and connected
-// peers.
+// completeChats completes the first argument to joined rooms and to peers.
 func (a *app) completeChats(cmd *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	return a.complete(cmd, args, func(ctx context.Context, c *client.Client) []string {
 		names := namesOfRooms(ctx, c, joinedRooms)
-		res, err := c.ListPeers(ctx, &v1.ListPeersRequest{})
-		if err != nil {
-			return names
-		}
-		for _, name := range peerNames(res.GetPeers()) {
+		for _, name := range peerNames(met(ctx, c)) {
 			names = append(names, "@"+name)
 		}
 		return names
@@ -99,6 +95,21 @@ func namesOfRooms(ctx context.Context, c *client.Client, fits func(*v1.Room) boo
 		}
 	}
 	return names
+}
+
+// met are the connected peers and those with whom there is a direct chat, as
+// far as the node tells.
+func met(ctx context.Context, c *client.Client) []*v1.Peer {
+	res, _ := c.ListPeers(ctx, &v1.ListPeersRequest{})
+	peers := res.GetPeers()
+	talks, _ := c.ListDirects(ctx, &v1.ListDirectsRequest{})
+	for _, d := range talks.GetDirects() {
+		known := slices.ContainsFunc(peers, func(p *v1.Peer) bool { return p.GetPeerId() == d.GetPeerId() })
+		if !known {
+			peers = append(peers, &v1.Peer{PeerId: d.GetPeerId(), Nick: d.GetNick()})
+		}
+	}
+	return peers
 }
 
 // ending is as much of a peer ID as names the peer.

@@ -31,6 +31,7 @@ var (
 	errNotText    = fault.New("P1012", fault.User, "the message is not text in UTF-8", "convert it, for example with iconv")
 	errLine       = fault.New("P1031", fault.User, "a line of the file is not part of an export", "export it again: the file was changed or damaged")
 	errCut        = fault.New("P1032", fault.User, "the file ends before the export does", "what is in it is imported; export it again for the rest")
+	errNoExport   = fault.New("P1034", fault.User, "a direct chat cannot be exported", "copy the data directory while no node runs on it, or print the chat with parley history @PEER --limit 0 --json")
 	errNoStore    = fault.New("P1033", fault.User, "there is no store in this directory", "start parley on it once, or choose another --dir")
 )
 
@@ -47,7 +48,7 @@ const (
 // usageFaults are those that say that the command was typed, or set up,
 // wrongly: nothing was tried.
 var usageFaults = []error{
-	errUsage, errConfigFile, errValue, errTerminal,
+	errUsage, errConfigFile, errValue, errTerminal, errNoExport,
 	chat.ErrRoomName, chat.ErrNick, api.ErrArgument,
 	node.ErrConfig, node.ErrNetworkName, node.ErrInvite, node.ErrSecret,
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -28,6 +29,11 @@ func (a *app) exportCommand() *cobra.Command {
 		Args:              a.args(1, 1),
 		ValidArgsFunction: a.completeRooms(joinedRooms),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if strings.HasPrefix(args[0], "@") {
+				return a.said(errNoExport, a.text.T("direct chats cannot be exported, only rooms"),
+					a.text.T("for a backup copy %s while no node runs on it; to read it elsewhere: %s",
+						quote(a.dir), a.typed("history "+quote(args[0])+" --limit 0 --json")))
+			}
 			return a.inRoom(cmd, args[0], func(ctx context.Context, c *client.Client, room string) error {
 				if file == "" {
 					out := bufio.NewWriter(a.out)

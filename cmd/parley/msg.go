@@ -12,16 +12,20 @@ import (
 )
 
 // cmdMsg writes to a joined room, if its argument begins with the name of one,
-// or else to a peer.
+// or else to a peer. Without a text it shows what was said with the peer.
 func (s *session) cmdMsg(ctx context.Context, args string) error {
 	if room, text := s.cutRoom(args); room != "" {
 		return s.msgRoom(ctx, room, text)
 	}
 	peer, text := cutPeer(args)
-	if peer == "" || strings.TrimSpace(text) == "" {
+	switch {
+	case peer == "":
 		return s.usedSo("/msg PEER TEXT")
+	case strings.TrimSpace(text) == "":
+		return s.openDirect(ctx, peer)
+	default:
+		return s.msgPeer(ctx, peer, text)
 	}
-	return s.msgPeer(ctx, peer, text)
 }
 
 func (s *session) msgRoom(ctx context.Context, room, text string) error {
@@ -68,27 +72,37 @@ func (s *session) msgPeer(ctx context.Context, peer, text string) error {
 	return err
 }
 
-// showDirect shows a message between two, apart from what is said in rooms, and
-// says once how to answer, or that who it is for is away.
+// showDirect shows a message between two that arrives, and says once how to
+// answer, or that who it is for is away.
 func (s *session) showDirect(ctx context.Context, m *v1.Message, now time.Time) {
+	other := s.directLine(ctx, m, now, "")
+	if m.GetSelf() {
+		s.sayIfAway(ctx, m.GetDirect(), other)
+		return
+	}
+	if !s.answered[m.GetDirect()] {
+		s.answered[m.GetDirect()] = true
+		s.say("* nobody else sees it; answer with: /msg %s TEXT", s.callable(ctx, m.GetDirect()))
+	}
+}
+
+// directLine shows a message between two, apart from what is said in rooms, and
+// tells its author that it was shown, unless earlier ones were not: that would
+// tell it of them as well. It returns what the other is called.
+func (s *session) directLine(ctx context.Context, m *v1.Message, now time.Time, mark string) (other string) {
 	t := s.app.text.T
-	other := s.names.of(m.GetDirect(), s.nickOf(ctx, m))
+	other = s.names.of(m.GetDirect(), s.nickOf(ctx, m))
 	line := s.app.line(m, "")
 	_, said, _ := strings.Cut(line, ": ")
 	way := t("%s to you alone", other)
 	if m.GetSelf() {
 		way = t("you to %s alone", other)
 	}
-	fmt.Fprintf(s.screen, "%s  [@] %s: %s\n", show.WhenOf(m, now), way, said)
-	if m.GetSelf() {
-		s.sayIfAway(ctx, m.GetDirect(), other)
-		return
+	fmt.Fprintf(s.screen, "%s  [@] %s: %s%s\n", show.WhenOf(m, now), way, said, mark)
+	if !s.unseen[m.GetDirect()] {
+		s.shown.message(m)
 	}
-	s.shown.message(m)
-	if !s.answered[m.GetDirect()] {
-		s.answered[m.GetDirect()] = true
-		s.say("* nobody else sees it; answer with: /msg %s TEXT", s.callable(ctx, m.GetDirect()))
-	}
+	return other
 }
 
 // nickOf is the nick of the other side of a direct chat, the last one heard if
@@ -111,21 +125,22 @@ func (s *session) nickOf(ctx context.Context, m *v1.Message) string {
 
 // callable is how to name a peer in /msg.
 func (s *session) callable(ctx context.Context, peerID string) string {
-	peers := s.peers(ctx)
-	for i, name := range peerNames(peers) {
-		if peers[i].GetPeerId() == peerID {
+	ctx, cancel := context.WithTimeout(ctx, callTime)
+	defer cancel()
+	met := met(ctx, s.client)
+	for i, name := range peerNames(met) {
+		if met[i].GetPeerId() == peerID {
 			return name
 		}
 	}
 	return ending(peerID)
 }
 
-// metNames are what the connected peers are called, for completion; any
-// goroutine may ask.
+// metNames are what peers are called, for completion; any goroutine may ask.
 func (s *session) metNames() []string {
 	ctx, cancel := context.WithTimeout(context.Background(), completionTime)
 	defer cancel()
-	return peerNames(s.peers(ctx))
+	return peerNames(met(ctx, s.client))
 }
 
 // peers are the connected ones; none if the node does not tell.

@@ -21,20 +21,7 @@ type network struct {
 }
 
 func (a *app) networkCommand() *cobra.Command {
-	c := a.command(&cobra.Command{
-		Use:   "network",
-		Short: a.text.T("make or show the network of the data directory"),
-		Args:  a.args(0, 0),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.usage(cmd.CommandPath(), "it needs a command: new or show")
-		},
-	})
-	c.Args = func(cmd *cobra.Command, args []string) error {
-		if len(args) > 0 {
-			return a.usage(cmd.CommandPath(), "there is no command %q", "network "+args[0])
-		}
-		return nil
-	}
+	c := a.groupCommand("network", a.text.T("make or show the network of the data directory"), a.text.T("it needs a command: new or show"))
 	c.AddCommand(a.networkNewCommand(), a.networkShowCommand())
 	return c
 }

@@ -31,7 +31,10 @@ func (s *session) open(ctx context.Context, join []string) error {
 			return err
 		}
 	}
-	return s.firstRoom(ctx, join)
+	if err := s.firstRoom(ctx, join); err != nil {
+		return err
+	}
+	return s.sayUnread(ctx)
 }
 
 func (s *session) greet(st *v1.StatusResponse) {
@@ -124,7 +127,12 @@ func (s *session) sayWhoIsHere(room string) {
 			online = append(online, s.names.of(id, m.GetNick()))
 		}
 	}
-	if len(online) == 0 {
+	switch {
+	case len(online) > 0:
+	case len(s.people[roomKey(room)]) > 1: // oneself and others
+		s.say("* nobody else of %s is here now", show.Clean(room))
+		return
+	default:
 		s.say("* nobody else is in %s yet", show.Clean(room))
 		return
 	}

@@ -12,7 +12,6 @@ func newRoot(a *app) *cobra.Command {
 	root := a.chatCommand()
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.SuggestionsMinimumDistance = 2
 	root.Version = a.versionLine(ourVersion())
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetIn(a.in)
@@ -29,7 +28,7 @@ func newRoot(a *app) *cobra.Command {
 	root.AddCommand(
 		a.runCommand(), a.networkCommand(), a.inviteCommand(),
 		a.idCommand(), a.versionCommand(), a.statusCommand(),
-		a.peersCommand(), a.roomsCommand(), a.membersCommand(),
+		a.peersCommand(), a.roomsCommand(), a.directsCommand(), a.membersCommand(),
 		a.joinCommand(), a.leaveCommand(),
 		a.sendCommand(), a.historyCommand(), a.tailCommand(),
 		a.exportCommand(), a.importCommand(), a.eraseCommand(), a.storeCommand(),
@@ -45,6 +44,18 @@ func (a *app) command(c *cobra.Command) *cobra.Command {
 	c.PreRunE = func(cmd *cobra.Command, _ []string) error { return a.settle(cmd) }
 	c.DisableFlagsInUseLine = true
 	return c
+}
+
+// groupCommand is a command that only has others below it; needs says which.
+func (a *app) groupCommand(name, short, needs string) *cobra.Command {
+	return a.command(&cobra.Command{
+		Use:   name,
+		Short: short,
+		Args:  a.noCommand,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.said(errUsage, needs, a.text.T("see %s", cmd.CommandPath()+" --help"))
+		},
+	})
 }
 
 // args checks the number of arguments; use names them as the help does.

@@ -46,9 +46,12 @@ type session struct {
 	mine   map[string]bool                  // ids sent here, whose line is on the screen already
 
 	shown    *reader           // tells what of direct chats was shown
+	unseen   map[string]bool   // peer IDs that wrote what was not shown yet
 	called   map[string]string // peer ID → the nick it was heard to bear last
 	answered map[string]bool   // peer IDs for whom it was said how to answer
 	away     map[string]bool   // peer IDs of whom it was said that they are away
+
+	past past // messages of the past that are still coming
 
 	waited bool // the person was told that messages wait
 	told   bool // the person was told why nobody is found
@@ -63,7 +66,8 @@ func newSession(a *app, c *client.Client) *session {
 	chat.json, chat.inChat = false, true
 	return &session{
 		app: &chat, client: c, names: names{}, people: map[string]map[string]*v1.Member{}, mine: map[string]bool{},
-		called: map[string]string{}, answered: map[string]bool{}, away: map[string]bool{},
+		called: map[string]string{}, unseen: map[string]bool{}, answered: map[string]bool{}, away: map[string]bool{},
+		past: newPast(),
 	}
 }
 
@@ -87,6 +91,7 @@ func (s *session) hold(ctx context.Context, join []string) error {
 	lines, next := s.read(ctx)
 	alone := time.NewTimer(lonely)
 	defer alone.Stop()
+	defer s.past.timer.Stop()
 	for {
 		select {
 		case u := <-news:
@@ -99,6 +104,8 @@ func (s *session) hold(ctx context.Context, join []string) error {
 				return quitting(in.err)
 			}
 			next <- struct{}{}
+		case <-s.past.timer.C:
+			s.showPast(time.Now())
 		case <-alone.C:
 			s.explainSilence(ctx)
 		case err := <-ended:

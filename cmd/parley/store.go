@@ -34,12 +34,7 @@ type repaired struct {
 }
 
 func (a *app) storeCommand() *cobra.Command {
-	c := &cobra.Command{
-		Use:   "store",
-		Short: a.text.T("check or repair the store of a node that does not run"),
-		Args:  a.noCommand,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
+	c := a.groupCommand("store", a.text.T("check or repair the store of a node that does not run"), a.text.T("it needs a command: check or repair"))
 	c.AddCommand(
 		a.command(&cobra.Command{
 			Use:   "check",
@@ -85,8 +80,19 @@ func (a *app) checkStore(ctx context.Context) error {
 	if err := errors.Join(err, s.Close()); err != nil {
 		return a.damaged(err)
 	}
-	return a.print(checked{st.Events, st.Logs, st.Bytes},
+	return a.print(checked{st.Events, st.Logs, bytesIn(o.Dir)},
 		"nothing is wrong with the store: %d events in %d rooms and direct chats", st.Events, st.Logs)
+}
+
+// bytesIn is what the files of a directory take on disk.
+func bytesIn(dir string) (sum int64) {
+	files, _ := os.ReadDir(dir) // what cannot be read counts for nothing
+	for _, f := range files {
+		if info, err := f.Info(); err == nil {
+			sum += info.Size()
+		}
+	}
+	return sum
 }
 
 // damaged says of a damaged store how to repair it.
@@ -122,6 +128,9 @@ func (a *app) repairStore(ctx context.Context) error {
 		"kept %d events; %d are known to be lost", done.Events, done.Lost)
 	if err != nil || a.json {
 		return err
+	}
+	if done.Lost == 0 && done.Refused == 0 && len(done.Damaged) == 0 {
+		return a.note("nothing in it was damaged. The former store lies in %s: delete it when all is well.", done.Aside)
 	}
 	return a.note("the damaged store lies in %s: delete it when all is well. Start parley and give it a while with others before you write: what they have comes back from them.", done.Aside)
 }

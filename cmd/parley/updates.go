@@ -17,7 +17,7 @@ func (s *session) update(ctx context.Context, u *v1.WatchResponse) (gone bool) {
 	case *v1.WatchResponse_Message:
 		s.arrived(ctx, u.Message)
 	case *v1.WatchResponse_Member:
-		s.memberChanged(u.Member)
+		s.memberChanged(ctx, u.Member)
 	case *v1.WatchResponse_Peer:
 		s.names.seen(u.Peer.GetPeerId(), u.Peer.GetNick())
 		s.called[u.Peer.GetPeerId()] = u.Peer.GetNick()
@@ -44,7 +44,9 @@ func (s *session) arrived(ctx context.Context, m *v1.Message) {
 		s.showDirect(ctx, m, time.Now())
 		return
 	}
-	s.showMessage(m, time.Now())
+	if now := time.Now(); !s.past.hold(m, now) {
+		s.showMessage(m, now)
+	}
 }
 
 func (s *session) showMessage(m *v1.Message, now time.Time) {
@@ -56,13 +58,15 @@ func (s *session) showMessage(m *v1.Message, now time.Time) {
 }
 
 // memberChanged says what is new about a member of a room.
-func (s *session) memberChanged(c *v1.MemberChanged) {
+func (s *session) memberChanged(ctx context.Context, c *v1.MemberChanged) {
 	m := c.GetMember()
 	key := roomKey(c.GetRoom())
 	people := s.people[key]
-	if people == nil {
-		people = map[string]*v1.Member{}
-		s.people[key] = people
+	if people == nil { // who has been in it all along does not join now
+		if err := s.meet(ctx, c.GetRoom()); err != nil {
+			s.people[key] = map[string]*v1.Member{}
+		}
+		return
 	}
 	before := people[m.GetPeerId()]
 	if c.GetLeft() {

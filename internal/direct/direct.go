@@ -5,7 +5,7 @@
 //	s, err := direct.New(direct.Config{…})
 //	p, err := s.Begin(author)           // remembered; its replication runs
 //	p.Log().Submit(ctx, draft)          // kept until he has it
-//	p.State(seq)                        // queued, sent, delivered, read
+//	s.State(author, seq)                // queued, sent, delivered, read
 //	s.Met(author); s.Close()
 //
 // What is sent is an event of the log first. The outbox is the log itself: what

@@ -117,28 +117,6 @@ func (p *Pair) admits(b *event.Batch) error {
 
 var errUnanswered = errors.New("too much of one who was never answered")
 
-// State says how far an own event has come. Where the chain forks, what is said
-// of a place says nothing of the other branch: there both are delivered when
-// comparing has shown it.
-func (p *Pair) State(seq uint64, forks bool) string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	switch {
-	case p.self():
-		return Delivered
-	case forks && seq > p.rec.Whole && seq <= p.rec.Acked.Seq:
-		return Sent
-	case seq <= p.rec.Seen.Seq:
-		return Read
-	case seq <= p.rec.Acked.Seq:
-		return Delivered
-	case seq <= p.rec.Sent.Seq:
-		return Sent
-	default:
-		return Queued
-	}
-}
-
 // MarkRead notes that a person was shown his events up to a place, and tells
 // him, now or when he is met. What was read stays so.
 func (p *Pair) MarkRead(at Place) {

@@ -5,14 +5,13 @@ import "testing"
 // What is acknowledged of one branch of a fork says nothing of the other, until
 // comparing has shown that the other side has both.
 func TestABranchIsNotDeliveredByTheOther(t *testing.T) {
-	p := &Pair{s: &Service{}, author: [32]byte{1}}
-	p.rec.Sent, p.rec.Acked, p.rec.Whole = Place{Seq: 12}, Place{Seq: 10}, 3
+	r := record{Sent: Place{Seq: 12}, Acked: Place{Seq: 10}, Whole: 3}
 	for _, c := range []struct {
 		seq   uint64
 		forks bool
 		want  string
 	}{{2, true, Delivered}, {5, true, Sent}, {5, false, Delivered}, {11, true, Sent}, {13, true, Queued}} {
-		if got := p.State(c.seq, c.forks); got != c.want {
+		if got := r.state(c.seq, c.forks); got != c.want {
 			t.Errorf("%+v: it is %s", c, got)
 		}
 	}

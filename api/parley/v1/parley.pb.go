@@ -811,6 +811,174 @@ func (x *Room) GetJoined() bool {
 	return false
 }
 
+type ListDirectsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListDirectsRequest) Reset() {
+	*x = ListDirectsRequest{}
+	mi := &file_parley_v1_parley_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListDirectsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListDirectsRequest) ProtoMessage() {}
+
+func (x *ListDirectsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_parley_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListDirectsRequest.ProtoReflect.Descriptor instead.
+func (*ListDirectsRequest) Descriptor() ([]byte, []int) {
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{11}
+}
+
+type ListDirectsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Directs       []*DirectChat          `protobuf:"bytes,1,rep,name=directs,proto3" json:"directs,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListDirectsResponse) Reset() {
+	*x = ListDirectsResponse{}
+	mi := &file_parley_v1_parley_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListDirectsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListDirectsResponse) ProtoMessage() {}
+
+func (x *ListDirectsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_parley_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListDirectsResponse.ProtoReflect.Descriptor instead.
+func (*ListDirectsResponse) Descriptor() ([]byte, []int) {
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *ListDirectsResponse) GetDirects() []*DirectChat {
+	if x != nil {
+		return x.Directs
+	}
+	return nil
+}
+
+type DirectChat struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The other side.
+	PeerId string `protobuf:"bytes,1,opt,name=peer_id,json=peerId,proto3" json:"peer_id,omitempty"`
+	Nick   string `protobuf:"bytes,2,opt,name=nick,proto3" json:"nick,omitempty"`
+	Online bool   `protobuf:"varint,3,opt,name=online,proto3" json:"online,omitempty"`
+	// Messages that MarkRead was not told of, counted up to 1,000.
+	Unread uint32 `protobuf:"varint,4,opt,name=unread,proto3" json:"unread,omitempty"`
+	// When the newest message was written, Unix milliseconds; 0 if none is kept.
+	LastMs int64 `protobuf:"varint,5,opt,name=last_ms,json=lastMs,proto3" json:"last_ms,omitempty"`
+	// State of the newest message if it is an own one.
+	State         string `protobuf:"bytes,6,opt,name=state,proto3" json:"state,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DirectChat) Reset() {
+	*x = DirectChat{}
+	mi := &file_parley_v1_parley_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DirectChat) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DirectChat) ProtoMessage() {}
+
+func (x *DirectChat) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_parley_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DirectChat.ProtoReflect.Descriptor instead.
+func (*DirectChat) Descriptor() ([]byte, []int) {
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *DirectChat) GetPeerId() string {
+	if x != nil {
+		return x.PeerId
+	}
+	return ""
+}
+
+func (x *DirectChat) GetNick() string {
+	if x != nil {
+		return x.Nick
+	}
+	return ""
+}
+
+func (x *DirectChat) GetOnline() bool {
+	if x != nil {
+		return x.Online
+	}
+	return false
+}
+
+func (x *DirectChat) GetUnread() uint32 {
+	if x != nil {
+		return x.Unread
+	}
+	return 0
+}
+
+func (x *DirectChat) GetLastMs() int64 {
+	if x != nil {
+		return x.LastMs
+	}
+	return 0
+}
+
+func (x *DirectChat) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
 type ListMembersRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Room          string                 `protobuf:"bytes,1,opt,name=room,proto3" json:"room,omitempty"`
@@ -820,7 +988,7 @@ type ListMembersRequest struct {
 
 func (x *ListMembersRequest) Reset() {
 	*x = ListMembersRequest{}
-	mi := &file_parley_v1_parley_proto_msgTypes[11]
+	mi := &file_parley_v1_parley_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -832,7 +1000,7 @@ func (x *ListMembersRequest) String() string {
 func (*ListMembersRequest) ProtoMessage() {}
 
 func (x *ListMembersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[11]
+	mi := &file_parley_v1_parley_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -845,7 +1013,7 @@ func (x *ListMembersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMembersRequest.ProtoReflect.Descriptor instead.
 func (*ListMembersRequest) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{11}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ListMembersRequest) GetRoom() string {
@@ -864,7 +1032,7 @@ type ListMembersResponse struct {
 
 func (x *ListMembersResponse) Reset() {
 	*x = ListMembersResponse{}
-	mi := &file_parley_v1_parley_proto_msgTypes[12]
+	mi := &file_parley_v1_parley_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -876,7 +1044,7 @@ func (x *ListMembersResponse) String() string {
 func (*ListMembersResponse) ProtoMessage() {}
 
 func (x *ListMembersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[12]
+	mi := &file_parley_v1_parley_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -889,7 +1057,7 @@ func (x *ListMembersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMembersResponse.ProtoReflect.Descriptor instead.
 func (*ListMembersResponse) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{12}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ListMembersResponse) GetMembers() []*Member {
@@ -911,7 +1079,7 @@ type Member struct {
 
 func (x *Member) Reset() {
 	*x = Member{}
-	mi := &file_parley_v1_parley_proto_msgTypes[13]
+	mi := &file_parley_v1_parley_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -923,7 +1091,7 @@ func (x *Member) String() string {
 func (*Member) ProtoMessage() {}
 
 func (x *Member) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[13]
+	mi := &file_parley_v1_parley_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -936,7 +1104,7 @@ func (x *Member) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Member.ProtoReflect.Descriptor instead.
 func (*Member) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{13}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Member) GetPeerId() string {
@@ -976,7 +1144,7 @@ type JoinRoomRequest struct {
 
 func (x *JoinRoomRequest) Reset() {
 	*x = JoinRoomRequest{}
-	mi := &file_parley_v1_parley_proto_msgTypes[14]
+	mi := &file_parley_v1_parley_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -988,7 +1156,7 @@ func (x *JoinRoomRequest) String() string {
 func (*JoinRoomRequest) ProtoMessage() {}
 
 func (x *JoinRoomRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[14]
+	mi := &file_parley_v1_parley_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1001,7 +1169,7 @@ func (x *JoinRoomRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinRoomRequest.ProtoReflect.Descriptor instead.
 func (*JoinRoomRequest) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{14}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *JoinRoomRequest) GetRoom() string {
@@ -1021,7 +1189,7 @@ type JoinRoomResponse struct {
 
 func (x *JoinRoomResponse) Reset() {
 	*x = JoinRoomResponse{}
-	mi := &file_parley_v1_parley_proto_msgTypes[15]
+	mi := &file_parley_v1_parley_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1033,7 +1201,7 @@ func (x *JoinRoomResponse) String() string {
 func (*JoinRoomResponse) ProtoMessage() {}
 
 func (x *JoinRoomResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[15]
+	mi := &file_parley_v1_parley_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1046,7 +1214,7 @@ func (x *JoinRoomResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinRoomResponse.ProtoReflect.Descriptor instead.
 func (*JoinRoomResponse) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{15}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *JoinRoomResponse) GetRoom() string {
@@ -1065,7 +1233,7 @@ type LeaveRoomRequest struct {
 
 func (x *LeaveRoomRequest) Reset() {
 	*x = LeaveRoomRequest{}
-	mi := &file_parley_v1_parley_proto_msgTypes[16]
+	mi := &file_parley_v1_parley_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1077,7 +1245,7 @@ func (x *LeaveRoomRequest) String() string {
 func (*LeaveRoomRequest) ProtoMessage() {}
 
 func (x *LeaveRoomRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[16]
+	mi := &file_parley_v1_parley_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1090,7 +1258,7 @@ func (x *LeaveRoomRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaveRoomRequest.ProtoReflect.Descriptor instead.
 func (*LeaveRoomRequest) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{16}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *LeaveRoomRequest) GetRoom() string {
@@ -1109,7 +1277,7 @@ type LeaveRoomResponse struct {
 
 func (x *LeaveRoomResponse) Reset() {
 	*x = LeaveRoomResponse{}
-	mi := &file_parley_v1_parley_proto_msgTypes[17]
+	mi := &file_parley_v1_parley_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1121,7 +1289,7 @@ func (x *LeaveRoomResponse) String() string {
 func (*LeaveRoomResponse) ProtoMessage() {}
 
 func (x *LeaveRoomResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[17]
+	mi := &file_parley_v1_parley_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1134,7 +1302,7 @@ func (x *LeaveRoomResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaveRoomResponse.ProtoReflect.Descriptor instead.
 func (*LeaveRoomResponse) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{17}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *LeaveRoomResponse) GetRoom() string {
@@ -1160,7 +1328,7 @@ type SendMessageRequest struct {
 
 func (x *SendMessageRequest) Reset() {
 	*x = SendMessageRequest{}
-	mi := &file_parley_v1_parley_proto_msgTypes[18]
+	mi := &file_parley_v1_parley_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1172,7 +1340,7 @@ func (x *SendMessageRequest) String() string {
 func (*SendMessageRequest) ProtoMessage() {}
 
 func (x *SendMessageRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[18]
+	mi := &file_parley_v1_parley_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1185,7 +1353,7 @@ func (x *SendMessageRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SendMessageRequest.ProtoReflect.Descriptor instead.
 func (*SendMessageRequest) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{18}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *SendMessageRequest) GetRoom() string {
@@ -1225,7 +1393,7 @@ type SendMessageResponse struct {
 
 func (x *SendMessageResponse) Reset() {
 	*x = SendMessageResponse{}
-	mi := &file_parley_v1_parley_proto_msgTypes[19]
+	mi := &file_parley_v1_parley_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1237,7 +1405,7 @@ func (x *SendMessageResponse) String() string {
 func (*SendMessageResponse) ProtoMessage() {}
 
 func (x *SendMessageResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[19]
+	mi := &file_parley_v1_parley_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1250,7 +1418,7 @@ func (x *SendMessageResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SendMessageResponse.ProtoReflect.Descriptor instead.
 func (*SendMessageResponse) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{19}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *SendMessageResponse) GetId() string {
@@ -1275,7 +1443,7 @@ type SendMessagesRequest struct {
 
 func (x *SendMessagesRequest) Reset() {
 	*x = SendMessagesRequest{}
-	mi := &file_parley_v1_parley_proto_msgTypes[20]
+	mi := &file_parley_v1_parley_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1287,7 +1455,7 @@ func (x *SendMessagesRequest) String() string {
 func (*SendMessagesRequest) ProtoMessage() {}
 
 func (x *SendMessagesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[20]
+	mi := &file_parley_v1_parley_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1300,7 +1468,7 @@ func (x *SendMessagesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SendMessagesRequest.ProtoReflect.Descriptor instead.
 func (*SendMessagesRequest) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{20}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *SendMessagesRequest) GetRoom() string {
@@ -1343,7 +1511,7 @@ type SendMessagesResponse struct {
 
 func (x *SendMessagesResponse) Reset() {
 	*x = SendMessagesResponse{}
-	mi := &file_parley_v1_parley_proto_msgTypes[21]
+	mi := &file_parley_v1_parley_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1355,7 +1523,7 @@ func (x *SendMessagesResponse) String() string {
 func (*SendMessagesResponse) ProtoMessage() {}
 
 func (x *SendMessagesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[21]
+	mi := &file_parley_v1_parley_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1368,7 +1536,7 @@ func (x *SendMessagesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SendMessagesResponse.ProtoReflect.Descriptor instead.
 func (*SendMessagesResponse) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{21}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *SendMessagesResponse) GetId() string {
@@ -1404,7 +1572,7 @@ type HistoryRequest struct {
 
 func (x *HistoryRequest) Reset() {
 	*x = HistoryRequest{}
-	mi := &file_parley_v1_parley_proto_msgTypes[22]
+	mi := &file_parley_v1_parley_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1416,7 +1584,7 @@ func (x *HistoryRequest) String() string {
 func (*HistoryRequest) ProtoMessage() {}
 
 func (x *HistoryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[22]
+	mi := &file_parley_v1_parley_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1429,7 +1597,7 @@ func (x *HistoryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HistoryRequest.ProtoReflect.Descriptor instead.
 func (*HistoryRequest) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{22}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *HistoryRequest) GetRoom() string {
@@ -1483,7 +1651,7 @@ type HistoryResponse struct {
 
 func (x *HistoryResponse) Reset() {
 	*x = HistoryResponse{}
-	mi := &file_parley_v1_parley_proto_msgTypes[23]
+	mi := &file_parley_v1_parley_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1495,7 +1663,7 @@ func (x *HistoryResponse) String() string {
 func (*HistoryResponse) ProtoMessage() {}
 
 func (x *HistoryResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[23]
+	mi := &file_parley_v1_parley_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1508,7 +1676,7 @@ func (x *HistoryResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HistoryResponse.ProtoReflect.Descriptor instead.
 func (*HistoryResponse) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{23}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *HistoryResponse) GetMessage() *Message {
@@ -1555,7 +1723,7 @@ type Message struct {
 
 func (x *Message) Reset() {
 	*x = Message{}
-	mi := &file_parley_v1_parley_proto_msgTypes[24]
+	mi := &file_parley_v1_parley_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1567,7 +1735,7 @@ func (x *Message) String() string {
 func (*Message) ProtoMessage() {}
 
 func (x *Message) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[24]
+	mi := &file_parley_v1_parley_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1580,7 +1748,7 @@ func (x *Message) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Message.ProtoReflect.Descriptor instead.
 func (*Message) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{24}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Message) GetId() string {
@@ -1720,7 +1888,7 @@ type MarkReadRequest struct {
 
 func (x *MarkReadRequest) Reset() {
 	*x = MarkReadRequest{}
-	mi := &file_parley_v1_parley_proto_msgTypes[25]
+	mi := &file_parley_v1_parley_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1732,7 +1900,7 @@ func (x *MarkReadRequest) String() string {
 func (*MarkReadRequest) ProtoMessage() {}
 
 func (x *MarkReadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[25]
+	mi := &file_parley_v1_parley_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1745,7 +1913,7 @@ func (x *MarkReadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MarkReadRequest.ProtoReflect.Descriptor instead.
 func (*MarkReadRequest) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{25}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *MarkReadRequest) GetDirect() string {
@@ -1770,7 +1938,7 @@ type MarkReadResponse struct {
 
 func (x *MarkReadResponse) Reset() {
 	*x = MarkReadResponse{}
-	mi := &file_parley_v1_parley_proto_msgTypes[26]
+	mi := &file_parley_v1_parley_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1782,7 +1950,7 @@ func (x *MarkReadResponse) String() string {
 func (*MarkReadResponse) ProtoMessage() {}
 
 func (x *MarkReadResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[26]
+	mi := &file_parley_v1_parley_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1795,7 +1963,7 @@ func (x *MarkReadResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MarkReadResponse.ProtoReflect.Descriptor instead.
 func (*MarkReadResponse) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{26}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{29}
 }
 
 type ExportRequest struct {
@@ -1807,7 +1975,7 @@ type ExportRequest struct {
 
 func (x *ExportRequest) Reset() {
 	*x = ExportRequest{}
-	mi := &file_parley_v1_parley_proto_msgTypes[27]
+	mi := &file_parley_v1_parley_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1819,7 +1987,7 @@ func (x *ExportRequest) String() string {
 func (*ExportRequest) ProtoMessage() {}
 
 func (x *ExportRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[27]
+	mi := &file_parley_v1_parley_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1832,7 +2000,7 @@ func (x *ExportRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportRequest.ProtoReflect.Descriptor instead.
 func (*ExportRequest) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{27}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *ExportRequest) GetRoom() string {
@@ -1855,7 +2023,7 @@ type ExportResponse struct {
 
 func (x *ExportResponse) Reset() {
 	*x = ExportResponse{}
-	mi := &file_parley_v1_parley_proto_msgTypes[28]
+	mi := &file_parley_v1_parley_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1867,7 +2035,7 @@ func (x *ExportResponse) String() string {
 func (*ExportResponse) ProtoMessage() {}
 
 func (x *ExportResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[28]
+	mi := &file_parley_v1_parley_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1880,7 +2048,7 @@ func (x *ExportResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportResponse.ProtoReflect.Descriptor instead.
 func (*ExportResponse) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{28}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *ExportResponse) GetPayload() []byte {
@@ -1913,7 +2081,7 @@ type Origin struct {
 
 func (x *Origin) Reset() {
 	*x = Origin{}
-	mi := &file_parley_v1_parley_proto_msgTypes[29]
+	mi := &file_parley_v1_parley_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1925,7 +2093,7 @@ func (x *Origin) String() string {
 func (*Origin) ProtoMessage() {}
 
 func (x *Origin) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[29]
+	mi := &file_parley_v1_parley_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1938,7 +2106,7 @@ func (x *Origin) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Origin.ProtoReflect.Descriptor instead.
 func (*Origin) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{29}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Origin) GetNetwork() string {
@@ -1982,7 +2150,7 @@ type ImportRequest struct {
 
 func (x *ImportRequest) Reset() {
 	*x = ImportRequest{}
-	mi := &file_parley_v1_parley_proto_msgTypes[30]
+	mi := &file_parley_v1_parley_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1994,7 +2162,7 @@ func (x *ImportRequest) String() string {
 func (*ImportRequest) ProtoMessage() {}
 
 func (x *ImportRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[30]
+	mi := &file_parley_v1_parley_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2007,7 +2175,7 @@ func (x *ImportRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ImportRequest.ProtoReflect.Descriptor instead.
 func (*ImportRequest) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{30}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *ImportRequest) GetPayload() []byte {
@@ -2040,7 +2208,7 @@ type ImportResponse struct {
 
 func (x *ImportResponse) Reset() {
 	*x = ImportResponse{}
-	mi := &file_parley_v1_parley_proto_msgTypes[31]
+	mi := &file_parley_v1_parley_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2052,7 +2220,7 @@ func (x *ImportResponse) String() string {
 func (*ImportResponse) ProtoMessage() {}
 
 func (x *ImportResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[31]
+	mi := &file_parley_v1_parley_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2065,7 +2233,7 @@ func (x *ImportResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ImportResponse.ProtoReflect.Descriptor instead.
 func (*ImportResponse) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{31}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *ImportResponse) GetNew() uint64 {
@@ -2107,7 +2275,7 @@ type Refusal struct {
 
 func (x *Refusal) Reset() {
 	*x = Refusal{}
-	mi := &file_parley_v1_parley_proto_msgTypes[32]
+	mi := &file_parley_v1_parley_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2119,7 +2287,7 @@ func (x *Refusal) String() string {
 func (*Refusal) ProtoMessage() {}
 
 func (x *Refusal) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[32]
+	mi := &file_parley_v1_parley_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2132,7 +2300,7 @@ func (x *Refusal) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Refusal.ProtoReflect.Descriptor instead.
 func (*Refusal) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{32}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Refusal) GetIndex() uint64 {
@@ -2158,7 +2326,7 @@ type EraseMessageRequest struct {
 
 func (x *EraseMessageRequest) Reset() {
 	*x = EraseMessageRequest{}
-	mi := &file_parley_v1_parley_proto_msgTypes[33]
+	mi := &file_parley_v1_parley_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2170,7 +2338,7 @@ func (x *EraseMessageRequest) String() string {
 func (*EraseMessageRequest) ProtoMessage() {}
 
 func (x *EraseMessageRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[33]
+	mi := &file_parley_v1_parley_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2183,7 +2351,7 @@ func (x *EraseMessageRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EraseMessageRequest.ProtoReflect.Descriptor instead.
 func (*EraseMessageRequest) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{33}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *EraseMessageRequest) GetId() string {
@@ -2201,7 +2369,7 @@ type EraseMessageResponse struct {
 
 func (x *EraseMessageResponse) Reset() {
 	*x = EraseMessageResponse{}
-	mi := &file_parley_v1_parley_proto_msgTypes[34]
+	mi := &file_parley_v1_parley_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2213,7 +2381,7 @@ func (x *EraseMessageResponse) String() string {
 func (*EraseMessageResponse) ProtoMessage() {}
 
 func (x *EraseMessageResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[34]
+	mi := &file_parley_v1_parley_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2226,7 +2394,7 @@ func (x *EraseMessageResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EraseMessageResponse.ProtoReflect.Descriptor instead.
 func (*EraseMessageResponse) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{34}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{37}
 }
 
 type WatchRequest struct {
@@ -2245,7 +2413,7 @@ type WatchRequest struct {
 
 func (x *WatchRequest) Reset() {
 	*x = WatchRequest{}
-	mi := &file_parley_v1_parley_proto_msgTypes[35]
+	mi := &file_parley_v1_parley_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2257,7 +2425,7 @@ func (x *WatchRequest) String() string {
 func (*WatchRequest) ProtoMessage() {}
 
 func (x *WatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[35]
+	mi := &file_parley_v1_parley_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2270,7 +2438,7 @@ func (x *WatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchRequest.ProtoReflect.Descriptor instead.
 func (*WatchRequest) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{35}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *WatchRequest) GetRoom() string {
@@ -2319,7 +2487,7 @@ type WatchResponse struct {
 
 func (x *WatchResponse) Reset() {
 	*x = WatchResponse{}
-	mi := &file_parley_v1_parley_proto_msgTypes[36]
+	mi := &file_parley_v1_parley_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2331,7 +2499,7 @@ func (x *WatchResponse) String() string {
 func (*WatchResponse) ProtoMessage() {}
 
 func (x *WatchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[36]
+	mi := &file_parley_v1_parley_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2344,7 +2512,7 @@ func (x *WatchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchResponse.ProtoReflect.Descriptor instead.
 func (*WatchResponse) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{36}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *WatchResponse) GetUpdate() isWatchResponse_Update {
@@ -2473,7 +2641,7 @@ type Started struct {
 
 func (x *Started) Reset() {
 	*x = Started{}
-	mi := &file_parley_v1_parley_proto_msgTypes[37]
+	mi := &file_parley_v1_parley_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2485,7 +2653,7 @@ func (x *Started) String() string {
 func (*Started) ProtoMessage() {}
 
 func (x *Started) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[37]
+	mi := &file_parley_v1_parley_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2498,7 +2666,7 @@ func (x *Started) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Started.ProtoReflect.Descriptor instead.
 func (*Started) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{37}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *Started) GetCursor() uint64 {
@@ -2524,7 +2692,7 @@ type StateChanged struct {
 
 func (x *StateChanged) Reset() {
 	*x = StateChanged{}
-	mi := &file_parley_v1_parley_proto_msgTypes[38]
+	mi := &file_parley_v1_parley_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2536,7 +2704,7 @@ func (x *StateChanged) String() string {
 func (*StateChanged) ProtoMessage() {}
 
 func (x *StateChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[38]
+	mi := &file_parley_v1_parley_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2549,7 +2717,7 @@ func (x *StateChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StateChanged.ProtoReflect.Descriptor instead.
 func (*StateChanged) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{38}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *StateChanged) GetId() string {
@@ -2600,7 +2768,7 @@ type MemberChanged struct {
 
 func (x *MemberChanged) Reset() {
 	*x = MemberChanged{}
-	mi := &file_parley_v1_parley_proto_msgTypes[39]
+	mi := &file_parley_v1_parley_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2612,7 +2780,7 @@ func (x *MemberChanged) String() string {
 func (*MemberChanged) ProtoMessage() {}
 
 func (x *MemberChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[39]
+	mi := &file_parley_v1_parley_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2625,7 +2793,7 @@ func (x *MemberChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MemberChanged.ProtoReflect.Descriptor instead.
 func (*MemberChanged) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{39}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *MemberChanged) GetRoom() string {
@@ -2661,7 +2829,7 @@ type PeerChanged struct {
 
 func (x *PeerChanged) Reset() {
 	*x = PeerChanged{}
-	mi := &file_parley_v1_parley_proto_msgTypes[40]
+	mi := &file_parley_v1_parley_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2673,7 +2841,7 @@ func (x *PeerChanged) String() string {
 func (*PeerChanged) ProtoMessage() {}
 
 func (x *PeerChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[40]
+	mi := &file_parley_v1_parley_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2686,7 +2854,7 @@ func (x *PeerChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PeerChanged.ProtoReflect.Descriptor instead.
 func (*PeerChanged) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{40}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *PeerChanged) GetPeerId() string {
@@ -2719,7 +2887,7 @@ type RoomsChanged struct {
 
 func (x *RoomsChanged) Reset() {
 	*x = RoomsChanged{}
-	mi := &file_parley_v1_parley_proto_msgTypes[41]
+	mi := &file_parley_v1_parley_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2731,7 +2899,7 @@ func (x *RoomsChanged) String() string {
 func (*RoomsChanged) ProtoMessage() {}
 
 func (x *RoomsChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[41]
+	mi := &file_parley_v1_parley_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2744,7 +2912,7 @@ func (x *RoomsChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RoomsChanged.ProtoReflect.Descriptor instead.
 func (*RoomsChanged) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{41}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{44}
 }
 
 // Lagged tells that the caller was too slow for states, members, peers and
@@ -2758,7 +2926,7 @@ type Lagged struct {
 
 func (x *Lagged) Reset() {
 	*x = Lagged{}
-	mi := &file_parley_v1_parley_proto_msgTypes[42]
+	mi := &file_parley_v1_parley_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2770,7 +2938,7 @@ func (x *Lagged) String() string {
 func (*Lagged) ProtoMessage() {}
 
 func (x *Lagged) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[42]
+	mi := &file_parley_v1_parley_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2783,7 +2951,7 @@ func (x *Lagged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Lagged.ProtoReflect.Descriptor instead.
 func (*Lagged) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{42}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *Lagged) GetCursor() uint64 {
@@ -2865,7 +3033,18 @@ const file_parley_v1_parley_proto_rawDesc = "" +
 	"\x04Room\x12\x12\n" +
 	"\x04room\x18\x01 \x01(\tR\x04room\x12\x18\n" +
 	"\amembers\x18\x02 \x01(\rR\amembers\x12\x16\n" +
-	"\x06joined\x18\x03 \x01(\bR\x06joined\"(\n" +
+	"\x06joined\x18\x03 \x01(\bR\x06joined\"\x14\n" +
+	"\x12ListDirectsRequest\"F\n" +
+	"\x13ListDirectsResponse\x12/\n" +
+	"\adirects\x18\x01 \x03(\v2\x15.parley.v1.DirectChatR\adirects\"\x98\x01\n" +
+	"\n" +
+	"DirectChat\x12\x17\n" +
+	"\apeer_id\x18\x01 \x01(\tR\x06peerId\x12\x12\n" +
+	"\x04nick\x18\x02 \x01(\tR\x04nick\x12\x16\n" +
+	"\x06online\x18\x03 \x01(\bR\x06online\x12\x16\n" +
+	"\x06unread\x18\x04 \x01(\rR\x06unread\x12\x17\n" +
+	"\alast_ms\x18\x05 \x01(\x03R\x06lastMs\x12\x14\n" +
+	"\x05state\x18\x06 \x01(\tR\x05state\"(\n" +
 	"\x12ListMembersRequest\x12\x12\n" +
 	"\x04room\x18\x01 \x01(\tR\x04room\"B\n" +
 	"\x13ListMembersResponse\x12+\n" +
@@ -2989,11 +3168,12 @@ const file_parley_v1_parley_proto_rawDesc = "" +
 	"\x06online\x18\x03 \x01(\bR\x06online\"\x0e\n" +
 	"\fRoomsChanged\" \n" +
 	"\x06Lagged\x12\x16\n" +
-	"\x06cursor\x18\x01 \x01(\x04R\x06cursor2\xf8\a\n" +
+	"\x06cursor\x18\x01 \x01(\x04R\x06cursor2\xc6\b\n" +
 	"\rParleyService\x12=\n" +
 	"\x06Status\x12\x18.parley.v1.StatusRequest\x1a\x19.parley.v1.StatusResponse\x12F\n" +
 	"\tListPeers\x12\x1b.parley.v1.ListPeersRequest\x1a\x1c.parley.v1.ListPeersResponse\x12F\n" +
 	"\tListRooms\x12\x1b.parley.v1.ListRoomsRequest\x1a\x1c.parley.v1.ListRoomsResponse\x12L\n" +
+	"\vListDirects\x12\x1d.parley.v1.ListDirectsRequest\x1a\x1e.parley.v1.ListDirectsResponse\x12L\n" +
 	"\vListMembers\x12\x1d.parley.v1.ListMembersRequest\x1a\x1e.parley.v1.ListMembersResponse\x12C\n" +
 	"\bJoinRoom\x12\x1a.parley.v1.JoinRoomRequest\x1a\x1b.parley.v1.JoinRoomResponse\x12F\n" +
 	"\tLeaveRoom\x12\x1b.parley.v1.LeaveRoomRequest\x1a\x1c.parley.v1.LeaveRoomResponse\x12L\n" +
@@ -3018,7 +3198,7 @@ func file_parley_v1_parley_proto_rawDescGZIP() []byte {
 	return file_parley_v1_parley_proto_rawDescData
 }
 
-var file_parley_v1_parley_proto_msgTypes = make([]protoimpl.MessageInfo, 44)
+var file_parley_v1_parley_proto_msgTypes = make([]protoimpl.MessageInfo, 47)
 var file_parley_v1_parley_proto_goTypes = []any{
 	(*Fault)(nil),                // 0: parley.v1.Fault
 	(*StatusRequest)(nil),        // 1: parley.v1.StatusRequest
@@ -3031,94 +3211,100 @@ var file_parley_v1_parley_proto_goTypes = []any{
 	(*ListRoomsRequest)(nil),     // 8: parley.v1.ListRoomsRequest
 	(*ListRoomsResponse)(nil),    // 9: parley.v1.ListRoomsResponse
 	(*Room)(nil),                 // 10: parley.v1.Room
-	(*ListMembersRequest)(nil),   // 11: parley.v1.ListMembersRequest
-	(*ListMembersResponse)(nil),  // 12: parley.v1.ListMembersResponse
-	(*Member)(nil),               // 13: parley.v1.Member
-	(*JoinRoomRequest)(nil),      // 14: parley.v1.JoinRoomRequest
-	(*JoinRoomResponse)(nil),     // 15: parley.v1.JoinRoomResponse
-	(*LeaveRoomRequest)(nil),     // 16: parley.v1.LeaveRoomRequest
-	(*LeaveRoomResponse)(nil),    // 17: parley.v1.LeaveRoomResponse
-	(*SendMessageRequest)(nil),   // 18: parley.v1.SendMessageRequest
-	(*SendMessageResponse)(nil),  // 19: parley.v1.SendMessageResponse
-	(*SendMessagesRequest)(nil),  // 20: parley.v1.SendMessagesRequest
-	(*SendMessagesResponse)(nil), // 21: parley.v1.SendMessagesResponse
-	(*HistoryRequest)(nil),       // 22: parley.v1.HistoryRequest
-	(*HistoryResponse)(nil),      // 23: parley.v1.HistoryResponse
-	(*Message)(nil),              // 24: parley.v1.Message
-	(*MarkReadRequest)(nil),      // 25: parley.v1.MarkReadRequest
-	(*MarkReadResponse)(nil),     // 26: parley.v1.MarkReadResponse
-	(*ExportRequest)(nil),        // 27: parley.v1.ExportRequest
-	(*ExportResponse)(nil),       // 28: parley.v1.ExportResponse
-	(*Origin)(nil),               // 29: parley.v1.Origin
-	(*ImportRequest)(nil),        // 30: parley.v1.ImportRequest
-	(*ImportResponse)(nil),       // 31: parley.v1.ImportResponse
-	(*Refusal)(nil),              // 32: parley.v1.Refusal
-	(*EraseMessageRequest)(nil),  // 33: parley.v1.EraseMessageRequest
-	(*EraseMessageResponse)(nil), // 34: parley.v1.EraseMessageResponse
-	(*WatchRequest)(nil),         // 35: parley.v1.WatchRequest
-	(*WatchResponse)(nil),        // 36: parley.v1.WatchResponse
-	(*Started)(nil),              // 37: parley.v1.Started
-	(*StateChanged)(nil),         // 38: parley.v1.StateChanged
-	(*MemberChanged)(nil),        // 39: parley.v1.MemberChanged
-	(*PeerChanged)(nil),          // 40: parley.v1.PeerChanged
-	(*RoomsChanged)(nil),         // 41: parley.v1.RoomsChanged
-	(*Lagged)(nil),               // 42: parley.v1.Lagged
-	nil,                          // 43: parley.v1.Discovery.HelloEntry
+	(*ListDirectsRequest)(nil),   // 11: parley.v1.ListDirectsRequest
+	(*ListDirectsResponse)(nil),  // 12: parley.v1.ListDirectsResponse
+	(*DirectChat)(nil),           // 13: parley.v1.DirectChat
+	(*ListMembersRequest)(nil),   // 14: parley.v1.ListMembersRequest
+	(*ListMembersResponse)(nil),  // 15: parley.v1.ListMembersResponse
+	(*Member)(nil),               // 16: parley.v1.Member
+	(*JoinRoomRequest)(nil),      // 17: parley.v1.JoinRoomRequest
+	(*JoinRoomResponse)(nil),     // 18: parley.v1.JoinRoomResponse
+	(*LeaveRoomRequest)(nil),     // 19: parley.v1.LeaveRoomRequest
+	(*LeaveRoomResponse)(nil),    // 20: parley.v1.LeaveRoomResponse
+	(*SendMessageRequest)(nil),   // 21: parley.v1.SendMessageRequest
+	(*SendMessageResponse)(nil),  // 22: parley.v1.SendMessageResponse
+	(*SendMessagesRequest)(nil),  // 23: parley.v1.SendMessagesRequest
+	(*SendMessagesResponse)(nil), // 24: parley.v1.SendMessagesResponse
+	(*HistoryRequest)(nil),       // 25: parley.v1.HistoryRequest
+	(*HistoryResponse)(nil),      // 26: parley.v1.HistoryResponse
+	(*Message)(nil),              // 27: parley.v1.Message
+	(*MarkReadRequest)(nil),      // 28: parley.v1.MarkReadRequest
+	(*MarkReadResponse)(nil),     // 29: parley.v1.MarkReadResponse
+	(*ExportRequest)(nil),        // 30: parley.v1.ExportRequest
+	(*ExportResponse)(nil),       // 31: parley.v1.ExportResponse
+	(*Origin)(nil),               // 32: parley.v1.Origin
+	(*ImportRequest)(nil),        // 33: parley.v1.ImportRequest
+	(*ImportResponse)(nil),       // 34: parley.v1.ImportResponse
+	(*Refusal)(nil),              // 35: parley.v1.Refusal
+	(*EraseMessageRequest)(nil),  // 36: parley.v1.EraseMessageRequest
+	(*EraseMessageResponse)(nil), // 37: parley.v1.EraseMessageResponse
+	(*WatchRequest)(nil),         // 38: parley.v1.WatchRequest
+	(*WatchResponse)(nil),        // 39: parley.v1.WatchResponse
+	(*Started)(nil),              // 40: parley.v1.Started
+	(*StateChanged)(nil),         // 41: parley.v1.StateChanged
+	(*MemberChanged)(nil),        // 42: parley.v1.MemberChanged
+	(*PeerChanged)(nil),          // 43: parley.v1.PeerChanged
+	(*RoomsChanged)(nil),         // 44: parley.v1.RoomsChanged
+	(*Lagged)(nil),               // 45: parley.v1.Lagged
+	nil,                          // 46: parley.v1.Discovery.HelloEntry
 }
 var file_parley_v1_parley_proto_depIdxs = []int32{
 	3,  // 0: parley.v1.StatusResponse.discovery:type_name -> parley.v1.Discovery
 	4,  // 1: parley.v1.StatusResponse.version:type_name -> parley.v1.Version
-	43, // 2: parley.v1.Discovery.hello:type_name -> parley.v1.Discovery.HelloEntry
+	46, // 2: parley.v1.Discovery.hello:type_name -> parley.v1.Discovery.HelloEntry
 	7,  // 3: parley.v1.ListPeersResponse.peers:type_name -> parley.v1.Peer
 	10, // 4: parley.v1.ListRoomsResponse.rooms:type_name -> parley.v1.Room
-	13, // 5: parley.v1.ListMembersResponse.members:type_name -> parley.v1.Member
-	0,  // 6: parley.v1.SendMessagesResponse.fault:type_name -> parley.v1.Fault
-	24, // 7: parley.v1.HistoryResponse.message:type_name -> parley.v1.Message
-	29, // 8: parley.v1.ExportResponse.origin:type_name -> parley.v1.Origin
-	29, // 9: parley.v1.ImportRequest.origin:type_name -> parley.v1.Origin
-	32, // 10: parley.v1.ImportResponse.refused:type_name -> parley.v1.Refusal
-	0,  // 11: parley.v1.Refusal.fault:type_name -> parley.v1.Fault
-	37, // 12: parley.v1.WatchResponse.started:type_name -> parley.v1.Started
-	24, // 13: parley.v1.WatchResponse.message:type_name -> parley.v1.Message
-	38, // 14: parley.v1.WatchResponse.state:type_name -> parley.v1.StateChanged
-	39, // 15: parley.v1.WatchResponse.member:type_name -> parley.v1.MemberChanged
-	40, // 16: parley.v1.WatchResponse.peer:type_name -> parley.v1.PeerChanged
-	41, // 17: parley.v1.WatchResponse.rooms:type_name -> parley.v1.RoomsChanged
-	42, // 18: parley.v1.WatchResponse.lagged:type_name -> parley.v1.Lagged
-	13, // 19: parley.v1.MemberChanged.member:type_name -> parley.v1.Member
-	1,  // 20: parley.v1.ParleyService.Status:input_type -> parley.v1.StatusRequest
-	5,  // 21: parley.v1.ParleyService.ListPeers:input_type -> parley.v1.ListPeersRequest
-	8,  // 22: parley.v1.ParleyService.ListRooms:input_type -> parley.v1.ListRoomsRequest
-	11, // 23: parley.v1.ParleyService.ListMembers:input_type -> parley.v1.ListMembersRequest
-	14, // 24: parley.v1.ParleyService.JoinRoom:input_type -> parley.v1.JoinRoomRequest
-	16, // 25: parley.v1.ParleyService.LeaveRoom:input_type -> parley.v1.LeaveRoomRequest
-	18, // 26: parley.v1.ParleyService.SendMessage:input_type -> parley.v1.SendMessageRequest
-	20, // 27: parley.v1.ParleyService.SendMessages:input_type -> parley.v1.SendMessagesRequest
-	22, // 28: parley.v1.ParleyService.History:input_type -> parley.v1.HistoryRequest
-	25, // 29: parley.v1.ParleyService.MarkRead:input_type -> parley.v1.MarkReadRequest
-	27, // 30: parley.v1.ParleyService.Export:input_type -> parley.v1.ExportRequest
-	30, // 31: parley.v1.ParleyService.Import:input_type -> parley.v1.ImportRequest
-	33, // 32: parley.v1.ParleyService.EraseMessage:input_type -> parley.v1.EraseMessageRequest
-	35, // 33: parley.v1.ParleyService.Watch:input_type -> parley.v1.WatchRequest
-	2,  // 34: parley.v1.ParleyService.Status:output_type -> parley.v1.StatusResponse
-	6,  // 35: parley.v1.ParleyService.ListPeers:output_type -> parley.v1.ListPeersResponse
-	9,  // 36: parley.v1.ParleyService.ListRooms:output_type -> parley.v1.ListRoomsResponse
-	12, // 37: parley.v1.ParleyService.ListMembers:output_type -> parley.v1.ListMembersResponse
-	15, // 38: parley.v1.ParleyService.JoinRoom:output_type -> parley.v1.JoinRoomResponse
-	17, // 39: parley.v1.ParleyService.LeaveRoom:output_type -> parley.v1.LeaveRoomResponse
-	19, // 40: parley.v1.ParleyService.SendMessage:output_type -> parley.v1.SendMessageResponse
-	21, // 41: parley.v1.ParleyService.SendMessages:output_type -> parley.v1.SendMessagesResponse
-	23, // 42: parley.v1.ParleyService.History:output_type -> parley.v1.HistoryResponse
-	26, // 43: parley.v1.ParleyService.MarkRead:output_type -> parley.v1.MarkReadResponse
-	28, // 44: parley.v1.ParleyService.Export:output_type -> parley.v1.ExportResponse
-	31, // 45: parley.v1.ParleyService.Import:output_type -> parley.v1.ImportResponse
-	34, // 46: parley.v1.ParleyService.EraseMessage:output_type -> parley.v1.EraseMessageResponse
-	36, // 47: parley.v1.ParleyService.Watch:output_type -> parley.v1.WatchResponse
-	34, // [34:48] is the sub-list for method output_type
-	20, // [20:34] is the sub-list for method input_type
-	20, // [20:20] is the sub-list for extension type_name
-	20, // [20:20] is the sub-list for extension extendee
-	0,  // [0:20] is the sub-list for field type_name
+	13, // 5: parley.v1.ListDirectsResponse.directs:type_name -> parley.v1.DirectChat
+	16, // 6: parley.v1.ListMembersResponse.members:type_name -> parley.v1.Member
+	0,  // 7: parley.v1.SendMessagesResponse.fault:type_name -> parley.v1.Fault
+	27, // 8: parley.v1.HistoryResponse.message:type_name -> parley.v1.Message
+	32, // 9: parley.v1.ExportResponse.origin:type_name -> parley.v1.Origin
+	32, // 10: parley.v1.ImportRequest.origin:type_name -> parley.v1.Origin
+	35, // 11: parley.v1.ImportResponse.refused:type_name -> parley.v1.Refusal
+	0,  // 12: parley.v1.Refusal.fault:type_name -> parley.v1.Fault
+	40, // 13: parley.v1.WatchResponse.started:type_name -> parley.v1.Started
+	27, // 14: parley.v1.WatchResponse.message:type_name -> parley.v1.Message
+	41, // 15: parley.v1.WatchResponse.state:type_name -> parley.v1.StateChanged
+	42, // 16: parley.v1.WatchResponse.member:type_name -> parley.v1.MemberChanged
+	43, // 17: parley.v1.WatchResponse.peer:type_name -> parley.v1.PeerChanged
+	44, // 18: parley.v1.WatchResponse.rooms:type_name -> parley.v1.RoomsChanged
+	45, // 19: parley.v1.WatchResponse.lagged:type_name -> parley.v1.Lagged
+	16, // 20: parley.v1.MemberChanged.member:type_name -> parley.v1.Member
+	1,  // 21: parley.v1.ParleyService.Status:input_type -> parley.v1.StatusRequest
+	5,  // 22: parley.v1.ParleyService.ListPeers:input_type -> parley.v1.ListPeersRequest
+	8,  // 23: parley.v1.ParleyService.ListRooms:input_type -> parley.v1.ListRoomsRequest
+	11, // 24: parley.v1.ParleyService.ListDirects:input_type -> parley.v1.ListDirectsRequest
+	14, // 25: parley.v1.ParleyService.ListMembers:input_type -> parley.v1.ListMembersRequest
+	17, // 26: parley.v1.ParleyService.JoinRoom:input_type -> parley.v1.JoinRoomRequest
+	19, // 27: parley.v1.ParleyService.LeaveRoom:input_type -> parley.v1.LeaveRoomRequest
+	21, // 28: parley.v1.ParleyService.SendMessage:input_type -> parley.v1.SendMessageRequest
+	23, // 29: parley.v1.ParleyService.SendMessages:input_type -> parley.v1.SendMessagesRequest
+	25, // 30: parley.v1.ParleyService.History:input_type -> parley.v1.HistoryRequest
+	28, // 31: parley.v1.ParleyService.MarkRead:input_type -> parley.v1.MarkReadRequest
+	30, // 32: parley.v1.ParleyService.Export:input_type -> parley.v1.ExportRequest
+	33, // 33: parley.v1.ParleyService.Import:input_type -> parley.v1.ImportRequest
+	36, // 34: parley.v1.ParleyService.EraseMessage:input_type -> parley.v1.EraseMessageRequest
+	38, // 35: parley.v1.ParleyService.Watch:input_type -> parley.v1.WatchRequest
+	2,  // 36: parley.v1.ParleyService.Status:output_type -> parley.v1.StatusResponse
+	6,  // 37: parley.v1.ParleyService.ListPeers:output_type -> parley.v1.ListPeersResponse
+	9,  // 38: parley.v1.ParleyService.ListRooms:output_type -> parley.v1.ListRoomsResponse
+	12, // 39: parley.v1.ParleyService.ListDirects:output_type -> parley.v1.ListDirectsResponse
+	15, // 40: parley.v1.ParleyService.ListMembers:output_type -> parley.v1.ListMembersResponse
+	18, // 41: parley.v1.ParleyService.JoinRoom:output_type -> parley.v1.JoinRoomResponse
+	20, // 42: parley.v1.ParleyService.LeaveRoom:output_type -> parley.v1.LeaveRoomResponse
+	22, // 43: parley.v1.ParleyService.SendMessage:output_type -> parley.v1.SendMessageResponse
+	24, // 44: parley.v1.ParleyService.SendMessages:output_type -> parley.v1.SendMessagesResponse
+	26, // 45: parley.v1.ParleyService.History:output_type -> parley.v1.HistoryResponse
+	29, // 46: parley.v1.ParleyService.MarkRead:output_type -> parley.v1.MarkReadResponse
+	31, // 47: parley.v1.ParleyService.Export:output_type -> parley.v1.ExportResponse
+	34, // 48: parley.v1.ParleyService.Import:output_type -> parley.v1.ImportResponse
+	37, // 49: parley.v1.ParleyService.EraseMessage:output_type -> parley.v1.EraseMessageResponse
+	39, // 50: parley.v1.ParleyService.Watch:output_type -> parley.v1.WatchResponse
+	36, // [36:51] is the sub-list for method output_type
+	21, // [21:36] is the sub-list for method input_type
+	21, // [21:21] is the sub-list for extension type_name
+	21, // [21:21] is the sub-list for extension extendee
+	0,  // [0:21] is the sub-list for field type_name
 }
 
 func init() { file_parley_v1_parley_proto_init() }
@@ -3126,8 +3312,8 @@ func file_parley_v1_parley_proto_init() {
 	if File_parley_v1_parley_proto != nil {
 		return
 	}
-	file_parley_v1_parley_proto_msgTypes[35].OneofWrappers = []any{}
-	file_parley_v1_parley_proto_msgTypes[36].OneofWrappers = []any{
+	file_parley_v1_parley_proto_msgTypes[38].OneofWrappers = []any{}
+	file_parley_v1_parley_proto_msgTypes[39].OneofWrappers = []any{
 		(*WatchResponse_Started)(nil),
 		(*WatchResponse_Message)(nil),
 		(*WatchResponse_State)(nil),
@@ -3142,7 +3328,7 @@ func file_parley_v1_parley_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_parley_v1_parley_proto_rawDesc), len(file_parley_v1_parley_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   44,
+			NumMessages:   47,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -48,6 +48,9 @@ const (
 	ParleyServiceListPeersProcedure = "/parley.v1.ParleyService/ListPeers"
 	// ParleyServiceListRoomsProcedure is the fully-qualified name of the ParleyService's ListRooms RPC.
 	ParleyServiceListRoomsProcedure = "/parley.v1.ParleyService/ListRooms"
+	// ParleyServiceListDirectsProcedure is the fully-qualified name of the ParleyService's ListDirects
+	// RPC.
+	ParleyServiceListDirectsProcedure = "/parley.v1.ParleyService/ListDirects"
 	// ParleyServiceListMembersProcedure is the fully-qualified name of the ParleyService's ListMembers
 	// RPC.
 	ParleyServiceListMembersProcedure = "/parley.v1.ParleyService/ListMembers"
@@ -84,6 +87,8 @@ type ParleyServiceClient interface {
 	ListPeers(context.Context, *v1.ListPeersRequest) (*v1.ListPeersResponse, error)
 	// ListRooms returns rooms sorted by name.
 	ListRooms(context.Context, *v1.ListRoomsRequest) (*v1.ListRoomsResponse, error)
+	// ListDirects returns the direct chats, the one with the newest message first.
+	ListDirects(context.Context, *v1.ListDirectsRequest) (*v1.ListDirectsResponse, error)
 	// ListMembers returns all members of a room, oneself too, sorted by peer ID.
 	ListMembers(context.Context, *v1.ListMembersRequest) (*v1.ListMembersResponse, error)
 	// JoinRoom joins a room; the node remembers it over restarts.
@@ -142,6 +147,12 @@ func NewParleyServiceClient(httpClient connect.HTTPClient, baseURL string, opts 
 			httpClient,
 			baseURL+ParleyServiceListRoomsProcedure,
 			connect.WithSchema(parleyServiceMethods.ByName("ListRooms")),
+			connect.WithClientOptions(opts...),
+		),
+		listDirects: connect.NewClient[v1.ListDirectsRequest, v1.ListDirectsResponse](
+			httpClient,
+			baseURL+ParleyServiceListDirectsProcedure,
+			connect.WithSchema(parleyServiceMethods.ByName("ListDirects")),
 			connect.WithClientOptions(opts...),
 		),
 		listMembers: connect.NewClient[v1.ListMembersRequest, v1.ListMembersResponse](
@@ -218,6 +229,7 @@ type parleyServiceClient struct {
 	status       *connect.Client[v1.StatusRequest, v1.StatusResponse]
 	listPeers    *connect.Client[v1.ListPeersRequest, v1.ListPeersResponse]
 	listRooms    *connect.Client[v1.ListRoomsRequest, v1.ListRoomsResponse]
+	listDirects  *connect.Client[v1.ListDirectsRequest, v1.ListDirectsResponse]
 	listMembers  *connect.Client[v1.ListMembersRequest, v1.ListMembersResponse]
 	joinRoom     *connect.Client[v1.JoinRoomRequest, v1.JoinRoomResponse]
 	leaveRoom    *connect.Client[v1.LeaveRoomRequest, v1.LeaveRoomResponse]
@@ -252,6 +264,15 @@ func (c *parleyServiceClient) ListPeers(ctx context.Context, req *v1.ListPeersRe
 // ListRooms calls parley.v1.ParleyService.ListRooms.
 func (c *parleyServiceClient) ListRooms(ctx context.Context, req *v1.ListRoomsRequest) (*v1.ListRoomsResponse, error) {
 	response, err := c.listRooms.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// ListDirects calls parley.v1.ParleyService.ListDirects.
+func (c *parleyServiceClient) ListDirects(ctx context.Context, req *v1.ListDirectsRequest) (*v1.ListDirectsResponse, error) {
+	response, err := c.listDirects.CallUnary(ctx, connect.NewRequest(req))
 	if response != nil {
 		return response.Msg, err
 	}
@@ -345,6 +366,8 @@ type ParleyServiceHandler interface {
 	ListPeers(context.Context, *v1.ListPeersRequest) (*v1.ListPeersResponse, error)
 	// ListRooms returns rooms sorted by name.
 	ListRooms(context.Context, *v1.ListRoomsRequest) (*v1.ListRoomsResponse, error)
+	// ListDirects returns the direct chats, the one with the newest message first.
+	ListDirects(context.Context, *v1.ListDirectsRequest) (*v1.ListDirectsResponse, error)
 	// ListMembers returns all members of a room, oneself too, sorted by peer ID.
 	ListMembers(context.Context, *v1.ListMembersRequest) (*v1.ListMembersResponse, error)
 	// JoinRoom joins a room; the node remembers it over restarts.
@@ -399,6 +422,12 @@ func NewParleyServiceHandler(svc ParleyServiceHandler, opts ...connect.HandlerOp
 		ParleyServiceListRoomsProcedure,
 		svc.ListRooms,
 		connect.WithSchema(parleyServiceMethods.ByName("ListRooms")),
+		connect.WithHandlerOptions(opts...),
+	)
+	parleyServiceListDirectsHandler := connect.NewUnaryHandlerSimple(
+		ParleyServiceListDirectsProcedure,
+		svc.ListDirects,
+		connect.WithSchema(parleyServiceMethods.ByName("ListDirects")),
 		connect.WithHandlerOptions(opts...),
 	)
 	parleyServiceListMembersHandler := connect.NewUnaryHandlerSimple(
@@ -475,6 +504,8 @@ func NewParleyServiceHandler(svc ParleyServiceHandler, opts ...connect.HandlerOp
 			parleyServiceListPeersHandler.ServeHTTP(w, r)
 		case ParleyServiceListRoomsProcedure:
 			parleyServiceListRoomsHandler.ServeHTTP(w, r)
+		case ParleyServiceListDirectsProcedure:
+			parleyServiceListDirectsHandler.ServeHTTP(w, r)
 		case ParleyServiceListMembersProcedure:
 			parleyServiceListMembersHandler.ServeHTTP(w, r)
 		case ParleyServiceJoinRoomProcedure:
@@ -516,6 +547,10 @@ func (UnimplementedParleyServiceHandler) ListPeers(context.Context, *v1.ListPeer
 
 func (UnimplementedParleyServiceHandler) ListRooms(context.Context, *v1.ListRoomsRequest) (*v1.ListRoomsResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("parley.v1.ParleyService.ListRooms is not implemented"))
+}
+
+func (UnimplementedParleyServiceHandler) ListDirects(context.Context, *v1.ListDirectsRequest) (*v1.ListDirectsResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("parley.v1.ParleyService.ListDirects is not implemented"))
 }
 
 func (UnimplementedParleyServiceHandler) ListMembers(context.Context, *v1.ListMembersRequest) (*v1.ListMembersResponse, error) {

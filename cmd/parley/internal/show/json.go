@@ -71,7 +71,7 @@ func MessageOf(m *v1.Message) Message {
 	out := Message{
 		ID: m.GetId(), Log: m.GetLog(), Room: m.GetRoom(), Direct: m.GetDirect(),
 		Author: m.GetAuthor(), Nick: &nick,
-		Time: Time(timeOf(m)), HLC: m.GetHlc(), Seq: m.GetSeq(),
+		Time: Time(TimeOf(m)), HLC: m.GetHlc(), Seq: m.GetSeq(),
 		Kind: m.GetKind(), Type: m.GetType(), Text: m.GetText(),
 		Parents: m.GetParents(), State: m.GetState(), Fork: m.GetFork(),
 	}
@@ -91,8 +91,8 @@ func CanonicalOf(m *v1.Message) Message {
 	return out
 }
 
-// timeOf returns the author's claimed time, which the hlc holds.
-func timeOf(m *v1.Message) time.Time { return time.UnixMilli(int64(m.GetHlc() >> 16)).UTC() }
+// TimeOf returns the author's claimed time, which the hlc holds.
+func TimeOf(m *v1.Message) time.Time { return time.UnixMilli(int64(m.GetHlc() >> 16)).UTC() }
 
 // Time is RFC 3339 in UTC with milliseconds.
 func Time(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }

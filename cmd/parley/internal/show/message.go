@@ -17,4 +17,4 @@ func When(t, now time.Time) string {
 }
 
 // WhenOf shows when a message was written.
-func WhenOf(m *v1.Message, now time.Time) string { return When(timeOf(m), now) }
+func WhenOf(m *v1.Message, now time.Time) string { return When(TimeOf(m), now) }

@@ -56,6 +56,10 @@ var chineseFaults = map[string]said{
 		"the file ends before the export does", "what is in it is imported; export it again for the rest",
 		"文件在导出内容结束之前就结束了", "已导入其中的内容；其余请重新导出",
 	},
+	"P1034": {
+		"a direct chat cannot be exported", "copy the data directory while no node runs on it, or print the chat with parley history @PEER --limit 0 --json",
+		"私聊不能导出", "在没有节点运行时复制数据目录，或用 parley history @PEER --limit 0 --json 打印私聊",
+	},
 	"P1033": {
 		"there is no store in this directory", "start parley on it once, or choose another --dir",
 		"该目录中没有存储", "先在其上启动一次 parley，或换一个 --dir",

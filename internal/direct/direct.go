@@ -71,6 +71,7 @@ type Store interface {
 	Missing(log event.LogID) ([]event.ID, error)
 	Meta(key string) ([]byte, error)
 	SetMeta(key string, val []byte) error
+	SetMetas(ctx context.Context, marks ...eventlog.Mark) error
 }
 
 // Config is what a Service works with. Every field without "may" is needed.
@@ -210,6 +211,7 @@ func (s *Service) Stored(b *event.Batch) {
 	case b.Author() == s.cfg.Author:
 		p.current().wakeUp() // it may close a gap
 	default:
+		p.weigh(b)
 		p.owe(b)
 		p.arrived(b)
 	}

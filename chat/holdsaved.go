@@ -202,5 +202,11 @@ func (r *Room) saveHolds() (saved bool, err error) {
 	value := r.holds.save(heads)
 	r.holds.changed = false
 	r.mu.Unlock()
-	return true, r.m.store.SetMeta(metaHolds+r.log.String(), value)
+	if err := r.m.store.SetMeta(metaHolds+r.log.String(), value); err != nil {
+		r.mu.Lock()
+		r.holds.changed = true
+		r.mu.Unlock()
+		return false, err
+	}
+	return true, nil
 }

@@ -64,8 +64,9 @@ func TestWhoTakesOurTimeIsPutOff(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			attack(t, func(t *testing.T, v *villain) {
 				sessions, messages := v.lie(binary.AppendUvarint([]byte{0, 4 << 3}, 1<<40), reply)
-				v.Stop(1)                    // nobody else is asked
-				time.Sleep(10 * time.Minute) // it looks for somebody each half minute
+				v.Stop(1)
+				// Somebody is looked for each half minute.
+				time.Sleep(10 * time.Minute)
 				if n := sessions.Load(); n < 5 || n > 12 {
 					t.Errorf("%d sessions, %d messages", n, messages.Load())
 				}

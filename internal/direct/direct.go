@@ -72,6 +72,7 @@ type Store interface {
 	Last(log event.LogID, author event.Author) (seq uint64, id event.ID, err error)
 	Meta(key string) ([]byte, error)
 	SetMeta(key string, val []byte) error
+	SetMetas(ctx context.Context, marks ...eventlog.Mark) error
 }
 
 // Config is what a Service works with. Every field without "may" is needed.
@@ -211,6 +212,7 @@ func (s *Service) Stored(b *event.Batch) {
 	case b.Author() == s.cfg.Author:
 		p.current().wakeUp() // it may close a gap
 	default:
+		p.weigh(b)
 		p.owe(b)
 		p.arrived(b)
 	}

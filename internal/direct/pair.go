@@ -233,7 +233,7 @@ func (p *Pair) tryDial() time.Duration {
 	}
 	backoff := min(firstDial<<min(p.tries, 20), lastDial)
 	p.tries++
-	again := backoff/2 + rand.N(backoff)
+	again := backoff/2 + rand.N(backoff/2)
 	p.next = time.Now().Add(again)
 	p.mu.Unlock()
 	stream, err := p.s.open(p.ctx, p.peer, wire.ForChat)

@@ -8,6 +8,16 @@ import (
 // above is acknowledged when he sends it again.
 const maxOwed = 256
 
+// weigh counts what was stored of one who was never answered.
+func (p *Pair) weigh(b *event.Batch) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.rec.Ours {
+		p.rec.Bytes += uint64(len(b.Payload()))
+		p.changedLocked()
+	}
+}
+
 // owe notes a batch of the other that is safe on disk.
 func (p *Pair) owe(b *event.Batch) {
 	o := owed{at: end(b)}
@@ -15,10 +25,6 @@ func (p *Pair) owe(b *event.Batch) {
 		o.before = Place{first.Seq - 1, first.Parents[0]}
 	}
 	p.mu.Lock()
-	if !p.rec.Ours {
-		p.rec.Bytes += uint64(len(b.Payload()))
-		p.changedLocked()
-	}
 	n := len(p.owed)
 	switch {
 	case n > 0 && p.owed[n-1].at == o.before:
@@ -32,30 +38,32 @@ func (p *Pair) owe(b *event.Batch) {
 	l.wakeUp()
 }
 
-// due returns what may be acknowledged now: what follows on what was, and if no
-// parent is missing in the log, everything. spec: 07-direct §5
-func (p *Pair) due() (acks []Place, err error) {
+// due returns what may be acknowledged now on the current stream: what follows on
+// what was, and if no parent is missing in the log, everything.
+// spec: 07-direct §5
+func (p *Pair) due(l *link) (acks []Place, err error) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	if len(p.owed) == 0 {
+	if p.link != l || len(p.owed) == 0 {
+		p.mu.Unlock()
 		return nil, nil
 	}
-	complete, looked := false, false
-	left := p.owed[:0]
-	for _, o := range p.owed {
-		if o.before != p.rec.Held && !looked {
-			if complete, err = p.s.cfg.Store.Complete(p.log); err != nil {
-				return nil, err
-			}
-			looked = true
-		}
+	owed := p.owed // what comes from now on may not be in the log that is looked at
+	p.owed = nil
+	loose := isLoose(owed, p.rec.Held)
+	p.mu.Unlock()
+	complete := false
+	if loose {
+		complete, err = p.s.cfg.Store.Complete(p.log)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	left := owed[:0]
+	for _, o := range owed {
 		switch {
-		case o.before == p.rec.Held:
-			p.rec.Held = o.at
-		case !complete:
+		case err != nil || o.before != p.rec.Held && !complete:
 			left = append(left, o)
 			continue
-		case o.at.Seq > p.rec.Held.Seq:
+		case o.before == p.rec.Held || o.at.Seq > p.rec.Held.Seq:
 			p.rec.Held = o.at
 		}
 		if n := len(acks); n > 0 && acks[n-1] == o.before {
@@ -63,9 +71,24 @@ func (p *Pair) due() (acks []Place, err error) {
 		}
 		acks = append(acks, o.at)
 	}
-	p.owed = left
-	p.changedLocked()
-	return acks, nil
+	left = append(left, p.owed...)
+	p.owed = left[:min(len(left), maxOwed)]
+	if acks != nil {
+		p.changedLocked()
+	}
+	return acks, err
+}
+
+// isLoose reports whether some of what is owed does not follow on what was
+// acknowledged.
+func isLoose(owed []owed, held Place) bool {
+	for _, o := range owed {
+		if o.before != held {
+			return true
+		}
+		held = o.at
+	}
+	return false
 }
 
 // standing returns what is held of both chains, for the positions.

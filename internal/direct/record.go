@@ -1,11 +1,14 @@
 package direct
 
 import (
+	"context"
 	"encoding/hex"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/parley-chat/parley/internal/event"
+	"github.com/parley-chat/parley/internal/eventlog"
 )
 
 // Keys of what is remembered in the store.
@@ -17,6 +20,9 @@ const (
 // keepEvery is how often what changed is remembered: what a crash takes away
 // is told again by the other, or sent to him again.
 const keepEvery = 200 * time.Millisecond
+
+// keepAtOnce is how many records, of up to 1 KiB, are remembered in one commit.
+const keepAtOnce = 128
 
 // record is what is remembered of a pair.
 type record struct {
@@ -66,14 +72,6 @@ func (s *Service) load(a event.Author) (r record, err error) {
 		return r, err
 	}
 	return r, json.Unmarshal(data, &r)
-}
-
-func (s *Service) save(a event.Author, r record) error {
-	data, err := json.Marshal(r)
-	if err != nil {
-		return err
-	}
-	return s.cfg.Store.SetMeta(metaOf(a), data)
 }
 
 // loadChats reads which chats there are.
@@ -164,8 +162,10 @@ func (s *Service) Called(a event.Author, nick string) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.rec.Nick = nick
-	p.changedLocked()
+	if p.rec.Nick != nick {
+		p.rec.Nick = nick
+		p.changedLocked()
+	}
 }
 
 // Nick is what the other of a chat was called last; it may be empty.
@@ -201,19 +201,50 @@ func (s *Service) keep() {
 	}
 }
 
+// keepAll remembers what changed of all pairs, in few commits. What could not be
+// kept is tried again.
 func (s *Service) keepAll() {
-	for _, p := range s.all() {
-		p.mu.Lock()
-		dirty, r := p.dirty, p.rec
-		p.dirty = false
-		p.mu.Unlock()
-		if !dirty {
+	for pairs := range slices.Chunk(s.all(), keepAtOnce) {
+		var marks []eventlog.Mark
+		var kept []*Pair
+		for _, p := range pairs {
+			if m, dirty := p.mark(); dirty {
+				marks, kept = append(marks, m), append(kept, p)
+			}
+		}
+		if len(marks) == 0 {
 			continue
 		}
-		if err := s.save(p.author, r); err != nil {
-			s.log.Warn("state of a direct chat not kept", "err", err)
+		// Not s.ctx: Close keeps what changed last.
+		if err := s.cfg.Store.SetMetas(context.Background(), marks...); err != nil {
+			s.log.Warn("states of direct chats not kept", "err", err)
+			for _, p := range kept {
+				p.changed()
+			}
 		}
 	}
+}
+
+// mark is the record as it is stored, if it changed since it was.
+func (p *Pair) mark() (m eventlog.Mark, dirty bool) {
+	p.mu.Lock()
+	dirty, r := p.dirty, p.rec
+	p.dirty = false
+	p.mu.Unlock()
+	if !dirty {
+		return m, false
+	}
+	data, err := json.Marshal(r)
+	if err != nil {
+		panic(err) // numbers and strings alone
+	}
+	return eventlog.Mark{Key: metaOf(p.author), Val: data}, true
+}
+
+func (p *Pair) changed() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.changedLocked()
 }
 
 // changedLocked notes that the record is different.

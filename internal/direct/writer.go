@@ -82,7 +82,7 @@ func (l *link) flush() error {
 // that there may be more of them.
 func (l *link) writeDue() (more bool, err error) {
 	p := l.p
-	acks, err := p.due()
+	acks, err := p.due(l)
 	if err != nil {
 		return false, err
 	}

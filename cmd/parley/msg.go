@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -15,6 +16,10 @@ import (
 // or else to a peer. Without a text it shows what was said with the peer.
 func (s *session) cmdMsg(ctx context.Context, args string) error {
 	if room, text := s.cutRoom(args); room != "" {
+		if s.bears(ctx, room) { // what was meant for one must not be heard by all
+			s.say("* %s is a room and a person: /msg @%s TEXT writes to the person, /join %s leads to the room", room, room, room)
+			return nil
+		}
 		return s.msgRoom(ctx, room, text)
 	}
 	peer, text := cutPeer(args)
@@ -26,6 +31,15 @@ func (s *session) cmdMsg(ctx context.Context, args string) error {
 	default:
 		return s.msgPeer(ctx, peer, text)
 	}
+}
+
+// bears reports whether somebody is called as a room is.
+func (s *session) bears(ctx context.Context, room string) bool {
+	ctx, cancel := context.WithTimeout(ctx, callTime)
+	defer cancel()
+	return slices.ContainsFunc(met(ctx, s.client), func(p *v1.Peer) bool {
+		return p.GetPeerId() != s.self && nickKey(p.GetNick()) == nickKey(room)
+	})
 }
 
 func (s *session) msgRoom(ctx context.Context, room, text string) error {

@@ -369,6 +369,10 @@ func TestTwoPeopleTalkAlone(t *testing.T) {
 			}
 		}
 	}
+	ada.types("/join 小明")
+	ada.types("/msg 小明 for nobody else")
+	ada.sees("* 小明 is a room and a person: /msg @小明 TEXT writes to the person, /join 小明 leads to the room\n")
+	ada.types("/leave 小明")
 	ming.quits()
 	b.close()
 	ada.sees("小明 is away")

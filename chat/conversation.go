@@ -27,9 +27,9 @@ type talk interface {
 	label(msg *Message, author event.Author)
 	// title names it within an error.
 	title() string
-	// whole is until when, by the wall clock, nothing of it is known to be
-	// missing that has to come; the zero time if that is not known.
-	whole(now time.Time) time.Time
+	// settled is until when, by the wall clock, everything is where it has to
+	// be, here and elsewhere; the zero time if that is not known.
+	settled(now time.Time) (time.Time, error)
 	// keeps reports whether an event stays whatever its age.
 	keeps(e *eventlog.Entry) bool
 	// retained is told from which second on the log is kept now.

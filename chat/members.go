@@ -3,6 +3,7 @@ package chat
 import (
 	"cmp"
 	"context"
+	"iter"
 	"slices"
 	"time"
 
@@ -61,25 +62,46 @@ func (r *Room) member(author event.Author) Member {
 	}
 }
 
+// heldElsewhere says whether there are other members, heard of lately, and up to
+// which number some of them holds own events.
+func (r *Room) heldElsewhere() (others bool, seq uint64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for author := range r.othersLocked() {
+		others, seq = true, max(seq, r.holds.members[author].seq)
+	}
+	return others, seq
+}
+
+// othersLocked are the members heard of lately, oneself left out.
+func (r *Room) othersLocked() iter.Seq[event.Author] {
+	now, p := time.Now(), r.m.presence.Load()
+	return func(yield func(event.Author) bool) {
+		for _, m := range r.view.Members() {
+			if m.Author == r.m.self {
+				continue
+			}
+			signal, _ := p.Peer(m.Author)
+			if now.Sub(signal.Heard) > heardOf && event.Ahead(r.m.node.Now(), r.heard[m.Author]) < -heardOf {
+				continue
+			}
+			if !yield(m.Author) {
+				return
+			}
+		}
+	}
+}
+
 // state says by how many members, of those heard of lately, the own event with
 // this seq is known to be held.
 func (r *Room) state(seq uint64) string {
 	r.checkForks()
-	others, now := 0, time.Now()
-	holders := 0
-	p := r.m.presence.Load()
+	others, holders := 0, 0
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, m := range r.view.Members() {
-		if m.Author == r.m.self {
-			continue
-		}
-		signal, _ := p.Peer(m.Author)
-		if now.Sub(signal.Heard) > heardOf && event.Ahead(r.m.node.Now(), r.heard[m.Author]) < -heardOf {
-			continue
-		}
+	for author := range r.othersLocked() {
 		others++
-		if r.holds.has(m.Author, seq) {
+		if r.holds.has(author, seq) {
 			holders++
 		}
 	}

@@ -90,25 +90,25 @@ func (m *Messenger) retain(r Retention) {
 	}
 }
 
-// lately is how old knowing a log whole may be to bound its size: who is in
-// touch compares twice a minute.
+// lately is how old knowing a direct chat settled may be to bound its size: who
+// is in touch compares twice a minute.
 const lately = 5 * time.Minute
 
-// retain deletes what is not to be kept of one log. Nothing is taken below the
-// floor that did not come yet and has to.
+// retain deletes what is not to be kept of one log. Nothing falls below the
+// floor for its age that has still to come, or to go to others.
 func (c *conversation) retain(ctx context.Context, now time.Time, r Retention) (eventlog.Retained, error) {
-	whole := c.of.whole(now)
-	if whole.IsZero() {
-		return eventlog.Retained{}, nil
+	settled, err := c.of.settled(now)
+	if err != nil || settled.IsZero() {
+		return eventlog.Retained{}, err
 	}
 	o := eventlog.RetainOptions{Keep: c.of.keeps}
-	if now.Sub(whole) < lately {
-		o.MaxBytes = r.MaxBytes
+	if _, direct := c.of.(*Direct); !direct || now.Sub(settled) < lately {
+		o.MaxBytes = r.MaxBytes // of a room whatever nobody holds yet: others may never come
 	}
 	if r.MaxAge > 0 {
 		o.Before = now.Add(-r.MaxAge)
-		if whole.Before(o.Before) {
-			o.Before = whole
+		if settled.Before(o.Before) {
+			o.Before = settled
 		}
 	}
 	done, err := c.m.store.Retain(ctx, c.log, o)
@@ -118,9 +118,31 @@ func (c *conversation) retain(ctx context.Context, now time.Time, r Retention) (
 	return done, c.of.retained(ctx, done.Floor)
 }
 
-// whole: what others of a room say while this node is away for longer than it
-// keeps anything is not for it.
-func (r *Room) whole(now time.Time) time.Time { return now }
+// settled: what one said in a room where there are others waits until one of
+// them holds it: from below the floor nothing is told. What they said while this
+// node was away for longer than it keeps anything is not for it.
+func (r *Room) settled(now time.Time) (time.Time, error) {
+	seq, id, err := r.m.store.Last(r.log, r.m.self)
+	if err != nil || seq == 0 {
+		return now, err
+	}
+	others, held := r.heldElsewhere()
+	for others && seq > held {
+		b, found, err := r.m.store.Batch(id)
+		if err != nil || !found {
+			return now, err
+		}
+		for i := len(b.Events) - 1; i >= 0 && b.Events[i].Seq > held; i-- {
+			now = time.Unix(b.Events[i].HLC.Second(), 0)
+		}
+		first := &b.Events[0]
+		if len(first.Parents) == 0 {
+			break
+		}
+		seq, id = first.Seq-1, first.Parents[0]
+	}
+	return now, nil
+}
 
 // keeps: who is in the room is a matter of events that may be old.
 func (r *Room) keeps(e *eventlog.Entry) bool {
@@ -141,16 +163,16 @@ func (r *Room) retained(ctx context.Context, floor uint64) error {
 	return r.profile(ctx)
 }
 
-// whole: what the other wrote while he was away is to be read, however old it
+// settled: what the other wrote while he was away is to be read, however old it
 // is when it comes.
-func (d *Direct) whole(now time.Time) time.Time {
+func (d *Direct) settled(now time.Time) (time.Time, error) {
 	if d.author == d.m.self {
-		return now
+		return now, nil
 	}
 	if l := d.m.delivery.Log(d.log); l != nil {
-		return l.Synced().At
+		return l.Synced().At, nil
 	}
-	return time.Time{}
+	return time.Time{}, nil
 }
 
 // keeps: what the other side does not have yet stays.

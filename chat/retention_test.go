@@ -137,6 +137,42 @@ func TestADirectMessageOutlivesRetentionUntilItIsDelivered(t *testing.T) {
 	})
 }
 
+// Two who keep two hours are apart for five. What each said meanwhile reaches the
+// other, and is known to; then it goes like others.
+func TestWhatNobodyHoldsOutlivesRetention(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		keep := chat.Retention{MaxAge: 2 * time.Hour}
+		p := gather(t, 2, nodetest.Config{})
+		p.keep = map[int]chat.Retention{0: keep, 1: keep}
+		for i := range 2 {
+			p.Restart(i)
+			p.join(i, "lobby")
+		}
+		p.WaitAdmitted(time.Minute)
+		p.say(0, "lobby", "together")
+		p.waitTexts(time.Minute, 1, "lobby", "together")
+		time.Sleep(time.Minute)
+		p.Cut(1, true)
+		time.Sleep(time.Minute)
+		ids := []chat.ID{p.say(0, "lobby", "apart 0"), p.say(1, "lobby", "apart 1")}
+		time.Sleep(5 * time.Hour)
+		p.Cut(1, false)
+		p.WaitAdmitted(10 * time.Minute)
+		for i, id := range ids {
+			p.waitHeld(2*time.Minute, i, id, "held 1/1")
+			p.waitTexts(time.Minute, i, "lobby", "apart 0", "apart 1")
+		}
+		time.Sleep(2 * time.Hour)
+		for i := range 2 {
+			if got := texts(p.history(i, "lobby", chat.Query{})); len(got) > 0 {
+				t.Errorf("node %d keeps %q", i, got)
+			}
+			p.say(i, "lobby", "and on")
+		}
+		p.waitSame(time.Minute, "lobby", 2, 0, 1)
+	})
+}
+
 // What was written to one who keeps little and was away for longer is shown to
 // him; then it goes like others.
 func TestWhatWaitedLongerThanItsReceiverKeepsIsRead(t *testing.T) {

@@ -175,3 +175,12 @@ func (p *party) ids(i int, name string) (ids []chat.ID) {
 	}
 	return ids
 }
+
+// long leaves out under the race detector what takes it minutes, and of which
+// shorter tests show it as much.
+func long(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("takes minutes under the race detector: make race runs it")
+	}
+}

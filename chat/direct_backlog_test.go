@@ -60,6 +60,7 @@ func TestABacklogTravelsOnce(t *testing.T) {
 
 // A long backlog is cut in the middle, and both sides start anew.
 func TestARestartOfBothInTheMiddleOfABacklog(t *testing.T) {
+	long(t)
 	synctest.Test(t, func(t *testing.T) {
 		const n = 1000
 		p := gather(t, 2, nodetest.Config{Latency: 20 * time.Millisecond, BitsPerSecond: 5e5})
@@ -126,6 +127,7 @@ func (p *party) claimsAreTrue(i, j int) {
 // once, before the two meet. Nothing is said to be delivered that is not, on
 // whichever branch it is, and in the end everything is.
 func TestStatesOfAForkAreTrue(t *testing.T) {
+	long(t)
 	for _, n := range [][2]int{{200, 200}, {20, 400}, {400, 20}, {400, 300}} {
 		t.Run(fmt.Sprintf("%d and %d", n[0], n[1]), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { statesOfAFork(t, n[0], n[1]) })

@@ -190,6 +190,7 @@ func TestAcksOfWhatWasNeverSent(t *testing.T) {
 // What is not stored is not acknowledged, and costs the sender: what is older
 // than the receiver keeps, and what is from the future.
 func TestWhatIsNotStoredIsNotAcknowledged(t *testing.T) {
+	long(t)
 	synctest.Test(t, func(t *testing.T) {
 		p := gather(t, 2, nodetest.Config{})
 		p.keep = map[int]chat.Retention{0: {MaxAge: time.Hour}}

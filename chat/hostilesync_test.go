@@ -77,6 +77,7 @@ func ranges(from uint64, n int, step uint64) []byte {
 // Whatever a peer answers, sessions with it are few and end, and nobody else is
 // kept waiting for long.
 func TestALiarIsLeftAlone(t *testing.T) {
+	long(t)
 	ok := []byte{0}
 	now := func() uint64 { return uint64(time.Now().Unix()) }
 	for name, lie := range map[string]struct {

@@ -17,6 +17,7 @@ import (
 // does not come back from the other; who is in the room stays known, over a
 // restart too, and the own profile is written anew, for those who come later.
 func TestOldMessagesGoAndMembersStay(t *testing.T) {
+	long(t)
 	synctest.Test(t, func(t *testing.T) {
 		p := gather(t, 2, nodetest.Config{})
 		p.keep = map[int]chat.Retention{0: {MaxAge: 2 * time.Hour}}
@@ -63,6 +64,7 @@ func TestOldMessagesGoAndMembersStay(t *testing.T) {
 // A clock that is set a year ahead must not delete what is of today: others
 // tell that it is wrong.
 func TestAWrongClockDeletesNothing(t *testing.T) {
+	long(t)
 	synctest.Test(t, func(t *testing.T) {
 		ahead := time.Duration(0)
 		p := gather(t, 3, nodetest.Config{Configure: func(i int, c *node.Config) {
@@ -108,6 +110,7 @@ func TestTheOldestGoBeyondASize(t *testing.T) {
 // A direct message waits for its receiver, however old it becomes; then it goes
 // like others.
 func TestADirectMessageOutlivesRetentionUntilItIsDelivered(t *testing.T) {
+	long(t)
 	synctest.Test(t, func(t *testing.T) {
 		p := gather(t, 2, nodetest.Config{})
 		p.keep = map[int]chat.Retention{0: {MaxAge: time.Hour}}
@@ -140,6 +143,7 @@ func TestADirectMessageOutlivesRetentionUntilItIsDelivered(t *testing.T) {
 // Two who keep two hours are apart for five. What each said meanwhile reaches the
 // other, and is known to; then it goes like others.
 func TestWhatNobodyHoldsOutlivesRetention(t *testing.T) {
+	long(t)
 	synctest.Test(t, func(t *testing.T) {
 		keep := chat.Retention{MaxAge: 2 * time.Hour}
 		p := gather(t, 2, nodetest.Config{})
@@ -176,6 +180,7 @@ func TestWhatNobodyHoldsOutlivesRetention(t *testing.T) {
 // What was written to one who keeps little and was away for longer is shown to
 // him; then it goes like others.
 func TestWhatWaitedLongerThanItsReceiverKeepsIsRead(t *testing.T) {
+	long(t)
 	synctest.Test(t, func(t *testing.T) {
 		p := gather(t, 2, nodetest.Config{})
 		p.keep = map[int]chat.Retention{1: {MaxAge: 2 * time.Hour, MaxBytes: 1 << 10}}

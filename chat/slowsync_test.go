@@ -51,6 +51,7 @@ func (mirage) Split(from, to reconcile.Bound, n int) (out []reconcile.Bound, err
 // One who keeps us waiting, or comparing without end, gets ever less of our
 // time.
 func TestWhoTakesOurTimeIsPutOff(t *testing.T) {
+	long(t)
 	for name, reply := range map[string]func(n int, msg []byte) []byte{
 		"waiting": func(int, []byte) []byte { return nil },
 		"comparing": func(_ int, msg []byte) []byte {

@@ -138,8 +138,10 @@ func (p *Pair) Publish(_ context.Context, b *event.Batch) error {
 	l := p.link
 	if l != nil {
 		p.out.add(b)
-	} else if p.tries == 0 {
+	} else if soon := time.Now().Add(firstDial); p.tries == 0 {
 		p.next = time.Time{} // it is urgent now
+	} else if p.next.After(soon) {
+		p.next = soon
 	}
 	p.mu.Unlock()
 	l.wakeUp()

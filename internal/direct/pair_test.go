@@ -1,6 +1,10 @@
 package direct
 
-import "testing"
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+)
 
 // What is acknowledged of one branch of a fork says nothing of the other, until
 // comparing has shown that the other side has both.
@@ -15,4 +19,17 @@ func TestABranchIsNotDeliveredByTheOther(t *testing.T) {
 			t.Errorf("%+v: it is %s", c, got)
 		}
 	}
+}
+
+// A stream that could not be opened for long is tried again at once when there
+// is something to say.
+func TestWhatIsWrittenDoesNotWaitForTheBackoff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for tries, most := range map[int]time.Duration{0: 0, 20: firstDial} {
+			p := &Pair{tries: tries, next: time.Now().Add(lastDial)}
+			if err := p.Publish(t.Context(), nil); err != nil || time.Until(p.next) > most {
+				t.Errorf("after %d tries it waits for %v, %v", tries, time.Until(p.next), err)
+			}
+		}
+	})
 }

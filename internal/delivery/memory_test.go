@@ -75,6 +75,7 @@ type memory struct {
 	mu      sync.Mutex // over Append; tests read when it is quiet
 	batches map[event.ID]*event.Batch
 	authors map[event.Author]uint64 // highest seq
+	hasty   int                     // batches that were not to be durable
 }
 
 func newMemory(batches ...*event.Batch) *memory {
@@ -87,9 +88,12 @@ func newMemory(batches ...*event.Batch) *memory {
 	return m
 }
 
-func (m *memory) Append(_ context.Context, b *event.Batch, _ bool) (eventlog.Appended, error) {
+func (m *memory) Append(_ context.Context, b *event.Batch, durable bool) (eventlog.Appended, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if !durable {
+		m.hasty++
+	}
 	res := eventlog.Appended{New: make([]bool, len(b.Events))}
 	for i := range b.Events {
 		_, known := m.batches[b.Events[i].ID]

@@ -44,3 +44,24 @@ func TestGossipLostBelowMakesUsAsk(t *testing.T) {
 		t.Errorf("nobody is asked: %+v", due)
 	}
 }
+
+// An id is handed out, and a direct message acknowledged, when it is synced. No
+// kill of a process can show that it was not.
+func TestWhatIsPromisedIsDurable(t *testing.T) {
+	store := newMemory()
+	l := unjoined(t, store)
+	own, other := newAuthor(1), newAuthor(2)
+	s := &sender{l: l, waiting: []*Pending{{draft: Draft{Kind: event.KindMessage}}}}
+	if err := s.store(own.write(t, testTime, 1)); err != nil {
+		t.Fatal(err)
+	}
+	if _, errs := l.Take(t.Context(), "other", []*event.Batch{other.write(t, testTime, 1)}); errs[0] != nil {
+		t.Fatal(errs[0])
+	}
+	if _, errs := l.Bring(t.Context(), []*event.Batch{other.write(t, testTime, 1)}); errs[0] != nil {
+		t.Fatal(errs[0])
+	}
+	if len(store.batches) != 3 || store.hasty != 0 {
+		t.Errorf("%d of %d were not to be durable", store.hasty, len(store.batches))
+	}
+}

@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"encoding/json"
@@ -89,7 +90,7 @@ func (m *Messenger) saveRooms() error {
 		saved = append(saved, savedRoom{r.name, r.Joined()})
 	}
 	m.mu.Unlock()
-	slices.SortFunc(saved, func(a, b savedRoom) int { return compare(a.Name, b.Name) })
+	slices.SortFunc(saved, func(a, b savedRoom) int { return cmp.Compare(a.Name, b.Name) })
 	return m.saveJSON(metaRooms, saved)
 }
 

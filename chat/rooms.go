@@ -15,8 +15,6 @@ import (
 // maxRooms bounds the rooms that are joined at a time.
 const maxRooms = 1000
 
-func compare(a, b string) int { return cmp.Compare(a, b) }
-
 // roomKey returns the comparison key of a name, or ErrRoomName that says why
 // there is none.
 func roomKey(name string) (string, error) {
@@ -184,7 +182,7 @@ func (m *Messenger) joinedRooms() []*Room {
 		}
 	}
 	m.mu.Unlock()
-	slices.SortFunc(rooms, func(a, b *Room) int { return compare(a.key, b.key) })
+	slices.SortFunc(rooms, func(a, b *Room) int { return cmp.Compare(a.key, b.key) })
 	return rooms
 }
 

@@ -81,22 +81,11 @@ func (l *crashLab) sameDirect() error {
 	return nil
 }
 
-func (l *crashLab) directs(c *crashNode) (msgs []*v1.Message) {
+func (l *crashLab) directs(c *crashNode) []*v1.Message {
 	l.t.Helper()
 	with := l.nodes[0].peer
 	if c == l.nodes[0] {
 		with = l.nodes[1].peer
 	}
-	stream, err := c.client.History(l.t.Context(), &v1.HistoryRequest{Direct: with})
-	if err != nil {
-		l.t.Fatal(err)
-	}
-	defer stream.Close()
-	for stream.Receive() {
-		msgs = append(msgs, stream.Msg().GetMessage())
-	}
-	if err := stream.Err(); err != nil {
-		l.t.Fatal(err)
-	}
-	return msgs
+	return l.read(c, &v1.HistoryRequest{Direct: with})
 }

@@ -317,9 +317,14 @@ func (c *crashNode) kill() {
 }
 
 // history returns the messages since both were the same last.
-func (l *crashLab) history(c *crashNode) (msgs []*v1.Message) {
+func (l *crashLab) history(c *crashNode) []*v1.Message {
 	l.t.Helper()
-	stream, err := c.client.History(l.t.Context(), &v1.HistoryRequest{Room: "lobby", After: c.after})
+	return l.read(c, &v1.HistoryRequest{Room: "lobby", After: c.after})
+}
+
+func (l *crashLab) read(c *crashNode, of *v1.HistoryRequest) (msgs []*v1.Message) {
+	l.t.Helper()
+	stream, err := c.client.History(l.t.Context(), of)
 	if err != nil {
 		l.t.Fatal(err)
 	}

@@ -3,7 +3,6 @@ package delivery
 import (
 	"context"
 	"slices"
-	"time"
 
 	"github.com/parley-chat/parley/internal/event"
 	"github.com/parley-chat/parley/internal/eventlog"
@@ -24,6 +23,3 @@ func (l *Log) Bring(ctx context.Context, batches []*event.Batch) ([]eventlog.App
 	}
 	return res, errs
 }
-
-// Early reports whether b is dated too far ahead of now to be stored yet.
-func Early(now time.Time, b *event.Batch) bool { return early(now, b) }

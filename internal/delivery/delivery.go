@@ -47,7 +47,6 @@ var ErrStopped = errors.New("replication of the log has stopped")
 
 // Store is what replication needs of the event store. *eventlog.Store is one.
 type Store interface {
-	Append(ctx context.Context, b *event.Batch, durable bool) (eventlog.Appended, error)
 	AppendWith(ctx context.Context, b *event.Batch, durable bool, marks ...eventlog.Mark) (eventlog.Appended, error)
 	AppendAll(ctx context.Context, batches []*event.Batch, durable bool) ([]eventlog.Appended, []error)
 	Has(id event.ID) (bool, error)

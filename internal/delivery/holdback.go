@@ -30,8 +30,8 @@ func due(b *event.Batch) time.Time {
 	return b.Events[len(b.Events)-1].HLC.Time().Add(-maxAhead)
 }
 
-// early reports whether b is too far ahead of now.
-func early(now time.Time, b *event.Batch) bool { return due(b).After(now) }
+// Early reports whether b is dated too far ahead of now to be stored yet.
+func Early(now time.Time, b *event.Batch) bool { return due(b).After(now) }
 
 // add holds a batch aside. It is dropped when it is more than a day ahead, its
 // author has too many here, or the place is full of batches that are due

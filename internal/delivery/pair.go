@@ -52,7 +52,7 @@ func (l *Log) Take(ctx context.Context, p peer.ID, batches []*event.Batch) (fres
 	var due []*event.Batch
 	var at []int
 	for i, b := range batches {
-		if now := l.s.cfg.Now(); early(now, b) {
+		if now := l.s.cfg.Now(); Early(now, b) {
 			l.hold(now, arrival{b, p})
 			errs[i] = ErrHeld
 			continue

@@ -75,7 +75,7 @@ func (l *Log) validate(_ context.Context, from peer.ID, msg *pubsub.Message) pub
 	if err := b.Verify(); err != nil {
 		return l.reject(from, err)
 	}
-	if early(now, b) {
+	if Early(now, b) {
 		l.hold(now, arrival{b, from})
 		return l.ignore(from, "early")
 	}

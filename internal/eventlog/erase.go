@@ -51,20 +51,6 @@ func (s *Store) ExpireDue(ctx context.Context, now time.Time) (n int, err error)
 	}
 }
 
-// NextExpiry returns when ExpireDue has something to do, false if nothing stored
-// expires.
-func (s *Store) NextExpiry() (at time.Time, ok bool, err error) {
-	err = s.view(func(txn *badger.Txn) error {
-		it := txn.NewIterator(badger.IteratorOptions{Prefix: []byte{spaceExpiry}})
-		defer it.Close()
-		if it.Rewind(); it.Valid() {
-			at, ok = time.UnixMilli(int64(binary.BigEndian.Uint64(it.Item().Key()[1:]))), true
-		}
-		return nil
-	})
-	return at, ok, err
-}
-
 // due returns the first expiry keys that are due.
 func (s *Store) due(now uint64) (keys [][]byte, err error) {
 	err = s.view(func(txn *badger.Txn) error {

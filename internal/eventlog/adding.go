@@ -64,36 +64,45 @@ func (a *adding) findNew() error {
 
 func (a *adding) find(i int) error {
 	e := &a.batch.Events[i]
-	if secondOf(e.HLC) < a.log.rec.floor {
+	below := secondOf(e.HLC) < a.log.rec.floor
+	if below {
 		a.res.Below = append(a.res.Below, i)
 		a.settle(a.log, &e.ID)
-		return nil
 	}
-	if w, at := a.seqs(e.Seq); w.rec.seqs.has(at) {
-		rec, found, err := index(a.txn, &e.ID)
-		switch {
-		case err != nil:
+	var rec indexRec
+	var found bool
+	w, at := a.seqs(e.Seq)
+	used := w.rec.seqs.has(at)
+	if used {
+		var err error
+		if rec, found, err = index(a.txn, &e.ID); err != nil {
 			return err
-		case !found:
-			a.forked.set(i)
-			a.res.Forks = append(a.res.Forks, i)
-		case rec.gone:
-			a.erased = append(a.erased, i)
-			return nil
-		case rec.erased && e.Content != nil:
-			if a.filled == nil {
-				a.filled = make(map[int]indexRec)
-			}
-			a.filled[i] = rec
-			a.res.New[i] = true
-			return nil
-		default:
-			return nil
 		}
 	}
-	a.isNew.set(i)
-	a.res.New[i] = true
+	switch {
+	case found && rec.gone: // below the floor too: its content must not come back
+		a.erased = append(a.erased, i)
+	case below:
+	case found && rec.erased && e.Content != nil:
+		a.fill(i, rec)
+	case !found:
+		if used {
+			a.forked.set(i)
+			a.res.Forks = append(a.res.Forks, i)
+		}
+		a.isNew.set(i)
+		a.res.New[i] = true
+	}
 	return nil
+}
+
+// fill notes that event i is stored without the content with which it comes now.
+func (a *adding) fill(i int, rec indexRec) {
+	if a.filled == nil {
+		a.filled = make(map[int]indexRec)
+	}
+	a.filled[i] = rec
+	a.res.New[i] = true
 }
 
 // fits keeps others from growing a log's loose ends without end: it refuses a

@@ -73,6 +73,26 @@ func TestFilledUnlessErased(t *testing.T) {
 	}
 }
 
+// A batch that spans the floor does not bring back what was erased below it.
+func TestErasedBelowTheFloorStaysErased(t *testing.T) {
+	s := open(t, t.TempDir())
+	d := texts(3, 40)
+	for i := range d {
+		d[i].HLC = hlcOf(10 + 2*uint64(i))
+	}
+	b := newAuthor(1).seal(t, room, d...)
+	mustAppend(t, s, decoded(t, b.Single, 0))
+	if n, err := s.Erase(t.Context(), b.Events[0].ID); err != nil || n != 1 {
+		t.Fatal(n, err)
+	}
+	all := func(*Entry) bool { return true }
+	if _, err := s.Retain(t.Context(), room, RetainOptions{Before: time.Unix(11, 0), Keep: all}); err != nil {
+		t.Fatal(err)
+	}
+	mustAppend(t, s, b)
+	checkedClose(t, s)
+}
+
 // Contents are erased when their header says so, not earlier, and once.
 func TestExpiry(t *testing.T) {
 	dir := t.TempDir()

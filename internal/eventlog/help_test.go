@@ -24,7 +24,10 @@ func open(t testing.TB, dir string) *Store {
 }
 
 // checkedClose checks every invariant and closes; a closed store is left alone.
-func checkedClose(t testing.TB, s *Store) {
+func checkedClose(t interface {
+	Helper()
+	Error(args ...any)
+}, s *Store) {
 	t.Helper()
 	if s.enter() != nil {
 		return

@@ -169,7 +169,7 @@ func TestStoreAgreesWithAList(t *testing.T) {
 				w.seal()
 			}
 			if rapid.IntRange(0, 15).Draw(rt, "reopen") == 0 {
-				checkedClose(t, s)
+				checkedClose(rt, s)
 				s = reopen()
 			}
 			switch rapid.IntRange(0, 12).Draw(rt, "other") {
@@ -193,7 +193,7 @@ func TestStoreAgreesWithAList(t *testing.T) {
 		for _, log := range w.logs {
 			compare(t, rt, s, m, w, log)
 		}
-		checkedClose(t, s)
+		checkedClose(rt, s)
 	})
 }
 

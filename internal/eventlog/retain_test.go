@@ -293,3 +293,25 @@ func TestMissingParentBelowTheFloor(t *testing.T) {
 		t.Errorf("missing %v (%v)", missing, err)
 	}
 }
+
+// A parent that came, was deleted and is named again by something older than what
+// named it first is missing since then: the store is in order.
+func TestDeletedParentIsNamedAgain(t *testing.T) {
+	s := open(t, t.TempDir())
+	a, other := newAuthor(1), newAuthor(2)
+	parent := a.seal(t, room, texts(1, 10)...)
+	a.hlc += 200_000 << 16
+	mustAppend(t, s, a.seal(t, room, texts(1, 10)...)) // names it while it is missing
+	mustAppend(t, s, parent)
+	if r, err := s.Retain(t.Context(), room, RetainOptions{Before: before(parent).Add(time.Minute)}); err != nil || r.Events != 1 {
+		t.Fatal(r, err)
+	}
+	other.hlc += 100_000 << 16
+	d := texts(1, 10)
+	d[0].Parents = batchIDs(parent)
+	other.seal(t, room, texts(1, 10)...) // an event without a predecessor has no parents
+	if res := mustAppend(t, s, other.seal(t, room, d...)); !slices.Contains(res.Missing, parent.Events[0].ID) {
+		t.Fatalf("%+v", res)
+	}
+	checkedClose(t, s)
+}

@@ -269,7 +269,7 @@ func (t *tally) diffMissing(txn *badger.Txn, fn differs) error {
 		id := event.ID(key[5:])
 		second, ok := t.missing[id]
 		delete(t.missing, id)
-		if ok && len(val) > 0 && rec.second == second || t.rec.floor > 0 && rec.second < t.rec.floor || rec.second == 0 && t.ends[id] {
+		if ok && len(val) > 0 && t.names(rec.second, second) || t.rec.floor > 0 && rec.second < t.rec.floor || rec.second == 0 && t.ends[id] {
 			return nil
 		}
 		rec.second = second
@@ -285,4 +285,10 @@ func (t *tally) diffMissing(txn *badger.Txn, fn differs) error {
 		}
 	}
 	return nil
+}
+
+// names says whether a record of a missing parent may have a second when the newest
+// that names it is of another: one that was deleted knows only of those that came since.
+func (t *tally) names(recorded, newest uint64) bool {
+	return recorded == newest || t.rec.floor > 0 && recorded < newest
 }

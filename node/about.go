@@ -15,11 +15,14 @@ import (
 )
 
 // The network protocol: an admitted peer opens a stream and gets one frame
-// with what the other side knows of the network, its signed record, and its
-// zone. So a joiner of a closed network learns the network's name.
+// with what the other side knows of the network, its signed record, its zone,
+// and some of its peers. So a joiner of a closed network learns the network's
+// name, and who was told of one node finds the others.
 //
-//	1  bytes   the network record as the root signed it; absent if there is none
-//	2  string  the zone; absent if there is none
+//	1  bytes    the network record as the root signed it; absent if there is none
+//	2  string   the zone; absent if there is none
+//	3  message  an admitted peer, any number of times up to 32:
+//	            1 bytes, its raw Ed25519 key; 2 bytes, an address, up to 8 times
 //
 // Unknown fields are ignored.
 //
@@ -27,8 +30,12 @@ import (
 const (
 	aboutRecord = 1
 	aboutZone   = 2
+	aboutPeer   = 3
 
-	maxAbout  = maxRecord + maxZone + 64 // bytes of the frame
+	maxAboutPeers = 32
+	maxAboutAddrs = 8   // of one of them
+	maxAboutAddr  = 128 // bytes
+	maxAbout      = maxRecord + maxZone + 64 + maxAboutPeers*(48+maxAboutAddrs*(maxAboutAddr+4)) // bytes of the frame
 	aboutTime = 10 * time.Second
 )
 
@@ -38,6 +45,7 @@ func aboutProtocol(tag string) protocol.ID { return protocol.ID("/parley/" + tag
 type about struct {
 	record []byte
 	zone   string
+	peers  []peer.AddrInfo
 }
 
 func (a about) encode() []byte {
@@ -48,33 +56,27 @@ func (a about) encode() []byte {
 	if a.zone != "" {
 		b = appendBytes(b, aboutZone, []byte(a.zone))
 	}
+	for _, p := range a.peers {
+		b = appendBytes(b, aboutPeer, encodeAboutPeer(p))
+	}
 	return b
 }
 
 var errAbout = errors.New("malformed answer about the network")
 
 func decodeAbout(b []byte) (a about, err error) {
-	for len(b) > 0 {
-		num, typ, n := protowire.ConsumeTag(b)
-		if n < 0 {
-			return about{}, errAbout
+	err = wire.Fields(b, func(num protowire.Number, _ uint64, v []byte) error {
+		switch num {
+		case aboutRecord:
+			a.record = v
+		case aboutZone:
+			a.zone = string(v)
+		case aboutPeer:
+			return a.addPeer(v)
 		}
-		size := protowire.ConsumeFieldValue(num, typ, b[n:])
-		if size < 0 {
-			return about{}, errAbout
-		}
-		if typ == protowire.BytesType {
-			v, _ := protowire.ConsumeBytes(b[n:])
-			switch num {
-			case aboutRecord:
-				a.record = v
-			case aboutZone:
-				a.zone = string(v)
-			}
-		}
-		b = b[n+size:]
-	}
-	if validateZone(a.zone) != nil {
+		return nil
+	})
+	if err != nil || validateZone(a.zone) != nil {
 		return about{}, errAbout
 	}
 	return a, nil
@@ -84,7 +86,7 @@ func decodeAbout(b []byte) (a about, err error) {
 func (n *Node) serveAbout() {
 	n.Host().SetStreamHandler(aboutProtocol(n.Network().Tag), func(s network.Stream) {
 		_ = s.SetDeadline(time.Now().Add(aboutTime))
-		a := about{record: n.networkFile().Record, zone: n.cfg.Zone}
+		a := about{record: n.networkFile().Record, zone: n.cfg.Zone, peers: n.somePeers(s.Conn().RemotePeer())}
 		if err := wire.WriteFrame(s, a.encode()); err != nil {
 			_ = s.Reset()
 			return
@@ -104,6 +106,7 @@ func (n *Node) askAbout(p peer.ID) {
 		return
 	}
 	n.mates.update(p, func(m *mate) { m.zone = a.zone })
+	n.told(a.peers)
 	if err := n.takeRecord(a.record); err != nil {
 		n.log.Warn("a network record is not taken over", "peer", p, "err", err)
 	}

@@ -32,6 +32,7 @@ const (
 	fromConfig    source = iota // for ever, at once
 	fromMemory                  // remembered: for ever
 	fromDiscovery               // while it is heard, ten minutes on
+	fromOthers                  // told by a peer, or found in the table: the same
 	numSources
 )
 
@@ -72,7 +73,7 @@ func (d *dialer) add(info peer.AddrInfo, from source) {
 	}
 	changed := hasNew(c.all(), info.Addrs)
 	c.addrs[from] = info.Addrs
-	if from == fromDiscovery {
+	if from == fromDiscovery || from == fromOthers {
 		c.heard = now
 	}
 	switch {
@@ -108,7 +109,7 @@ func (d *dialer) newCandidateLocked(id peer.ID, from source, now time.Time) *can
 	return c
 }
 
-// forgetLocked drops peers that only discovery told of, and not lately.
+// forgetLocked drops peers that only discovery or others told of, and not lately.
 func (d *dialer) forgetLocked(now time.Time) {
 	for id, c := range d.peers {
 		if c.addrs[fromConfig] == nil && c.addrs[fromMemory] == nil && c.dialing == nil &&

@@ -30,6 +30,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 	ma "github.com/multiformats/go-multiaddr"
 
+	"github.com/parley-chat/parley/dht"
 	"github.com/parley-chat/parley/node/internal/admission"
 	"github.com/parley-chat/parley/node/internal/gate"
 	"github.com/parley-chat/parley/node/internal/liveness"
@@ -47,6 +48,7 @@ type Node struct {
 	door    *admission.Service
 	pulse   *liveness.Monitor
 	pubsub  *pubsub.PubSub
+	table   *dht.Table
 	book    *peerBook
 	dialer  *dialer
 	disc    Discovery // nil: none
@@ -88,7 +90,7 @@ func Start(ctx context.Context, cfg Config) (*Node, error) {
 }
 
 func (n *Node) start(ctx context.Context) error {
-	steps := []func(context.Context) error{n.openDir, n.openHost, n.openGate, n.openPubSub, n.openListeners, n.openSearch}
+	steps := []func(context.Context) error{n.openDir, n.openHost, n.openGate, n.openPubSub, n.openTable, n.openListeners, n.openSearch}
 	for _, step := range steps {
 		if err := ctx.Err(); err != nil {
 			return err

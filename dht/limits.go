@@ -1,0 +1,58 @@
+package dht
+
+import (
+	"context"
+
+	pb "github.com/libp2p/go-libp2p-kad-dht/pb"
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
+	ma "github.com/multiformats/go-multiaddr"
+	manet "github.com/multiformats/go-multiaddr/net"
+
+	"github.com/parley-chat/parley/internal/budget"
+)
+
+// What one peer may ask of a server. Storing costs disk for two hours, 100
+// bytes a provider: at this rate 7 MB. spec: 09-dht §6
+const (
+	asksPerSecond = 100
+	asksAtOnce    = 1000
+	putsPerSecond = 10
+	putsAtOnce    = 2000
+)
+
+// refusedType is a message that no handler takes: the stream is reset.
+const refusedType = pb.Message_MessageType(-1)
+
+type budgets struct{ asks, puts *budget.Budgets[peer.ID] }
+
+func newBudgets() *budgets {
+	return &budgets{budget.New[peer.ID](asksPerSecond, asksAtOnce), budget.New[peer.ID](putsPerSecond, putsAtOnce)}
+}
+
+// charge is called with each request before it is handled, and spoils those of
+// peers that ask too much.
+func (b *budgets) charge(_ context.Context, s network.Stream, req *pb.Message) {
+	p, of := s.Conn().RemotePeer(), b.asks
+	if req.Type == pb.Message_PUT_VALUE || req.Type == pb.Message_ADD_PROVIDER {
+		of = b.puts
+	}
+	if !of.Take(p, 1) {
+		req.Type = refusedType
+	}
+}
+
+// dialable leaves loopback addresses out, if there are others: they lead
+// nowhere from another machine.
+func dialable(addrs []ma.Multiaddr) []ma.Multiaddr {
+	var out []ma.Multiaddr
+	for _, a := range addrs {
+		if !manet.IsIPLoopback(a) {
+			out = append(out, a)
+		}
+	}
+	if out == nil {
+		return addrs
+	}
+	return out
+}

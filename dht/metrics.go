@@ -1,0 +1,60 @@
+package dht
+
+import (
+	"errors"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+type metrics struct {
+	all     []prometheus.Collector
+	lookups *prometheus.CounterVec
+	found   prometheus.Counter
+}
+
+const metricsPrefix = "parley_dht_"
+
+func newMetrics() *metrics {
+	m := &metrics{
+		lookups: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: metricsPrefix + "lookups_total", Help: "Look-ups of nodes, by whether the cache knew (hit) or not (miss).",
+		}, []string{"result"}),
+		found: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: metricsPrefix + "found_total", Help: "Nodes found that are in a room of this node's.",
+		}),
+	}
+	m.all = []prometheus.Collector{m.lookups, m.found}
+	return m
+}
+
+// register registers the metrics of a table, unless reg is nil.
+func (m *metrics) register(reg prometheus.Registerer, t *Table) error {
+	gauge := func(name, help string, f func() float64) {
+		m.all = append(m.all, prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: metricsPrefix + name, Help: help}, f))
+	}
+	gauge("servers", "Servers in the routing table.", func() float64 { return float64(t.kad.RoutingTable().Size()) })
+	gauge("rooms", "Rooms provided.", func() float64 { t.mu.Lock(); defer t.mu.Unlock(); return float64(len(t.rooms)) })
+	gauge("serving", "1 while this node serves the table.", func() float64 {
+		if t.Serving() {
+			return 1
+		}
+		return 0
+	})
+	if reg == nil {
+		return nil
+	}
+	var errs []error
+	for _, c := range m.all {
+		errs = append(errs, reg.Register(c))
+	}
+	return errors.Join(errs...)
+}
+
+func (m *metrics) unregister(reg prometheus.Registerer) {
+	if reg == nil {
+		return
+	}
+	for _, c := range m.all {
+		reg.Unregister(c)
+	}
+}

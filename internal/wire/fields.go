@@ -1,0 +1,44 @@
+package wire
+
+import (
+	"errors"
+
+	"google.golang.org/protobuf/encoding/protowire"
+)
+
+// ErrFields is returned for bytes that are not protobuf.
+var ErrFields = errors.New("not protobuf")
+
+// Fields reads a protobuf message and hands each field that is a varint (n) or
+// bytes (v, which points into b) to f; fields of other types are skipped. An
+// error of f ends it and is returned.
+func Fields(b []byte, f func(num protowire.Number, n uint64, v []byte) error) error {
+	for len(b) > 0 {
+		num, typ, size := protowire.ConsumeTag(b)
+		if size < 0 {
+			return ErrFields
+		}
+		b = b[size:]
+		var n uint64
+		var v []byte
+		switch typ {
+		case protowire.VarintType:
+			n, size = protowire.ConsumeVarint(b)
+		case protowire.BytesType:
+			v, size = protowire.ConsumeBytes(b)
+		default:
+			size = protowire.ConsumeFieldValue(num, typ, b)
+		}
+		if size < 0 {
+			return ErrFields
+		}
+		b = b[size:]
+		if typ != protowire.VarintType && typ != protowire.BytesType {
+			continue
+		}
+		if err := f(num, n, v); err != nil {
+			return err
+		}
+	}
+	return nil
+}

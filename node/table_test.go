@@ -1,0 +1,74 @@
+package node_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+	ma "github.com/multiformats/go-multiaddr"
+
+	"github.com/parley-chat/parley/node"
+	"github.com/parley-chat/parley/node/nodetest"
+)
+
+// A room's members who know nobody but a neighbour find each other.
+func TestMembersFindEachOtherFromOneAddress(t *testing.T) {
+	for _, n := range []int{2, 12, 40} {
+		t.Run(fmt.Sprint(n), func(t *testing.T) {
+			if n > 12 && testing.Short() {
+				t.Skip("many nodes")
+			}
+			synctest.Test(t, func(t *testing.T) { membersFindEachOther(t, n) })
+		})
+	}
+}
+
+func membersFindEachOther(t *testing.T, n int) {
+	var c *nodetest.Cluster
+	c = nodetest.New(t, nodetest.Config{Configure: func(i int, cfg *node.Config) {
+		cfg.Discovery, cfg.NoMDNS = nil, true
+		if i > 0 && c != nil && c.Nodes[i-1] != nil {
+			cfg.Peers = []peer.AddrInfo{{ID: c.Nodes[i-1].ID(), Addrs: []ma.Multiaddr{c.Addr(i - 1)}}}
+		}
+	}})
+	log := [32]byte{7}
+	members := []int{0, n / 2, n - 1}
+	for i := range n {
+		c.Add()
+		if slices.Contains(members, i) {
+			c.Nodes[i].Table().Provide(log)
+		}
+	}
+	began := time.Now()
+	c.Wait(2*time.Minute, "members are connected", func() error {
+		for _, i := range members {
+			for _, j := range members {
+				if i != j && !slices.ContainsFunc(c.Nodes[i].Peers(), func(p node.Peer) bool { return p.ID == c.Nodes[j].ID() }) {
+					return fmt.Errorf("%d has not met %d", i, j)
+				}
+			}
+		}
+		return nil
+	})
+	t.Logf("members met after %v", time.Since(began))
+	c.Wait(2*time.Minute, "records are found", func() error {
+		r, err := c.Nodes[0].Table().Lookup(context.Background(), c.Nodes[n-1].ID())
+		if err != nil || len(r.Addrs) == 0 {
+			return fmt.Errorf("%v %w", r, err)
+		}
+		return nil
+	})
+	servers := 0
+	peers := 0
+	for _, v := range c.Nodes {
+		if v.Table().Serving() {
+			servers++
+		}
+		peers += len(v.Peers())
+	}
+	t.Logf("%d serve; %d peers on average; after %v", servers, peers/n, time.Since(began))
+}

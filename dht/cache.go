@@ -10,7 +10,7 @@ import (
 // Bounds of the look-up cache.
 const (
 	cached     = 4096
-	foundFor   = 10 * time.Minute // that what was found is taken as true
+	foundFor   = refresh          // that what was found is taken as true
 	missingFor = 10 * time.Second // that what was not found is
 )
 

@@ -163,7 +163,7 @@ func (t *Table) SetNick(nick string) {
 	}
 }
 
-// Lookup returns what a node says of itself. Answers up to ten minutes old
+// Lookup returns what a node says of itself. answers up to half an hour old
 // serve. Errors: ErrNotFound, ctx's.
 func (t *Table) Lookup(ctx context.Context, id peer.ID) (*Record, error) {
 	key, err := peerKey(id)

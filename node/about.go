@@ -33,10 +33,10 @@ const (
 	aboutPeer   = 3
 
 	maxAboutPeers = 32
-	maxAboutAddrs = 8   // of one of them
-	maxAboutAddr  = 128 // bytes
+	maxAboutAddrs = 8                                                                            // of one of them
+	maxAboutAddr  = 128                                                                          // bytes
 	maxAbout      = maxRecord + maxZone + 64 + maxAboutPeers*(48+maxAboutAddrs*(maxAboutAddr+4)) // bytes of the frame
-	aboutTime = 10 * time.Second
+	aboutTime     = 10 * time.Second
 )
 
 func aboutProtocol(tag string) protocol.ID { return protocol.ID("/parley/" + tag + "/network/1.0.0") }

@@ -52,6 +52,7 @@ func (m *Messenger) SetNick(ctx context.Context, nick string) error {
 		m.mu.Lock()
 		m.nick = nick
 		m.mu.Unlock()
+		m.node.Table().SetNick(nick)
 		m.presence.Load().Touch()
 	}
 	for _, r := range m.joinedRooms() {

@@ -35,6 +35,7 @@ func (m *Messenger) recall(ctx context.Context) error {
 		return err
 	}
 	m.nick = string(nick)
+	m.node.Table().SetNick(m.nick)
 	if err := m.recallIgnored(); err != nil {
 		return err
 	}

@@ -94,9 +94,16 @@ func (r *Room) start() error {
 		return err
 	}
 	r.mu.Lock()
-	defer r.mu.Unlock()
 	r.rep = rep
+	r.mu.Unlock()
+	r.m.node.Table().Provide(r.log)
 	return nil
+}
+
+// stop is the opposite of start.
+func (r *Room) stop() {
+	r.m.node.Table().Withdraw(r.log)
+	r.m.delivery.Leave(r.log)
 }
 
 // introduce writes a profile event unless the last one still holds.

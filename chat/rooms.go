@@ -77,7 +77,7 @@ func (m *Messenger) joined(r *Room) {
 // forget undoes a join that failed half way.
 func (m *Messenger) forget(r *Room) error {
 	r.setJoined(false)
-	m.delivery.Leave(r.log)
+	r.stop()
 	return m.saveRooms()
 }
 
@@ -121,7 +121,7 @@ func (m *Messenger) Leave(ctx context.Context, name string) error {
 		r.setJoined(true)
 		return err
 	}
-	m.delivery.Leave(r.log)
+	r.stop()
 	m.presence.Load().Touch()
 	m.hub.put(change{kind: roomsChanged})
 	return m.saveRooms()

@@ -68,6 +68,7 @@ func (m *Messenger) chains(r *Room) (out []presence.Chain, err error) {
 // heard takes a peer's signal in: heads that are not here are fetched, own
 // events that it holds are noted. It is called by presence.
 func (m *Messenger) heard(s *presence.Signal) {
+	m.node.Table().Heard(wire.PeerID(s.Author))
 	for i := range s.Rooms {
 		key, err := event.RoomKey(s.Rooms[i].Name)
 		if err != nil {

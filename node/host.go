@@ -10,7 +10,9 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 	quic "github.com/libp2p/go-libp2p/p2p/transport/quic"
 	"github.com/libp2p/go-libp2p/p2p/transport/tcp"
+	webrtc "github.com/libp2p/go-libp2p/p2p/transport/webrtc"
 	ws "github.com/libp2p/go-libp2p/p2p/transport/websocket"
+	webtransport "github.com/libp2p/go-libp2p/p2p/transport/webtransport"
 	ma "github.com/multiformats/go-multiaddr"
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -63,7 +65,9 @@ func hostDefaults(c *libp2p.Config, cfg *Config, known func(peer.ID) bool) []lib
 	}
 	// A QUIC socket of one's own means a simulated network: it has no TCP.
 	if c.Transports == nil && c.QUICReuse == nil {
-		opts = append(opts, libp2p.Transport(tcp.NewTCPTransport, tcp.WithDialerForAddr(plainDialer)), libp2p.Transport(ws.New))
+		opts = append(opts,
+			libp2p.Transport(tcp.NewTCPTransport, tcp.WithDialerForAddr(plainDialer)), libp2p.Transport(ws.New),
+			libp2p.Transport(webtransport.New), libp2p.Transport(webrtc.New)) // for browsers
 	}
 	if !c.DisableMetrics && c.PrometheusRegisterer == nil {
 		opts = append(opts, metricsOption(cfg.Registerer))

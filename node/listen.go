@@ -68,8 +68,11 @@ func listenOn(h host.Host, ip net.IP, port int) error {
 	}
 	p := strconv.Itoa(port)
 	var errs []error
-	for _, a := range []string{at + "/udp/" + p + "/quic-v1", at + "/tcp/" + p, at + "/tcp/" + p + "/ws"} {
-		errs = append(errs, h.Network().Listen(ma.StringCast(a)))
+	for _, a := range []string{
+		"/udp/" + p + "/quic-v1", "/udp/" + p + "/quic-v1/webtransport", "/udp/" + p + "/webrtc-direct",
+		"/tcp/" + p, "/tcp/" + p + "/ws",
+	} {
+		errs = append(errs, h.Network().Listen(ma.StringCast(at+a)))
 	}
 	return errors.Join(errs...)
 }

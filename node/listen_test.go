@@ -33,8 +33,8 @@ func TestATakenPortIsLeftForAFreeOne(t *testing.T) {
 				}
 				ports[p] = true
 			}
-			if len(n.Addrs()) != 3 || len(ports) != 1 || ports[strconv.Itoa(port)] {
-				t.Errorf("listens on %v, want QUIC, TCP and WebSocket on one port that is not %d", n.Addrs(), port)
+			if len(n.Addrs()) != 5 || len(ports) != 1 || ports[strconv.Itoa(port)] {
+				t.Errorf("listens on %v, want five transports on one port that is not %d", n.Addrs(), port)
 			}
 		})
 	}

@@ -1,0 +1,164 @@
+// Every vector that the pages name, read by this client: node --test
+
+import { readFileSync } from 'node:fs'
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { pathOf, readPayload, rootOf, signed, writePayload } from './batch.js'
+import { compare, hex, sha256, u32, unhex, verify } from './bytes.js'
+import { logId, readMessage, readProfile } from './events.js'
+import { Initiator, Responder, side } from './hello.js'
+import * as neg from './negentropy.js'
+import { adHocNetwork, openNetwork, readInvite, roomKey } from './network.js'
+import { Refused } from './proto.js'
+
+const load = path => JSON.parse(readFileSync(new URL(`../../${path}`, import.meta.url)))
+
+/** The reason for which f refuses, '' if it does not. */
+function reason (f) {
+  try {
+    f()
+    return ''
+  } catch (err) {
+    if (err instanceof Refused) return err.reason
+    throw err
+  }
+}
+
+test('01-network: networks', () => {
+  for (const v of load('node/testdata/networks.json')) {
+    const n = v.mode === 'open' ? openNetwork(v.name) : adHocNetwork(roomKey(v.name), unhex(v.secret))
+    assert.deepEqual([hex(n.id), n.tag, hex(n.keys[0].key)], [v.network_id, v.tag, v.hello_key], v.name)
+  }
+})
+
+test('01-network: invites', () => {
+  for (const [name, v] of Object.entries(load('node/testdata/invites.json'))) {
+    const got = readInvite(v.text)
+    assert.equal(got.mode, v.mode, name)
+    assert.equal(hex(got.network.id), v.network, name)
+    if (v.secret !== '') assert.deepEqual(got.network.keys, [{ epoch: v.epoch, key: unhex(v.secret) }], name)
+    assert.equal(got.peer == null, v.peer === '', name)
+  }
+})
+
+const sideOf = (v, network) => side(unhex(v.peer_id), {
+  id: unhex(network), keys: v.secrets.map(s => ({ epoch: s.epoch, key: unhex(s.key) }))
+}, { nonce: unhex(v.nonce), min: v.version_min, max: v.version_max, features: v.features, role: v.role, clock: v.clock_ms })
+
+function handshake (v) {
+  const [i, r] = [sideOf(v.initiator, v.network), sideOf(v.responder, v.network)]
+  return [new Initiator(i, r.peerId), new Responder(r, i.peerId)]
+}
+
+test('02-hello: handshakes', () => {
+  for (const v of load('internal/hello/testdata/handshakes.json').vectors) {
+    const [i, r] = handshake(v)
+    const m = [i.hello()]
+    m.push(r.challenge(m[0]))
+    m.push(i.challenge(m[1]))
+    m.push(r.ack(m[2]))
+    const result = i.ack(m[3])
+    assert.deepEqual(m.map(hex), v.messages, v.name)
+    assert.deepEqual([result.version, result.features, result.epoch], [v.version, v.features, v.epoch], v.name)
+  }
+})
+
+test('02-hello: refused', () => {
+  const [first] = load('internal/hello/testdata/handshakes.json').vectors
+  const m = first.messages.map(unhex)
+  for (const v of load('internal/hello/testdata/refused.json').vectors) {
+    const [i, r] = handshake(first)
+    const steps = [() => r.challenge(m[0]), () => i.challenge(m[1]), () => r.ack(m[2]), () => i.ack(m[3])]
+    i.hello()
+    for (const s of steps.slice(0, v.step - 1)) s()
+    m.push(unhex(v.message))
+    const last = m.pop()
+    const bad = [() => r.challenge(last), () => i.challenge(last), () => r.ack(last), () => i.ack(last)][v.step - 1]
+    assert.equal(reason(bad), v.reason, `${v.step} ${v.name}`)
+  }
+})
+
+test('03-events: valid', () => {
+  for (const v of load('internal/event/testdata/valid.json').vectors) {
+    const b = readPayload(unhex(v.payload))
+    assert.equal(hex(writePayload(b)), v.payload, v.name)
+    assert.deepEqual([hex(b.signature), b.count, b.index, b.path.map(hex), hex(b.root), hex(signed(b.count, b.root)), (b.flags & 1) === 1],
+      [v.signature, v.count, v.index, v.path, v.root, v.signed, v.ack_wanted], v.name)
+    for (const [i, e] of b.events.entries()) {
+      const w = v.events[i]
+      assert.deepEqual([hex(e.id), hex(e.header), e.version, hex(e.log), hex(e.author), String(e.seq), String(e.hlc), e.parents.map(hex), e.kind],
+        [w.id, w.header, w.version, w.log, w.author, w.seq, w.hlc, w.parents, w.kind], v.name)
+      assert.deepEqual([String(e.keyEpoch), String(e.expiry), e.contentSize, hex(e.contentHash), e.content == null ? null : hex(e.content)],
+        [w.key_epoch, w.expiry, w.content_size, w.content_hash, w.content], v.name)
+    }
+  }
+})
+
+test('03-events: invalid', () => {
+  for (const v of load('internal/event/testdata/invalid.json').vectors) {
+    assert.equal(reason(() => readPayload(unhex(v.payload))), v.reason, v.name)
+  }
+})
+
+test('03-events: merkle', () => {
+  for (const v of load('internal/event/testdata/merkle.json').vectors) {
+    const ids = Array.from({ length: v.count }, (_, i) => sha256(u32(i)))
+    assert.equal(hex(rootOf(ids)), v.root)
+    assert.deepEqual(pathOf(ids, v.index).map(hex), v.path)
+  }
+})
+
+test('03-events: ed25519', () => {
+  for (const v of load('internal/event/testdata/ed25519.json').vectors) {
+    assert.equal(verify(unhex(v.public_key), unhex(v.message), unhex(v.signature)), v.valid, v.name)
+  }
+})
+
+test('03-events: logs and rooms', () => {
+  for (const v of load('internal/event/testdata/logs.json').vectors) {
+    assert.equal(hex(logId(unhex(v.network), v.kind, unhex(v.seed))), v.log, v.name)
+  }
+  for (const v of load('internal/event/testdata/rooms.json').vectors) {
+    assert.equal(roomKey(v.input) ?? '', v.key, JSON.stringify(v.input))
+  }
+})
+
+test('03-events: contents', () => {
+  for (const v of load('internal/event/testdata/contents.json').vectors) {
+    const read = () => v.kind === 1 ? readMessage(unhex(v.payload)) : readProfile(unhex(v.payload))
+    assert.equal(reason(read), v.reason, v.name)
+    if (v.reason !== '') continue
+    const got = read()
+    if (v.kind === 2) assert.equal(got.nick, v.nick ?? '', v.name)
+    else assert.deepEqual([got.type, hex(got.data), got.fallback], [v.type, v.data ?? '', v.fallback ?? ''], v.name)
+  }
+})
+
+const item = i => {
+  const b = Buffer.alloc(8)
+  b.writeBigUInt64BE(BigInt(i))
+  return { second: 1_700_000_000 + Math.floor(i / 3), id: sha256(b) }
+}
+const items = sets => sets.flatMap(([from, to]) => Array.from({ length: to - from }, (_, i) => item(from + i)))
+  .sort((a, b) => a.second - b.second || compare(a.id, b.id))
+
+test('06-sync: parts', () => {
+  const v = load('internal/reconcile/testdata/vectors.json')
+  for (const x of v.fingerprints) assert.equal(hex(neg.fingerprint(x.ids.map(id => ({ id: unhex(id) })))), x.fingerprint)
+  for (const x of v.bounds) {
+    const to = x.infinity ? neg.infinity : { second: x.second, prefix: unhex(x.prefix) }
+    assert.equal(hex(neg.writeBound({ second: x.previous }, to)), x.bytes)
+  }
+  for (const x of v.malformed) assert.notEqual(reason(() => neg.readMessage(unhex(x))), '', x)
+})
+
+for (const file of ['vectors', 'reference']) {
+  test(`06-sync: replies of ${file}.json`, () => {
+    for (const [n, v] of load(`internal/reconcile/testdata/${file}.json`).transcripts.entries()) {
+      for (let i = 0; i + 1 < v.messages.length; i += 2) {
+        const reply = neg.answer(items(v.peer), unhex(v.messages[i]), v.limit ?? 131_072)
+        assert.equal(hex(reply), v.messages[i + 1], `transcript ${n}, message ${i}`)
+      }
+    }
+  })
+}

@@ -70,7 +70,8 @@ export function frames (stream, max) {
   const lp = lpStream(stream, { maxDataLength: max })
   return {
     read: async ms => (await lp.read(within(ms))).subarray(),
-    write: (bytes, ms) => lp.write(bytes, within(ms))
+    write: (bytes, ms) => lp.write(bytes, within(ms)),
+    unwrap: () => lp.unwrap() // the stream, for frames of another limit
   }
 }
 

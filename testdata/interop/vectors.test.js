@@ -4,11 +4,12 @@ import { readFileSync } from 'node:fs'
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { pathOf, readPayload, rootOf, signed, writePayload } from './batch.js'
-import { compare, hex, sha256, u32, unhex, verify } from './bytes.js'
+import { compare, hex, keyOf, sha256, u32, unhex, verify } from './bytes.js'
 import { logId, readMessage, readProfile } from './events.js'
 import { Initiator, Responder, side } from './hello.js'
 import * as neg from './negentropy.js'
 import { adHocNetwork, openNetwork, readInvite, roomKey } from './network.js'
+import { readSignal, writeSignal } from './presence.js'
 import { Refused } from './proto.js'
 
 const load = path => JSON.parse(readFileSync(new URL(`../../${path}`, import.meta.url)))
@@ -162,3 +163,23 @@ for (const file of ['vectors', 'reference']) {
     }
   })
 }
+
+test('05-presence: signals', () => {
+  for (const v of load('internal/presence/testdata/signals.json')) {
+    const [key, network] = [keyOf(unhex(v.seed)), unhex(v.network)]
+    const s = {
+      time: v.time,
+      seq: v.seq,
+      interval: v.interval_ms,
+      nick: v.nick,
+      goodbye: v.goodbye,
+      total: v.total,
+      rooms: v.rooms.map(r => ({ ...r, heads: r.heads.map(unhex), chains: (r.chains ?? []).map(c => ({ ...c, author: unhex(c.author) })) }))
+    }
+    assert.equal(hex(writeSignal(key, network, s)), v.envelope, v.comment)
+    const got = readSignal(unhex(v.envelope), network)
+    assert.equal(hex(got.author), v.author, v.comment)
+    assert.equal(hex(writeSignal(key, network, got)), v.envelope, v.comment)
+    assert.equal(reason(() => readSignal(unhex(v.envelope), unhex(v.seed))), 'signature')
+  }
+})

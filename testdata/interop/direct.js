@@ -1,0 +1,5 @@
+export class Direct {
+  async start () {}
+  stop () {}
+  met () {}
+}

@@ -8,6 +8,7 @@ import { Direct } from './direct.js'
 import { Clock } from './events.js'
 import { authorOf, makeHost, within } from './host.js'
 import { Online } from './online.js'
+import * as record from './record.js'
 import { Rooms } from './rooms.js'
 
 export class Client {
@@ -32,6 +33,7 @@ export class Client {
     this.admission.onAdmitted = peer => this.#admitted(peer)
     this.admission.onRefused = (peer, reason) => this.tell({ event: 'refused', peer: peer.toString(), reason })
     await this.admission.start(this.host)
+    await this.admission.serve(this.network.protocol('network'), stream => record.serve(stream, this.signed))
     await this.rooms.start()
     await this.direct.start()
     await this.online.start()
@@ -61,5 +63,16 @@ export class Client {
     this.tell({ event: 'admitted', peer: peer.toString(), author: hex(authorOf(peer)) })
     this.online.greet(peer).catch(() => {})
     this.direct.met(peer)
+    this.#askRecord(peer).catch(() => {})
+  }
+
+  // The network record with the highest sequence is kept as it came, and served on.
+  async #askRecord (peer) {
+    const stream = await this.admission.open(peer, this.network.protocol('network'))
+    const told = await record.ask(stream, this.network.id)
+    if (told.record == null || told.record.sequence <= (this.record?.sequence ?? 0n)) return
+    this.record = told.record
+    this.signed = told.signed
+    this.tell({ event: 'network', name: this.record.name, sequence: Number(this.record.sequence) })
   }
 }

@@ -5,12 +5,14 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { pathOf, readPayload, rootOf, signed, writePayload } from './batch.js'
 import { compare, hex, keyOf, sha256, u32, unhex, verify } from './bytes.js'
+import { readFrame } from './chat.js'
 import { logId, readMessage, readProfile } from './events.js'
 import { Initiator, Responder, side } from './hello.js'
 import * as neg from './negentropy.js'
 import { adHocNetwork, openNetwork, readInvite, roomKey } from './network.js'
 import { readSignal, writeSignal } from './presence.js'
 import { Refused } from './proto.js'
+import { readRecord } from './record.js'
 
 const load = path => JSON.parse(readFileSync(new URL(`../../${path}`, import.meta.url)))
 
@@ -182,4 +184,20 @@ test('05-presence: signals', () => {
     assert.equal(hex(writeSignal(key, network, got)), v.envelope, v.comment)
     assert.equal(reason(() => readSignal(unhex(v.envelope), unhex(v.seed))), 'signature')
   }
+})
+
+test('07-direct: frames', () => {
+  for (const v of Object.values(load('internal/direct/testdata/frames.json'))) {
+    assert.equal(reason(() => readFrame(unhex(v.frame))) === '', v.valid, v.name)
+  }
+})
+
+test('01-network: record', () => {
+  const v = load('node/testdata/record.json')
+  const signed = Uint8Array.from(Buffer.from(v.signed_record_base64, 'base64'))
+  const r = readRecord(signed, unhex(v.network_id))
+  assert.deepEqual([r.name, r.mode, Number(r.sequence), r.epochs.map(Number), Number(r.registrarSet), Number(r.version), Number(r.wireMin), Number(r.wireMax)],
+    [v.name, 2, v.sequence, v.epochs, v.registrar_set, v.version, v.wire_min, v.wire_max])
+  signed[20] ^= 1
+  assert.equal(reason(() => readRecord(signed, unhex(v.network_id))), 'signature')
 })

@@ -7,11 +7,12 @@ import (
 	"regexp"
 	"sync"
 	"time"
-
-	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// process is one that a script runs in the background. Its output is gathered
+// readyLine is the line of parley run that tells where the node is.
+var readyLine = regexp.MustCompile(`^ready \{`)
+
+// process is one that a test or a script runs in the background. Its output is gathered
 // as it comes.
 type process struct {
 	cmd    *exec.Cmd
@@ -61,8 +62,13 @@ func (p *process) gather(out io.Reader) {
 	}
 }
 
+// failer is a test or a script.
+type failer interface {
+	Fatalf(format string, args ...any)
+}
+
 // await returns the next line that matches.
-func (p *process) await(ts *testscript.TestScript, want *regexp.Regexp) string {
+func (p *process) await(ts failer, want *regexp.Regexp) string {
 	deadline := time.After(scriptWait)
 	for {
 		for _, line := range p.unseen() {

@@ -66,7 +66,7 @@ func cmdNode(ts *testscript.TestScript, neg bool, args []string) {
 		name, "parley", "run", "--dir", name, "--no-mdns",
 		"--listen", "/ip4/127.0.0.1/udp/0/quic-v1", "--listen", "/ip4/127.0.0.1/tcp/0",
 	}, args[1:]...))
-	line := processes(ts)[name].await(ts, regexp.MustCompile(`^ready \{`))
+	line := processes(ts)[name].await(ts, readyLine)
 	var r ready
 	ts.Check(json.Unmarshal([]byte(strings.TrimPrefix(line, "ready ")), &r))
 	ts.Setenv(name+"_ID", r.PeerID)

@@ -33,7 +33,7 @@ export class Admission {
     return this.peers.has(peer.toString())
   }
 
-  /** Waits until a peer is admitted; false if it is not in time. */
+  /** Waits until a peer is admitted; false if it is refused, or not admitted in time. */
   async wait (peer, ms = streamWaits) {
     if (this.has(peer)) return true
     const id = peer.toString()
@@ -142,6 +142,7 @@ export class Admission {
     const known = err instanceof Refused || err.name === 'UnsupportedProtocolError'
     if (known && !this.has(connection.remotePeer)) {
       this.onRefused(connection.remotePeer, err.reason ?? 'no hello')
+      this.#settle(connection.remotePeer, false)
       this.host.hangUp(connection.remotePeer).catch(() => {})
       return
     }
@@ -153,9 +154,13 @@ export class Admission {
     const id = peer.toString()
     if (this.peers.has(id)) return
     this.peers.set(id, peer)
-    this.waiting.get(id)?.resolve(true)
-    this.waiting.delete(id)
+    this.#settle(peer, true)
     this.onAdmitted(peer)
+  }
+
+  #settle (peer, admitted) {
+    this.waiting.get(peer.toString())?.resolve(admitted)
+    this.waiting.delete(peer.toString())
   }
 
   // An admission ends with the first connection that ends.

@@ -52,7 +52,7 @@ export class Chat {
   }
 
   history () {
-    return this.log.history().map(show)
+    return { complete: this.log.complete, events: this.log.history().map(show) }
   }
 
   /** Stores texts as one batch, and sends it if a stream runs. */

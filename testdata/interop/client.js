@@ -11,6 +11,8 @@ import { Online } from './online.js'
 import * as record from './record.js'
 import { Rooms } from './rooms.js'
 
+const dialTime = 10_000
+
 export class Client {
   /** tell takes each thing that happens, as an object. */
   constructor ({ seed, network, nick, listen, tell }) {
@@ -42,8 +44,8 @@ export class Client {
 
   /** Dials an address that ends with /p2p/<peer ID>, and waits until its peer is admitted. */
   async dial (addr) {
-    const { remotePeer } = await this.host.dial(multiaddr(addr), within(10_000))
-    if (!await this.admission.wait(remotePeer, 10_000)) throw new Error('not admitted')
+    const { remotePeer } = await this.host.dial(multiaddr(addr), within(dialTime))
+    if (!await this.admission.wait(remotePeer, dialTime)) throw new Error('not admitted')
     return remotePeer
   }
 

@@ -126,7 +126,7 @@ export function readProfile (payload) {
 
 /** What a person is shown of an event. */
 export function show (e) {
-  const out = { id: hex(e.id), author: hex(e.author), seq: Number(e.seq), hlc: String(e.hlc), kind: e.kind }
+  const out = { id: hex(e.id), author: hex(e.author), seq: Number(e.seq), hlc: String(e.hlc), kind: e.kind, parents: e.parents.map(hex) }
   if (e.content == null) return { ...out, erased: true }
   const payload = e.content.subarray(16)
   try {

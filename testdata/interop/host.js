@@ -36,14 +36,14 @@ export function makeHost ({ key, network, listen, gate, validators, selectors })
       identify: identify(),
       // Kademlia pings who it takes up; one stream at a time would lose some.
       ping: ping({ maxOutboundStreams: 16 }),
-      pubsub: gate(gossipsub({
+      pubsub: gate(oneMessageAnRpc(gossipsub({
         globalSignaturePolicy: 'StrictNoSign', // so the id of a message is the SHA-256 of its data
         fallbackToFloodsub: false,
         allowPublishToZeroTopicPeers: true, // gossip may reach nobody; nothing depends on it
         D: 3,
         Dlo: 2,
         Dhi: 4
-      })),
+      }))),
       dht: gate(kadDHT({
         protocol: network.protocol('kad'),
         clientMode: true,
@@ -53,6 +53,21 @@ export function makeHost ({ key, network, listen, gate, validators, selectors })
       }))
     }
   })
+}
+
+// An RPC has at most 256 KiB (04-delivery §1), and GossipSub here would answer a request for many messages with one
+// RPC of any size, whose reset would end gossip with that peer. So each message has an RPC of its own.
+function oneMessageAnRpc (service) {
+  return components => {
+    const pubsub = service(components)
+    const send = pubsub.sendRpc.bind(pubsub)
+    pubsub.sendRpc = (id, rpc) => {
+      const [first, ...rest] = rpc.messages ?? []
+      if (rest.length === 0) return send(id, rpc)
+      return [{ ...rpc, messages: [first] }, ...rest.map(m => ({ subscriptions: [], messages: [m] }))].every(r => send(id, r))
+    }
+    return pubsub
+  }
 }
 
 /** The author that a peer ID names; null if it holds another type of key. */

@@ -117,10 +117,12 @@ deps:
 	command -v iptables >/dev/null && command -v ip6tables >/dev/null || missing="$$missing iptables"; \
 	command -v mkfs.ext4 >/dev/null || missing="$$missing e2fsprogs"; \
 	command -v cc >/dev/null || command -v gcc >/dev/null || missing="$$missing gcc libc6-dev"; \
+	command -v node >/dev/null && command -v npm >/dev/null || missing="$$missing nodejs npm"; \
 	if [ -z "$$missing" ]; then :; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		apt-get update && apt-get install -y --no-install-recommends $$missing; \
 	else echo "make deps: not installed, some test groups will not run:$$missing"; fi
+	@if command -v npm >/dev/null; then cd testdata/interop && npm ci --ignore-scripts; fi
 
 clean:
 	rm -rf bin dist bench.new

@@ -64,6 +64,11 @@ export const selector = network => (key, values) => {
 /** §4 */
 export const roomCid = log => CID.createV1(0x55, digest(0x12, sha256('parley/rendezvous/1', log)))
 
+/** §5, as 16 hex digits; peer is a peer ID in binary form. */
+export function shortAddress (zone, peer) {
+  return hex(join(sha256(new TextEncoder().encode(zone)).subarray(0, 4), sha256(peer).subarray(0, 4)))
+}
+
 /** Looks a node's record up; the one made last, or null. */
 export async function find (host, network, author, signal) {
   let best = null

@@ -3,9 +3,11 @@
 import { readFileSync } from 'node:fs'
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { multiaddr } from '@multiformats/multiaddr'
 import { pathOf, readPayload, rootOf, signed, writePayload } from './batch.js'
 import { compare, hex, keyOf, sha256, u32, unhex, verify } from './bytes.js'
 import { readFrame } from './chat.js'
+import * as dht from './dht.js'
 import { logId, readMessage, readProfile } from './events.js'
 import { Initiator, Responder, side } from './hello.js'
 import * as neg from './negentropy.js'
@@ -200,4 +202,22 @@ test('01-network: record', () => {
     [v.name, 2, v.sequence, v.epochs, v.registrar_set, v.version, v.wire_min, v.wire_max])
   signed[20] ^= 1
   assert.equal(reason(() => readRecord(signed, unhex(v.network_id))), 'signature')
+})
+
+test('09-dht: records, rooms, short addresses', () => {
+  const v = load('dht/testdata/vectors.json')
+  for (const r of v.records) {
+    const [key, network] = [keyOf(unhex(r.seed)), unhex(r.network)]
+    const addrs = (r.addrs ?? []).map(a => multiaddr(a))
+    assert.equal(new TextDecoder().decode(dht.recordKey(key.public)), r.key)
+    assert.equal(hex(dht.writeRecord(key, network, { ...r, addrs })), r.value)
+    const got = dht.readRecord(dht.recordKey(key.public), unhex(r.value), network, r.made)
+    assert.deepEqual([got.made, got.expiry, got.nick, got.zone, got.version, got.addrs.map(String)],
+      [r.made, r.expiry, r.nick, r.zone, r.version, r.addrs ?? []])
+    assert.equal(reason(() => dht.readRecord(dht.recordKey(key.public), unhex(r.value), network, r.expiry + 1)), 'time')
+    assert.equal(reason(() => dht.readRecord(dht.recordKey(key.seed), unhex(r.value), network, r.made)), 'form')
+    assert.equal(reason(() => dht.readRecord(dht.recordKey(key.public), unhex(r.value), key.seed, r.made)), 'signature')
+  }
+  for (const r of v.rooms) assert.equal(dht.roomCid(unhex(r.log)).toString(), r.cid)
+  for (const s of v.short_addresses) assert.equal(dht.shortAddress(s.zone, unhex(s.peer)), s.address)
 })

@@ -4,7 +4,7 @@ import { equal, hex, pieces } from './bytes.js'
 import { seconds } from './events.js'
 import { frames } from './host.js'
 import { answer, boundBetween, fingerprint, infinity, MessageWriter, modes, readMessage, within, zero } from './negentropy.js'
-import { Refused, small, strict, Writer } from './proto.js'
+import { Refused, strict, Writer } from './proto.js'
 
 const maxMessage = 32 << 10
 const maxReply = 128 << 10

@@ -9,6 +9,7 @@ import { compare, hex, keyOf, sha256, u32, unhex, verify } from './bytes.js'
 import { readFrame } from './chat.js'
 import * as dht from './dht.js'
 import { logId, readMessage, readProfile } from './events.js'
+import { ExportReader } from './export.js'
 import { Initiator, Responder, side } from './hello.js'
 import * as neg from './negentropy.js'
 import { adHocNetwork, openNetwork, readInvite, roomKey } from './network.js'
@@ -198,7 +199,8 @@ test('01-network: record', () => {
   const v = load('node/testdata/record.json')
   const signed = Uint8Array.from(Buffer.from(v.signed_record_base64, 'base64'))
   const r = readRecord(signed, unhex(v.network_id))
-  assert.deepEqual([r.name, r.mode, Number(r.sequence), r.epochs.map(Number), Number(r.registrarSet), Number(r.version), Number(r.wireMin), Number(r.wireMax)],
+  assert.deepEqual(
+    [r.name, r.mode, Number(r.sequence), r.epochs.map(Number), Number(r.registrarSet), Number(r.version), Number(r.wireMin), Number(r.wireMax)],
     [v.name, 2, v.sequence, v.epochs, v.registrar_set, v.version, v.wire_min, v.wire_max])
   signed[20] ^= 1
   assert.equal(reason(() => readRecord(signed, unhex(v.network_id))), 'signature')
@@ -220,4 +222,20 @@ test('09-dht: records, rooms, short addresses', () => {
   }
   for (const r of v.rooms) assert.equal(dht.roomCid(unhex(r.log)).toString(), r.cid)
   for (const s of v.short_addresses) assert.equal(dht.shortAddress(s.zone, unhex(s.peer)), s.address)
+})
+
+test('08-export: a whole file, and refused lines', () => {
+  const dir = 'internal/exportfile/testdata'
+  const r = new ExportReader()
+  const lines = readFileSync(new URL(`../../${dir}/export.jsonl`, import.meta.url), 'utf8').split('\n')
+  const events = lines.map(l => r.line(l)).filter(e => e != null)
+  assert.equal(events.length, 6)
+  assert.deepEqual(events.map(e => e.content == null), [false, false, false, false, false, true])
+  for (const v of load(`${dir}/refused.json`)) {
+    const reader = new ExportReader()
+    const all = v.lines.split('\n').filter(l => l !== '')
+    const last = all.pop()
+    for (const l of all) reason(() => reader.line(l)) // a head that is refused leaves events without one
+    assert.equal(reason(() => reader.line(last)), v.reason, v.why)
+  }
 })

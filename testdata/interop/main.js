@@ -8,8 +8,21 @@
 import { createInterface } from 'node:readline'
 import { tcp } from '@libp2p/tcp'
 import { webSockets } from '@libp2p/websockets'
+import { WebSocket } from 'ws'
 import { run, startClient } from './commands.js'
 import { readFlags } from './flags.js'
+
+// Node.js has a WebSocket from version 22 on. That of ws may tell the first message before libp2p, woken by the opening,
+// listens for it; a browser's does not.
+globalThis.WebSocket ??= class extends WebSocket {
+  constructor (...args) {
+    super(...args)
+    this.on('open', () => {
+      this.pause()
+      setImmediate(() => this.resume())
+    })
+  }
+}
 
 const tell = line => process.stdout.write(JSON.stringify(line) + '\n')
 const client = await startClient(readFlags(), { transports: [tcp(), webSockets()] }, tell)

@@ -40,9 +40,12 @@ func TestInteropRoom(t *testing.T) {
 	ada.input(many.String(), "send", "lobby", "-")
 	bob := startLoopback(t, filepath.Join(base, "bob"), "--name", "bob", "--join", "lobby", "--peer", ada.addr)
 
+	eve := startListening(t, "/ip4/127.0.0.1/tcp/0/ws", filepath.Join(base, "eve"), "--name", "eve", "--join", "lobby")
+
 	js := startForeign(t, "--nick", "jay")
-	js.do("dial", map[string]any{"addr": ada.addr})
-	js.do("dial", map[string]any{"addr": bob.addr})
+	for _, n := range []*loopbackNode{ada, bob, eve} {
+		js.do("dial", map[string]any{"addr": n.addr})
+	}
 	js.do("join", map[string]any{"room": "Lobby"})
 	js.do("compare", map[string]any{"room": "lobby", "author": authorHex(t, ada.id)})
 
@@ -52,11 +55,12 @@ func TestInteropRoom(t *testing.T) {
 	ids := slices.Concat(one, batch, large)
 	ada.has("lobby", ids...)
 	bob.has("lobby", ids...)
+	eve.has("lobby", ids...) // over WebSocket, and she knows nobody else
 
-	live := strings.TrimSpace(bob.parley("send", "lobby", "to all three"))
+	live := strings.TrimSpace(bob.parley("send", "lobby", "to all four"))
 	js.sees("bob's message", func(l told) bool { return l.Event == "message" && l.ID == live })
-	bob.until("lobby", "bob sees that both others hold it", func(all []shown) bool {
-		return all[len(all)-1].State == "held 2/2"
+	bob.until("lobby", "bob sees that the three others hold it", func(all []shown) bool {
+		return all[len(all)-1].State == "held 3/3"
 	})
 	if a, b := ada.parley("history", "lobby", "--limit", "0", "--canonical"), bob.parley("history", "lobby", "--limit", "0", "--canonical"); a != b {
 		t.Error("two nodes print different histories")

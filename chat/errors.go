@@ -33,6 +33,13 @@ var (
 	// ErrRooms is returned when the bound on joined rooms is reached.
 	ErrRooms = fault.New("P4009", fault.User, "too many rooms are joined", "leave one first (parley leave ROOM)")
 
+	// ErrSignal is returned for what cannot be a signal.
+	ErrSignal = fault.New("P4021", fault.User, "that cannot be a signal", "give it a type of 1 to 64 printable ASCII characters and at most 768 bytes of data")
+	// ErrOften is returned for signals beyond the pace.
+	ErrOften = fault.New("P4022", fault.User, "too many signals", "send at most 20 a second: they are not stored, only the newest matters")
+	// ErrAway is returned for a signal to a peer who is not there to hear it.
+	ErrAway = fault.New("P4023", fault.Environment, "that peer is not there", "send a message: it waits")
+
 	// ErrOtherNetwork is returned for an import of what another network exported.
 	ErrOtherNetwork = fault.New("P4031", fault.User, "the export is of another network", "import it on a node of that network: a room's events are valid in their own alone")
 	// ErrForged refuses one event of an import.

@@ -12,6 +12,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/parley-chat/parley/internal/appsignal"
 	"github.com/parley-chat/parley/internal/delivery"
 	"github.com/parley-chat/parley/internal/direct"
 	"github.com/parley-chat/parley/internal/event"
@@ -48,7 +49,10 @@ type Messenger struct {
 	delivery *delivery.Service
 	direct   atomic.Pointer[direct.Service]   // nil until Open has started it
 	presence atomic.Pointer[presence.Service] // nil until Open has started it
+	signals  *appsignal.Service
 	hub      hub
+
+	listeners listeners
 
 	changing chan struct{} // holds a token while one joins, leaves or names: one at a time
 
@@ -105,13 +109,20 @@ func (m *Messenger) open(ctx context.Context, cfg Config) (err error) {
 	if err := m.recall(ctx); err != nil {
 		return err
 	}
+	first, err := m.leaseSignals()
+	if err != nil {
+		return err
+	}
+	if err := m.openSignals(first, cfg.Registerer); err != nil {
+		return err
+	}
 	if err := m.openDelivery(cfg.Registerer); err != nil {
 		return err
 	}
 	if err := m.openDirect(cfg.Registerer); err != nil {
 		return err
 	}
-	if err := m.openPresence(cfg.Registerer); err != nil {
+	if err := m.openPresence(first, cfg.Registerer); err != nil {
 		return err
 	}
 	m.wg.Go(m.welcome)
@@ -154,11 +165,7 @@ func (m *Messenger) openDelivery(reg prometheus.Registerer) (err error) {
 	return nil
 }
 
-func (m *Messenger) openPresence(reg prometheus.Registerer) error {
-	first, err := m.leaseSignals()
-	if err != nil {
-		return err
-	}
+func (m *Messenger) openPresence(first uint64, reg prometheus.Registerer) error {
 	network := m.node.Network()
 	p, err := presence.Start(presence.Config{
 		Host: m.node.Host(), PubSub: m.node.PubSub(), Tag: network.Tag, Network: network.ID,
@@ -225,6 +232,9 @@ func (m *Messenger) Close() error {
 		m.mu.Unlock()
 		m.cancel()
 		m.wg.Wait()
+		if m.signals != nil {
+			m.signals.Close()
+		}
 		if p := m.presence.Load(); p != nil {
 			p.Close()
 		}

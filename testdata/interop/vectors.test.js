@@ -56,6 +56,7 @@ function handshake (v) {
   return [new Initiator(i, r.peerId), new Responder(r, i.peerId)]
 }
 
+// spec: 02-hello M10, M17
 test('02-hello: handshakes', () => {
   for (const v of load('internal/hello/testdata/handshakes.json').vectors) {
     const [i, r] = handshake(v)
@@ -69,6 +70,7 @@ test('02-hello: handshakes', () => {
   }
 })
 
+// spec: 02-hello M7, M8, M10, M15, M16
 test('02-hello: refused', () => {
   const [first] = load('internal/hello/testdata/handshakes.json').vectors
   const m = first.messages.map(unhex)

@@ -85,6 +85,7 @@ func (v *villain) counted(metric, reason string) int {
 	return v.metric(0, prefix+metric, reason) + v.metric(1, prefix+metric, reason)
 }
 
+// spec: 03-events M40
 func TestBadBatchesAreRefusedAndCounted(t *testing.T) {
 	attack(t, func(t *testing.T, v *villain) {
 		good := v.seal(v.log, 1, event.ID{}, time.Now(), "good")
@@ -178,6 +179,7 @@ func TestPartsOfABatchAreNotForwarded(t *testing.T) {
 	})
 }
 
+// spec: 03-events M17
 func TestTheFutureIsHeldAside(t *testing.T) {
 	attack(t, func(t *testing.T, v *villain) {
 		now := time.Now()
@@ -214,6 +216,7 @@ func (v *villain) serve(payloads ...[]byte) {
 	})
 }
 
+// spec: 03-events M15
 func TestMissingParentsAreAskedOfWhoSentTheChild(t *testing.T) {
 	attack(t, func(t *testing.T, v *villain) {
 		parent := v.seal(v.log, 1, event.ID{}, time.Now(), "parent")

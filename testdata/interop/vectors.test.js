@@ -86,6 +86,7 @@ test('02-hello: refused', () => {
   }
 })
 
+// spec: 03-events M1, M28, M33, M34
 test('03-events: valid', () => {
   for (const v of load('internal/event/testdata/valid.json').vectors) {
     const b = readPayload(unhex(v.payload))
@@ -102,12 +103,14 @@ test('03-events: valid', () => {
   }
 })
 
+// spec: 03-events M1, M6, M9, M13, M14, M23, M30, M33, M35, M36, M37, M38
 test('03-events: invalid', () => {
   for (const v of load('internal/event/testdata/invalid.json').vectors) {
     assert.equal(reason(() => readPayload(unhex(v.payload))), v.reason, v.name)
   }
 })
 
+// spec: 03-events M29
 test('03-events: merkle', () => {
   for (const v of load('internal/event/testdata/merkle.json').vectors) {
     const ids = Array.from({ length: v.count }, (_, i) => sha256(u32(i)))
@@ -116,12 +119,14 @@ test('03-events: merkle', () => {
   }
 })
 
+// spec: 03-events M31
 test('03-events: ed25519', () => {
   for (const v of load('internal/event/testdata/ed25519.json').vectors) {
     assert.equal(verify(unhex(v.public_key), unhex(v.message), unhex(v.signature)), v.valid, v.name)
   }
 })
 
+// spec: 03-events M3, M4, M5
 test('03-events: logs and rooms', () => {
   for (const v of load('internal/event/testdata/logs.json').vectors) {
     assert.equal(hex(logId(unhex(v.network), v.kind, unhex(v.seed))), v.log, v.name)
@@ -131,6 +136,7 @@ test('03-events: logs and rooms', () => {
   }
 })
 
+// spec: 03-events M25, M26
 test('03-events: contents', () => {
   for (const v of load('internal/event/testdata/contents.json').vectors) {
     const read = () => v.kind === 1 ? readMessage(unhex(v.payload)) : readProfile(unhex(v.payload))

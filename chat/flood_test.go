@@ -119,6 +119,7 @@ func TestAFloodOfInventedMembersStopsNobody(t *testing.T) {
 // comes at once.
 //
 // spec: 03-events M15
+// spec: 04-delivery M21
 func TestPhantomParentsDelayNobody(t *testing.T) {
 	attack(t, func(t *testing.T, v *villain) {
 		v.say(0, "lobby", "before")

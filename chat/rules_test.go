@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	pubsub "github.com/libp2p/go-libp2p-pubsub"
+
 	"github.com/parley-chat/parley/chat"
 	"github.com/parley-chat/parley/internal/event"
 	"github.com/parley-chat/parley/internal/wire"
@@ -60,6 +62,7 @@ func (v *villain) newer(b *event.Batch) []byte {
 // it came, and shown as what it is.
 //
 // spec: 03-events M10, M24
+// spec: 04-delivery M9
 func TestWhatIsNewerIsStoredServedAndShown(t *testing.T) {
 	attack(t, func(t *testing.T, v *villain) {
 		author := event.Author(v.key.Public().(ed25519.PublicKey))
@@ -101,6 +104,7 @@ func TestWhatIsNewerIsStoredServedAndShown(t *testing.T) {
 }
 
 // spec: 03-events M19
+// spec: 04-delivery M9
 func TestWhoIsNoMemberIsHeard(t *testing.T) {
 	attack(t, func(t *testing.T, v *villain) {
 		b := v.seal(v.log, 1, event.ID{}, time.Now(), "from outside")
@@ -128,6 +132,57 @@ func TestEachContentHasItsOwnSalt(t *testing.T) {
 		}
 		if len(salts) != 3 || salts[string(make([]byte, event.SaltSize))] {
 			t.Errorf("%d salts for three contents", len(salts))
+		}
+	})
+}
+
+// Whatever a member has to say, the others get at most one batch in 10 ms of it: many events
+// under one signature are what makes a busy room cheap.
+//
+// spec: 04-delivery M6
+func TestABusySenderGathers(t *testing.T) {
+	attack(t, func(t *testing.T, v *villain) {
+		sub, err := v.topic.Subscribe(pubsub.WithBufferSize(4096))
+		if err != nil {
+			t.Fatal(err)
+		}
+		room, err := v.ms[0].Room("lobby")
+		if err != nil {
+			t.Fatal(err)
+		}
+		const events = 3000
+		go func() {
+			contents := func(yield func(chat.Content) bool) {
+				for range events {
+					if !yield(chat.Text("busy")) {
+						return
+					}
+				}
+			}
+			for _, err := range room.SendAll(t.Context(), contents) {
+				if err != nil {
+					t.Error(err)
+				}
+			}
+		}()
+		var first, last time.Time
+		batches, got := 0, 0
+		for got < events {
+			m, err := sub.Next(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			b, err := event.Decode(m.Data)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if last = time.Now(); first.IsZero() {
+				first = last
+			}
+			batches, got = batches+1, got+len(b.Events)
+		}
+		if most := int(last.Sub(first)/(10*time.Millisecond)) + 2; batches > most || batches < 3 {
+			t.Errorf("%d batches in %v", batches, last.Sub(first))
 		}
 	})
 }

@@ -228,6 +228,7 @@ func TestDecodeRefusesOneTooMany(t *testing.T) {
 // that forwards it must not be punished for it.
 //
 // spec: 03-events M8, M42
+// spec: 04-delivery M8
 func TestLaterMajorVersionIsNotJudged(t *testing.T) {
 	for name, rest := range map[string][]byte{
 		"garbage": {0xff, 0xff, 0xff}, "a large header": make([]byte, MaxHeader+1), "nothing": nil,

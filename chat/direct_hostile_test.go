@@ -235,6 +235,8 @@ func TestWhatIsNotStoredIsNotAcknowledged(t *testing.T) {
 
 // Whoever asks for the log of a chat that is not his is told that there is
 // none, over bare and over sealed streams, by id and by comparing.
+//
+// spec: 04-delivery M17, M18
 func TestAThirdCannotFetchADirectLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := gatherBut(t, 3, 2, nodetest.Config{})

@@ -105,6 +105,7 @@ func TestNetworkVectors(t *testing.T) {
 	checkVectors(t, "testdata/networks.json", vectors)
 }
 
+// spec: 02-hello M12
 func TestHelloKeys(t *testing.T) {
 	open := &NetworkFile{Network: makeNetwork(mustID(t, "lan"), "lan", ModeOpen)}
 	if got := open.helloSecrets(); len(got) != 1 || got[0] != hello.Open(open.ID) {

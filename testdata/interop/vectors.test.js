@@ -10,12 +10,14 @@ import { readFrame } from './chat.js'
 import * as dht from './dht.js'
 import { logId, readMessage, readProfile } from './events.js'
 import { ExportReader } from './export.js'
+import * as fetch from './fetch.js'
 import { Initiator, Responder, side } from './hello.js'
 import * as neg from './negentropy.js'
 import { adHocNetwork, openNetwork, readInvite, roomKey } from './network.js'
 import { readSignal, writeSignal } from './presence.js'
-import { Refused } from './proto.js'
+import { readVarint, Refused, varint } from './proto.js'
 import { readRecord } from './record.js'
+import * as sync from './sync.js'
 
 const load = path => JSON.parse(readFileSync(new URL(`../../${path}`, import.meta.url)))
 
@@ -56,6 +58,7 @@ function handshake (v) {
   return [new Initiator(i, r.peerId), new Responder(r, i.peerId)]
 }
 
+// spec: 02-hello M10, M17
 test('02-hello: handshakes', () => {
   for (const v of load('internal/hello/testdata/handshakes.json').vectors) {
     const [i, r] = handshake(v)
@@ -69,6 +72,7 @@ test('02-hello: handshakes', () => {
   }
 })
 
+// spec: 02-hello M7, M8, M10, M15, M16
 test('02-hello: refused', () => {
   const [first] = load('internal/hello/testdata/handshakes.json').vectors
   const m = first.messages.map(unhex)
@@ -84,6 +88,7 @@ test('02-hello: refused', () => {
   }
 })
 
+// spec: 03-events M1, M28, M33, M34
 test('03-events: valid', () => {
   for (const v of load('internal/event/testdata/valid.json').vectors) {
     const b = readPayload(unhex(v.payload))
@@ -100,12 +105,14 @@ test('03-events: valid', () => {
   }
 })
 
+// spec: 03-events M1, M6, M9, M13, M14, M23, M30, M33, M35, M36, M37, M38
 test('03-events: invalid', () => {
   for (const v of load('internal/event/testdata/invalid.json').vectors) {
     assert.equal(reason(() => readPayload(unhex(v.payload))), v.reason, v.name)
   }
 })
 
+// spec: 03-events M29
 test('03-events: merkle', () => {
   for (const v of load('internal/event/testdata/merkle.json').vectors) {
     const ids = Array.from({ length: v.count }, (_, i) => sha256(u32(i)))
@@ -114,12 +121,14 @@ test('03-events: merkle', () => {
   }
 })
 
+// spec: 03-events M31
 test('03-events: ed25519', () => {
   for (const v of load('internal/event/testdata/ed25519.json').vectors) {
     assert.equal(verify(unhex(v.public_key), unhex(v.message), unhex(v.signature)), v.valid, v.name)
   }
 })
 
+// spec: 03-events M3, M4, M5
 test('03-events: logs and rooms', () => {
   for (const v of load('internal/event/testdata/logs.json').vectors) {
     assert.equal(hex(logId(unhex(v.network), v.kind, unhex(v.seed))), v.log, v.name)
@@ -129,6 +138,7 @@ test('03-events: logs and rooms', () => {
   }
 })
 
+// spec: 03-events M25, M26
 test('03-events: contents', () => {
   for (const v of load('internal/event/testdata/contents.json').vectors) {
     const read = () => v.kind === 1 ? readMessage(unhex(v.payload)) : readProfile(unhex(v.payload))
@@ -137,6 +147,58 @@ test('03-events: contents', () => {
     const got = read()
     if (v.kind === 2) assert.equal(got.nick, v.nick ?? '', v.name)
     else assert.deepEqual([got.type, hex(got.data), got.fallback], [v.type, v.data ?? '', v.fallback ?? ''], v.name)
+  }
+})
+
+/** The frames that stand one after the other; throws if the last is cut short. */
+function framesOf (bytes, limit) {
+  const out = []
+  for (let at = 0; at < bytes.length;) {
+    const [size, begin] = readVarint(bytes, at, false)
+    if (size > BigInt(limit)) throw new Refused('size', 'frame')
+    at = begin + Number(size)
+    if (at > bytes.length) throw new Refused('form', 'cut short')
+    out.push(bytes.slice(begin, at))
+  }
+  return out
+}
+const framed = bytes => hex(varint(bytes.length)) + hex(bytes)
+const deliveries = what => load('internal/delivery/testdata/frames.json').vectors.filter(v => v.what === what)
+
+// spec: 04-delivery M11, M13, M14
+test('04-delivery: fetch', async () => {
+  for (const v of deliveries('fetch request')) {
+    const read = () => fetch.readRequest(framesOf(unhex(v.bytes), 2096)[0])
+    assert.equal(reason(read) === '', v.valid, v.name)
+    if (!v.valid) continue
+    const { log, want } = read()
+    assert.deepEqual([hex(log), want.map(hex)], [v.log, v.want], v.name)
+    assert.equal(framed(fetch.writeRequest(log, want)), v.bytes, v.name)
+  }
+  for (const v of deliveries('fetch reply')) {
+    const frames = framesOf(unhex(v.bytes), 131_072)
+    const events = (v.payloads ?? []).flatMap(p => readPayload(unhex(p)).events)
+    const next = () => frames.length > 0 ? frames.shift() : assert.fail('cut off')
+    const reply = fetch.readReply(next, events[0]?.log, events.map(e => e.id))
+    if (v.status !== 0) await assert.rejects(reply, new RegExp(`status: ${v.status}`), v.name)
+    else if (!v.valid) await assert.rejects(reply, /cut off/, v.name)
+    else assert.deepEqual((await reply).map(b => hex(writePayload(b))), v.payloads ?? [], v.name)
+  }
+})
+
+test('06-sync: requests and answers', () => {
+  for (const v of deliveries('sync request')) {
+    const read = () => sync.readRequest(framesOf(unhex(v.bytes), 64)[0])
+    assert.equal(reason(read) === '', v.valid, v.name)
+    if (v.valid) assert.equal(framed(sync.writeRequest(unhex(v.log), read().floor)), v.bytes, v.name)
+    if (v.valid) assert.equal(read().floor, v.floor ?? 0, v.name)
+  }
+  for (const v of deliveries('sync answer')) {
+    const read = () => sync.readAnswer(framesOf(unhex(v.bytes), 512)[0])
+    assert.equal(reason(read) === '', v.valid, v.name)
+    if (!v.valid) continue
+    const { floor, heads, complete, count } = read()
+    assert.deepEqual([floor, heads.map(hex), complete, count], [v.floor ?? 0, v.heads ?? [], v.complete ?? false, v.count ?? 0], v.name)
   }
 })
 

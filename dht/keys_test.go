@@ -28,3 +28,22 @@ func TestShortAddresses(t *testing.T) {
 		t.Error("the second half does not name the node")
 	}
 }
+
+// Each node has one key.
+func FuzzKeyPeer(f *testing.F) {
+	id, _ := anna(1)
+	key, err := peerKey(id)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(key)
+	f.Fuzz(func(t *testing.T, key string) {
+		id, ok := keyPeer(key)
+		if !ok {
+			return
+		}
+		if back, err := peerKey(id); err != nil || back != key {
+			t.Errorf("%q names %v, whose key is %q, %v", key, id, back, err)
+		}
+	})
+}

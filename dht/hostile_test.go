@@ -141,7 +141,8 @@ func FuzzCheckAnswer(f *testing.F) {
 	for _, typ := range []pb.Message_MessageType{pb.Message_PUT_VALUE, pb.Message_GET_VALUE, pb.Message_GET_PROVIDERS, pb.Message_FIND_NODE} {
 		b, err := proto.Marshal(&pb.Message{
 			Type: typ, Key: []byte("k"), Record: &record.Record{Value: []byte("v")},
-			CloserPeers: slices.Repeat([]*pb.Message_Peer{{Id: []byte("p"), Addrs: slices.Repeat([][]byte{{1}}, 2*maxNamed)}}, 2*maxCloser),
+			CloserPeers:   slices.Repeat([]*pb.Message_Peer{{}}, maxCloser+1),
+			ProviderPeers: []*pb.Message_Peer{{Id: []byte("p"), Addrs: slices.Repeat([][]byte{{}}, maxNamed+1)}},
 		})
 		if err != nil {
 			f.Fatal(err)

@@ -1,7 +1,10 @@
 package dht
 
 import (
+	"slices"
 	"testing"
+
+	ma "github.com/multiformats/go-multiaddr"
 
 	"github.com/parley-chat/parley/internal/wire"
 )
@@ -26,6 +29,26 @@ func TestShortAddresses(t *testing.T) {
 	}
 	if uint32(ward) != uint32(office) || uint32(ward) == uint32(ShortAddress("ward 3", b)) {
 		t.Error("the second half does not name the node")
+	}
+}
+
+func TestWhatIsDialledIsAnAddress(t *testing.T) {
+	addrs := func(texts ...string) (out []ma.Multiaddr) {
+		for _, a := range texts {
+			out = append(out, ma.StringCast(a))
+		}
+		return out
+	}
+	loopback, name, far := "/ip4/127.0.0.1/udp/1/quic-v1", "/dns4/example.org/udp/1/quic-v1", "/ip6/fd00::1/tcp/1"
+	for _, c := range []struct{ in, want []ma.Multiaddr }{
+		{addrs(loopback, name, far), addrs(far)},
+		{addrs(loopback, name), addrs(loopback)},
+		{addrs(name), nil},
+		{nil, nil},
+	} {
+		if got := dialable(c.in); !slices.EqualFunc(got, c.want, ma.Multiaddr.Equal) {
+			t.Errorf("of %v %v is dialled", c.in, got)
+		}
 	}
 }
 

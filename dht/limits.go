@@ -49,17 +49,22 @@ func (b *budgets) charge(_ context.Context, s network.Stream, req *pb.Message) {
 	}
 }
 
-// dialable leaves loopback addresses out, if there are others: they lead
+// dialable leaves out what is not an IP address, for names would be asked of
+// servers outside, and loopback addresses, if there are others: they lead
 // nowhere from another machine.
 func dialable(addrs []ma.Multiaddr) []ma.Multiaddr {
-	var out []ma.Multiaddr
+	var out, loopback []ma.Multiaddr
 	for _, a := range addrs {
-		if !manet.IsIPLoopback(a) {
+		switch {
+		case len(a) == 0 || a[0].Protocol().Code != ma.P_IP4 && a[0].Protocol().Code != ma.P_IP6:
+		case manet.IsIPLoopback(a):
+			loopback = append(loopback, a)
+		default:
 			out = append(out, a)
 		}
 	}
 	if out == nil {
-		return addrs
+		return loopback
 	}
 	return out
 }

@@ -242,6 +242,9 @@ func (m *Messenger) Close() error {
 			d.Close()
 		}
 		if m.delivery != nil {
+			for _, r := range m.rooms {
+				m.node.Table().Withdraw(r.log)
+			}
 			m.delivery.Close()
 		}
 		if m.store != nil {

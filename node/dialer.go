@@ -177,6 +177,10 @@ func (d *dialer) done(id peer.ID, err error) {
 func (d *dialer) failedLocked(c *candidate, now time.Time, err error) {
 	d.status.Failures++
 	d.status.LastError = err.Error()
+	if c.hearsay() && now.Sub(c.heard) > forgetUnheard {
+		delete(d.peers, c.id)
+		return
+	}
 	limit := maxBackoff
 	if c.addrs[fromConfig] == nil && now.Sub(c.heard) > forgetUnheard {
 		limit = slowBackoff

@@ -360,6 +360,7 @@ func (v *villain) presence() *pubsub.Topic {
 	return topic
 }
 
+// spec: 05-presence M1, M9, M10
 func TestBadSignalsAreRefusedAndCounted(t *testing.T) {
 	attack(t, func(t *testing.T, v *villain) {
 		n := v.Nodes[2]

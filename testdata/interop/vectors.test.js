@@ -231,6 +231,7 @@ for (const file of ['vectors', 'reference']) {
   })
 }
 
+// spec: 05-presence M3
 test('05-presence: signals', () => {
   for (const v of load('internal/presence/testdata/signals.json')) {
     const [key, network] = [keyOf(unhex(v.seed)), unhex(v.network)]
@@ -248,6 +249,13 @@ test('05-presence: signals', () => {
     assert.equal(hex(got.author), v.author, v.comment)
     assert.equal(hex(writeSignal(key, network, got)), v.envelope, v.comment)
     assert.equal(reason(() => readSignal(unhex(v.envelope), unhex(v.seed))), 'signature')
+  }
+})
+
+// spec: 05-presence M5
+test('05-presence: refused', () => {
+  for (const v of load('internal/presence/testdata/refused.json')) {
+    assert.equal(reason(() => readSignal(unhex(v.envelope), unhex(v.network))), v.reason, v.comment)
   }
 })
 

@@ -186,6 +186,7 @@ test('04-delivery: fetch', async () => {
   }
 })
 
+// spec: 06-sync M2, M4
 test('06-sync: requests and answers', () => {
   for (const v of deliveries('sync request')) {
     const read = () => sync.readRequest(framesOf(unhex(v.bytes), 64)[0])
@@ -210,6 +211,7 @@ const item = i => {
 const items = sets => sets.flatMap(([from, to]) => Array.from({ length: to - from }, (_, i) => item(from + i)))
   .sort((a, b) => a.second - b.second || compare(a.id, b.id))
 
+// spec: 06-sync M7, M8
 test('06-sync: parts', () => {
   const v = load('internal/reconcile/testdata/vectors.json')
   for (const x of v.fingerprints) assert.equal(hex(neg.fingerprint(x.ids.map(id => ({ id: unhex(id) })))), x.fingerprint)

@@ -76,7 +76,7 @@ func decodeAbout(b []byte) (a about, err error) {
 		}
 		return nil
 	})
-	if err != nil || validateZone(a.zone) != nil {
+	if err != nil || ValidateZone(a.zone) != nil {
 		return about{}, errAbout
 	}
 	return a, nil

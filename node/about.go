@@ -106,6 +106,7 @@ func (n *Node) askAbout(p peer.ID) {
 		return
 	}
 	n.mates.update(p, func(m *mate) { m.zone = a.zone })
+	n.dialer.near(p, n.inZone(a.zone))
 	n.told(a.peers)
 	if err := n.takeRecord(a.record); err != nil {
 		n.log.Warn("a network record is not taken over", "peer", p, "err", err)

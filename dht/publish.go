@@ -6,13 +6,12 @@ import (
 
 	"github.com/libp2p/go-libp2p/core/event"
 	"github.com/libp2p/go-libp2p/core/peer"
-	"github.com/libp2p/go-libp2p/p2p/host/eventbus"
 )
 
 // Pace of publishing and searching. spec: 09-dht §2, §4
 const (
 	settle      = 2 * time.Second  // that changes gather for
-	decideEvery = 30 * time.Second // who serves
+	decideEvery = 30 * time.Second // who serves, at the latest
 	firstSearch = 10 * time.Second // for others of a room; then doubled up to refresh
 	firstRetry  = 5 * time.Second  // of publishing; the same
 	maxFound    = 64               // providers of a room, a search
@@ -63,22 +62,15 @@ func (t *Table) Withdraw(log [32]byte) {
 	delete(t.rooms, log)
 }
 
-// run publishes, searches and decides who serves, until Close.
-func (t *Table) run() {
-	changes, err := t.cfg.Host.EventBus().Subscribe([]any{
-		new(event.EvtPeerIdentificationCompleted), new(event.EvtLocalAddressesUpdated),
-	}, eventbus.BufSize(256), eventbus.Name("parley/dht"))
-	if err != nil {
-		t.log.Error("the table does not follow peers", "err", err)
-		return
-	}
+// follow takes note of peers and of the own addresses, and decides who serves,
+// until Close. It waits for nobody: a host whose events are not read stands still.
+func (t *Table) follow(changes event.Subscription) {
 	defer changes.Close()
-	decide := time.NewTicker(decideEvery)
-	defer decide.Stop()
-	timer := time.NewTimer(settle)
-	defer timer.Stop()
-	t.decide()
-	for servers := 0; ; {
+	anyway := time.NewTicker(decideEvery)
+	defer anyway.Stop()
+	soon := time.NewTimer(settle)
+	defer soon.Stop()
+	for {
 		select {
 		case e := <-changes.Out():
 			if met, ok := e.(event.EvtPeerIdentificationCompleted); ok {
@@ -88,29 +80,19 @@ func (t *Table) run() {
 				t.self.again() // other addresses
 				t.mu.Unlock()
 			}
-			timer.Reset(settle)
-			continue
-		case <-t.wake:
-			timer.Reset(settle)
-			continue
-		case <-decide.C:
+			soon.Reset(settle)
+			t.poke()
+		case <-soon.C: // who has just met the network need not serve it for long
 			t.decide()
-			continue
+		case <-anyway.C:
+			t.decide()
 		case <-t.ctx.Done():
 			return
-		case <-timer.C:
 		}
-		// Who was told little because few were there is told again when there
-		// are twice as many: that is seldom, and soon.
-		if n := t.kad.RoutingTable().Size(); n > 2*servers || n > 0 && servers == 0 {
-			servers = n
-			t.everything()
-		}
-		timer.Reset(t.work())
 	}
 }
 
-// decide says whether this node serves.
+// decide says whether this node serves. It is called by follow alone.
 func (t *Table) decide() {
 	t.mu.Lock()
 	before := t.roles.serving
@@ -119,6 +101,31 @@ func (t *Table) decide() {
 	if serve != before {
 		t.log.Debug("part in the table changes", "serves", serve)
 		t.cfg.Serve(serve)
+	}
+}
+
+// run publishes and searches until Close.
+func (t *Table) run() {
+	timer := time.NewTimer(settle)
+	defer timer.Stop()
+	for servers := 0; ; {
+		select {
+		case <-t.wake:
+			timer.Reset(settle)
+			continue
+		case <-t.ctx.Done():
+			return
+		case <-timer.C:
+		}
+		// Who was told little because few were there is told again when there
+		// are twice as many: that is seldom, and soon.
+		n := t.kad.RoutingTable().Size()
+		if n > 2*servers || n > 0 && servers == 0 {
+			servers = n
+			t.everything()
+		}
+		servers = min(servers, n)
+		timer.Reset(t.work())
 	}
 }
 

@@ -23,6 +23,9 @@ type talk interface {
 	open() error
 	// writer returns the replication that drafts are submitted to.
 	writer() (*delivery.Log, error)
+	// signal tells those who listen elsewhere; listen has their signals heard.
+	signal(ctx context.Context, typ string, data []byte) error
+	listen() (stop func(), err error)
 	// label completes a message: where it was said, the nick, the state.
 	label(msg *Message, author event.Author)
 	// title names it within an error.

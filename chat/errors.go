@@ -1,6 +1,9 @@
 package chat
 
-import "github.com/parley-chat/parley/internal/fault"
+import (
+	"github.com/parley-chat/parley/internal/eventlog"
+	"github.com/parley-chat/parley/internal/fault"
+)
 
 // Errors a caller may branch on with errors.Is. Codes are in docs/errors.md.
 var (
@@ -33,6 +36,13 @@ var (
 	// ErrRooms is returned when the bound on joined rooms is reached.
 	ErrRooms = fault.New("P4009", fault.User, "too many rooms are joined", "leave one first (parley leave ROOM)")
 
+	// ErrSignal is returned for what cannot be a signal.
+	ErrSignal = fault.New("P4021", fault.User, "that cannot be a signal", "give it a type of 1 to 64 printable ASCII characters and at most 768 bytes of data")
+	// ErrOften is returned for signals beyond the pace.
+	ErrOften = fault.New("P4022", fault.User, "too many signals", "send at most 20 a second: they are not stored, only the newest matters")
+	// ErrAway is returned for a signal to a peer who is not there to hear it.
+	ErrAway = fault.New("P4023", fault.Environment, "that peer is not there", "send a message: it waits")
+
 	// ErrOtherNetwork is returned for an import of what another network exported.
 	ErrOtherNetwork = fault.New("P4031", fault.User, "the export is of another network", "import it on a node of that network: a room's events are valid in their own alone")
 	// ErrForged refuses one event of an import.
@@ -43,4 +53,17 @@ var (
 	ErrAhead = fault.New("P4034", fault.User, "an event is dated more than five minutes ahead", "check this machine's clock, or import it again when it is due")
 	// ErrNewer refuses one event of an import.
 	ErrNewer = fault.New("P4035", fault.User, "an event needs a newer Parley", "update Parley and import it again")
+)
+
+// Errors of the store: Open may return all but the last two, whatever writes
+// ErrDiskFull, ErrReadOnly and ErrStore.
+var (
+	ErrInUse      = eventlog.ErrLocked   // another Messenger has it open, here or in another process
+	ErrWrongKey   = eventlog.ErrWrongKey // it is another identity's
+	ErrDamaged    = eventlog.ErrCorrupt  // parley store repair makes a new one of what can be read
+	ErrReadOnly   = eventlog.ErrReadOnly
+	ErrDiskFull   = eventlog.ErrDiskFull  // nothing is lost; sending works again once there is space
+	ErrNewerStore = eventlog.ErrSchema    // a newer Parley wrote it
+	ErrStore      = eventlog.ErrFailed    // a write failed: close and open again
+	ErrScattered  = eventlog.ErrScattered // refuses one payload of an import
 )

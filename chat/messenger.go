@@ -12,6 +12,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/parley-chat/parley/internal/appsignal"
 	"github.com/parley-chat/parley/internal/delivery"
 	"github.com/parley-chat/parley/internal/direct"
 	"github.com/parley-chat/parley/internal/event"
@@ -48,7 +49,10 @@ type Messenger struct {
 	delivery *delivery.Service
 	direct   atomic.Pointer[direct.Service]   // nil until Open has started it
 	presence atomic.Pointer[presence.Service] // nil until Open has started it
+	signals  *appsignal.Service
 	hub      hub
+
+	listeners listeners
 
 	changing chan struct{} // holds a token while one joins, leaves or names: one at a time
 
@@ -68,8 +72,9 @@ type Messenger struct {
 
 // Open opens the store in the node's directory, rejoins the rooms that were
 // joined, and starts replication and presence. ctx bounds the opening only.
-// It fails with the coded errors of the store (in use, wrong key, corrupt,
-// read-only, disk full) and with ErrNick.
+// A node has one Messenger at a time: a second one gets ErrInUse, and
+// does not disturb the first. Errors: ErrInUse, ErrWrongKey, ErrDamaged,
+// ErrReadOnly, ErrDiskFull, ErrNewerStore, ErrNick, ctx's.
 func Open(ctx context.Context, n *node.Node, cfg Config) (*Messenger, error) {
 	m := &Messenger{
 		node: n, id: n.ID(), log: cfg.Logger, changing: make(chan struct{}, 1),
@@ -105,13 +110,20 @@ func (m *Messenger) open(ctx context.Context, cfg Config) (err error) {
 	if err := m.recall(ctx); err != nil {
 		return err
 	}
+	first, err := m.leaseSignals()
+	if err != nil {
+		return err
+	}
+	if err := m.openSignals(first, cfg.Registerer); err != nil {
+		return err
+	}
 	if err := m.openDelivery(cfg.Registerer); err != nil {
 		return err
 	}
 	if err := m.openDirect(cfg.Registerer); err != nil {
 		return err
 	}
-	if err := m.openPresence(cfg.Registerer); err != nil {
+	if err := m.openPresence(first, cfg.Registerer); err != nil {
 		return err
 	}
 	m.wg.Go(m.welcome)
@@ -154,11 +166,7 @@ func (m *Messenger) openDelivery(reg prometheus.Registerer) (err error) {
 	return nil
 }
 
-func (m *Messenger) openPresence(reg prometheus.Registerer) error {
-	first, err := m.leaseSignals()
-	if err != nil {
-		return err
-	}
+func (m *Messenger) openPresence(first uint64, reg prometheus.Registerer) error {
 	network := m.node.Network()
 	p, err := presence.Start(presence.Config{
 		Host: m.node.Host(), PubSub: m.node.PubSub(), Tag: network.Tag, Network: network.ID,
@@ -225,6 +233,9 @@ func (m *Messenger) Close() error {
 		m.mu.Unlock()
 		m.cancel()
 		m.wg.Wait()
+		if m.signals != nil {
+			m.signals.Close()
+		}
 		if p := m.presence.Load(); p != nil {
 			p.Close()
 		}

@@ -112,8 +112,8 @@ func (m *Messenger) saveJSON(key string, v any) error {
 }
 
 // leaseSignals returns a sequence number above all that were used, and
-// remembers a bound that this run will not reach: a signal a second for 30
-// years.
+// remembers a bound that this run will not reach: a signal of presence a second
+// for 30 years, or 20 of applications for a year and a half.
 func (m *Messenger) leaseSignals() (uint64, error) {
 	const lease = 1 << 30
 	data, err := m.store.Meta(metaSignals)

@@ -104,6 +104,8 @@ func (r *Room) start() error {
 func (r *Room) stop() {
 	r.m.node.Table().Withdraw(r.log)
 	r.m.delivery.Leave(r.log)
+	r.m.signals.Leave(r.log)
+	r.m.listeners.end(r.log)
 }
 
 // introduce writes a profile event unless the last one still holds.

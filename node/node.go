@@ -291,8 +291,10 @@ func (n *Node) networkFile() *NetworkFile {
 // Subscribers of its bus must read until the node is closed.
 func (n *Node) Host() host.Host { return n.gate.Host() }
 
-// PubSub returns GossipSub on Host. Ask for a subscription buffer of
-// [SubscriptionQueue].
+// PubSub returns GossipSub on Host, for package chat and for topics of a
+// program's own, whose names do not begin with /parley/. Messages carry no
+// author and no signature: a topic needs a validator. Subscribe with a buffer
+// (pubsub.WithBufferSize): the default of 32 loses messages silently.
 func (n *Node) PubSub() *pubsub.PubSub { return n.pubsub }
 
 // GossipLost returns the channel that has a value after GossipSub dropped

@@ -61,6 +61,8 @@ const (
 var (
 	// ErrTooMany is returned when no more chats are remembered.
 	ErrTooMany = errors.New("too many direct chats")
+	// ErrAway is returned for a signal to one who is not there to hear it.
+	ErrAway = errors.New("the other is away")
 	// ErrClosed is returned once Close has begun.
 	ErrClosed = errors.New("direct chats are closed")
 )
@@ -90,8 +92,11 @@ type Config struct {
 	// Begun is called when a chat is remembered that was not, before anything
 	// of it is stored. Changed is called when own events up to a place reached
 	// a state. Both must be quick and may be nil.
-	Begun      func(event.Author)
-	Changed    func(a event.Author, at Place, state string)
+	Begun   func(event.Author)
+	Changed func(a event.Author, at Place, state string)
+	// Signalled is called for each application's signal, whose body it may
+	// keep, and reports whether it was of use. It must be quick and may be nil.
+	Signalled  func(a event.Author, body []byte) bool
 	Logger     *slog.Logger          // may be nil: silent
 	Registerer prometheus.Registerer // may be nil: no metrics
 }

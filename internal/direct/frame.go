@@ -22,7 +22,10 @@ const (
 
 // Kinds of signal. Others are ignored: those from 128 on belong to
 // applications, the rest to later versions.
-const signalRead = 1 // place: the newest message that a person was shown
+const (
+	signalRead = 1   // place: the newest message that a person was shown
+	signalApp  = 128 // what an application tells in passing: 10-signals §4
+)
 
 // errFrame is what every malformed frame is.
 var errFrame = errors.New("malformed frame")

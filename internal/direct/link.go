@@ -12,6 +12,7 @@ import (
 
 const (
 	maxGot     = 64  // batches checked and not yet stored: then reading waits
+	maxPassing = 64  // applications' signals not yet written: then more are refused
 	costOfForm = 100 // a malformed frame counts as so many useless ones
 )
 
@@ -31,6 +32,8 @@ type link struct {
 	got    chan *event.Batch // from the reader to the storer
 	wake   chan struct{}     // to the writer
 
+	passing chan []byte // to the writer: applications' signals
+
 	resumed atomic.Bool  // the other's positions have come: events may be written
 	heard   atomic.Int64 // when the last acknowledgement came, Unix ms
 
@@ -47,7 +50,7 @@ type link struct {
 func (p *Pair) hold(stream *sealed, opened bool) {
 	l := &link{
 		p: p, opened: opened, stream: stream, ch: newPlain(stream),
-		got: make(chan *event.Batch, maxGot), wake: make(chan struct{}, 1), came: time.Now(),
+		got: make(chan *event.Batch, maxGot), wake: make(chan struct{}, 1), passing: make(chan []byte, maxPassing), came: time.Now(),
 	}
 	l.ctx, l.cancel = context.WithCancel(p.ctx)
 	defer l.cancel()

@@ -131,6 +131,23 @@ func (p *Pair) MarkRead(at Place) {
 	p.look()
 }
 
+// Signal tells the other what an application says in passing: the body of a
+// frame, which is not remembered. Errors: ErrAway when there is no stream to
+// him, or it takes nothing more.
+func (p *Pair) Signal(body []byte) error {
+	l := p.current()
+	if l == nil {
+		return ErrAway
+	}
+	select {
+	case l.passing <- body:
+		l.wakeUp()
+		return nil
+	default:
+		return ErrAway
+	}
+}
+
 // Publish takes a stored own batch to the other. It is called by replication,
 // in the order of the chain.
 func (p *Pair) Publish(_ context.Context, b *event.Batch) error {

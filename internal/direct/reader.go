@@ -104,9 +104,20 @@ func (l *link) acked(f ack) error {
 }
 
 func (l *link) signal(f signal) error {
-	if f.kind != signalRead {
-		return l.useless()
+	switch f.kind {
+	case signalRead:
+		return l.shown(f)
+	case signalApp:
+		heard := l.p.s.cfg.Signalled
+		if heard != nil && l.p.s.remembers(l.p.author) && heard(l.p.author, f.body) {
+			return nil
+		}
 	}
+	return l.useless()
+}
+
+// shown takes in how far the other's person has read.
+func (l *link) shown(f signal) error {
 	at, err := decodeRead(f.body)
 	if err != nil {
 		return err

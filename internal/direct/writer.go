@@ -97,6 +97,10 @@ func (l *link) writeDue() (more bool, err error) {
 			return false, err
 		}
 	}
+	passed, err := l.pass()
+	if err != nil {
+		return false, err
+	}
 	var last *event.Batch
 	for n := 0; n < writeAtOnce && l.resumed.Load(); n++ {
 		b, err := p.nextBatch(l)
@@ -111,7 +115,7 @@ func (l *link) writeDue() (more bool, err error) {
 		}
 		last = b
 	}
-	if last == nil && acks == nil && read.Seq == 0 {
+	if last == nil && acks == nil && read.Seq == 0 && !passed {
 		return false, nil
 	}
 	if err := l.flush(); err != nil {
@@ -124,6 +128,22 @@ func (l *link) writeDue() (more bool, err error) {
 		p.wrote(end(last))
 	}
 	return true, nil
+}
+
+// pass writes applications' signals that wait.
+func (l *link) pass() (some bool, err error) {
+	for range maxPassing {
+		select {
+		case body := <-l.passing:
+			if err := l.put(signal{signalApp, body}.encode()); err != nil {
+				return some, err
+			}
+			some = true
+		default:
+			return some, nil
+		}
+	}
+	return some, nil
 }
 
 // stalled reports whether an acknowledgement is awaited for too long.

@@ -73,14 +73,20 @@ func DecodeMessage(payload []byte) (Message, error) {
 	return m, nil
 }
 
-func (m Message) check() error {
-	if len(m.Type) == 0 || len(m.Type) > MaxType {
-		return fmt.Errorf("%w: message type of %d bytes", ErrForm, len(m.Type))
-	}
-	for _, c := range []byte(m.Type) {
+// ValidType reports whether s can name what an application's own data is: 1 to
+// MaxType printable ASCII characters, no space.
+func ValidType(s string) bool {
+	for _, c := range []byte(s) {
 		if c <= ' ' || c > '~' {
-			return fmt.Errorf("%w: message type is not printable ASCII", ErrForm)
+			return false
 		}
+	}
+	return 0 < len(s) && len(s) <= MaxType
+}
+
+func (m Message) check() error {
+	if !ValidType(m.Type) {
+		return fmt.Errorf("%w: message type is not 1 to %d printable ASCII characters", ErrForm, MaxType)
 	}
 	if m.Type == TypeText && (m.Fallback != "" || !utf8.Valid(m.Data)) {
 		return fmt.Errorf("%w: text is not UTF-8, or has a fallback", ErrForm)

@@ -53,6 +53,19 @@ func (s *Service) InRoom(key string) []Peer {
 	return peers
 }
 
+// IsIn reports whether a peer says that it is in the room with that comparison
+// key.
+func (s *Service) IsIn(key string, author event.Author) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := s.table.rooms[key]
+	if r == nil {
+		return false
+	}
+	_, in := r.in[author]
+	return in
+}
+
 // Rooms returns the rooms that others say they are in: the comparison key of
 // each and its name.
 func (s *Service) Rooms() map[string]string {

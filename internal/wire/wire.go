@@ -47,6 +47,9 @@ func LogTopic(tag string, log [32]byte) string {
 	return "/parley/" + tag + "/" + hex.EncodeToString(log[:])
 }
 
+// SignalTopic is the gossip topic of applications' signals in a log.
+func SignalTopic(tag string, log [32]byte) string { return LogTopic(tag, log) + "/signal" }
+
 // PresenceTopic is the gossip topic of presence signals.
 func PresenceTopic(tag string) string { return "/parley/" + tag + "/presence" }
 

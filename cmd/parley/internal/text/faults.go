@@ -228,6 +228,18 @@ var chineseFaults = map[string]said{
 		"the idempotency key is too long", "use at most 64 bytes",
 		"幂等键太长", "请不要超过 64 字节",
 	},
+	"P4021": {
+		"that cannot be a signal", "give it a type of 1 to 64 printable ASCII characters and at most 768 bytes of data",
+		"这不能作为信号", "类型须为 1 到 64 个可打印 ASCII 字符，数据最多 768 字节",
+	},
+	"P4022": {
+		"too many signals", "send at most 20 a second: they are not stored, only the newest matters",
+		"信号太多", "每秒最多发送 20 个：信号不会保存，只有最新的有意义",
+	},
+	"P4023": {
+		"that peer is not there", "send a message: it waits",
+		"该节点不在线", "请发送消息：消息会等待对方",
+	},
 	"P4031": {
 		"the export is of another network", "import it on a node of that network: a room's events are valid in their own alone",
 		"该导出属于另一个网络", "请在那个网络的节点上导入：房间的事件只在其自己的网络中有效",

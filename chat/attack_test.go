@@ -235,6 +235,7 @@ func TestMissingParentsAreAskedOfWhoSentTheChild(t *testing.T) {
 }
 
 // spec: 04-delivery M19
+// spec: 06-sync M13
 func TestBadFetchedBatchesAreRefusedAndCounted(t *testing.T) {
 	attack(t, func(t *testing.T, v *villain) {
 		forged := bytes.Clone(v.seal(v.log, 1, event.ID{}, time.Now(), "forged").Payload())
@@ -360,6 +361,7 @@ func (v *villain) presence() *pubsub.Topic {
 	return topic
 }
 
+// spec: 05-presence M1, M9, M10
 func TestBadSignalsAreRefusedAndCounted(t *testing.T) {
 	attack(t, func(t *testing.T, v *villain) {
 		n := v.Nodes[2]

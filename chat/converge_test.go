@@ -51,6 +51,7 @@ func TestTenNodesConvergeUnderLoss(t *testing.T) {
 	}
 }
 
+// spec: 06-sync M14
 func TestBothSidesOfAPartitionMeetAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := gather(t, 6, nodetest.Config{})

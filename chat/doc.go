@@ -13,11 +13,24 @@
 // methods may be called by any goroutine. Joined rooms, the nick and ignored
 // peers are remembered in the store.
 //
+// A node has one Messenger; several nodes with theirs in one process, each with
+// a directory of its own, are fine. There is no global state. Metrics of
+// several go into one registry when each gets a label of its own
+// (prometheus.WrapRegistererWith).
+//
+// What is said is content of a type: [Text], or an application's own by
+// [Custom], with a text for programs that do not know it. What need not arrive,
+// as that somebody is typing, is a signal: [Room.Signal], [Room.Signals].
+//
 // Order: history is sorted by (HLC, ID), the same on every node that holds the
 // same events. Updates come in order of arrival on this node, whose numbers
 // are the cursors; an event that arrives late sorts into the past of the
 // history, but comes last in the updates. Send's id has arrived before Send
 // returns.
+//
+// Errors are [node.Error] values, to be compared with the Err variables here by
+// errors.Is, those of a context, and such as package node returns. What waits
+// ends with its context.
 //
 // The package composes: delivery, presence, the store and the membership view
 // are internal packages.

@@ -1,6 +1,9 @@
 package chat
 
-import "github.com/parley-chat/parley/internal/fault"
+import (
+	"github.com/parley-chat/parley/internal/eventlog"
+	"github.com/parley-chat/parley/internal/fault"
+)
 
 // Errors a caller may branch on with errors.Is. Codes are in docs/errors.md.
 var (
@@ -50,4 +53,17 @@ var (
 	ErrAhead = fault.New("P4034", fault.User, "an event is dated more than five minutes ahead", "check this machine's clock, or import it again when it is due")
 	// ErrNewer refuses one event of an import.
 	ErrNewer = fault.New("P4035", fault.User, "an event needs a newer Parley", "update Parley and import it again")
+)
+
+// Errors of the store: Open may return all but the last two, whatever writes
+// ErrDiskFull, ErrReadOnly and ErrStore.
+var (
+	ErrInUse      = eventlog.ErrLocked   // another Messenger has it open, here or in another process
+	ErrWrongKey   = eventlog.ErrWrongKey // it is another identity's
+	ErrDamaged    = eventlog.ErrCorrupt  // parley store repair makes a new one of what can be read
+	ErrReadOnly   = eventlog.ErrReadOnly
+	ErrDiskFull   = eventlog.ErrDiskFull  // nothing is lost; sending works again once there is space
+	ErrNewerStore = eventlog.ErrSchema    // a newer Parley wrote it
+	ErrStore      = eventlog.ErrFailed    // a write failed: close and open again
+	ErrScattered  = eventlog.ErrScattered // refuses one payload of an import
 )

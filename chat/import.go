@@ -26,7 +26,7 @@ type Imported struct {
 }
 
 // Refused is a payload that was not taken, and why: ErrForged, ErrOtherRoom,
-// ErrAhead, ErrNewer, eventlog.ErrScattered.
+// ErrAhead, ErrNewer, ErrScattered.
 type Refused struct {
 	Index int // among all the payloads of the import, from 0
 	Err   error

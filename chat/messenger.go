@@ -72,8 +72,9 @@ type Messenger struct {
 
 // Open opens the store in the node's directory, rejoins the rooms that were
 // joined, and starts replication and presence. ctx bounds the opening only.
-// It fails with the coded errors of the store (in use, wrong key, corrupt,
-// read-only, disk full) and with ErrNick.
+// A node has one Messenger at a time: a second one gets ErrInUse, and
+// does not disturb the first. Errors: ErrInUse, ErrWrongKey, ErrDamaged,
+// ErrReadOnly, ErrDiskFull, ErrNewerStore, ErrNick, ctx's.
 func Open(ctx context.Context, n *node.Node, cfg Config) (*Messenger, error) {
 	m := &Messenger{
 		node: n, id: n.ID(), log: cfg.Logger, changing: make(chan struct{}, 1),
@@ -147,7 +148,7 @@ func (m *Messenger) openNick(ctx context.Context, cfg Config) error {
 // openDelivery starts replication of the rooms that were joined.
 func (m *Messenger) openDelivery(reg prometheus.Registerer) (err error) {
 	m.delivery, err = delivery.New(delivery.Config{
-		Host: m.node.Host(), PubSub: m.node.PubSub(), Store: m.store, Clock: &m.clock, Now: m.node.Now,
+		Host: m.node.Host(), PubSub: m.node.PubSub(), Store: m.store, Clock: &m.clock, Near: m.node.Near, Now: m.node.Now,
 		Tag: m.node.Network().Tag, Author: m.self, Sign: m.node.Sign,
 		Stored: m.stored, Logger: m.log, Registerer: reg,
 	})

@@ -26,8 +26,9 @@ func roomKey(name string) (string, error) {
 	return key, nil
 }
 
-// Join joins the room of that name and remembers it. Joining a joined room
-// changes nothing. Errors: ErrRoomName, ErrRooms, ErrClosed, store errors.
+// Join joins the room of that name, 1 to 64 characters, and remembers it; names
+// that differ in capitals or width alone name one room. At most 1,000 are
+// joined at a time. Joining a joined room changes nothing. Errors: ErrRoomName, ErrRooms, ErrClosed, store errors.
 func (m *Messenger) Join(ctx context.Context, name string) (*Room, error) {
 	key, err := roomKey(name)
 	if err != nil {

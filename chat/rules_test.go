@@ -6,14 +6,17 @@ import (
 	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"slices"
 	"testing"
 	"time"
 
 	pubsub "github.com/libp2p/go-libp2p-pubsub"
+	"github.com/libp2p/go-libp2p/core/network"
 
 	"github.com/parley-chat/parley/chat"
 	"github.com/parley-chat/parley/internal/event"
+	"github.com/parley-chat/parley/internal/presence"
 	"github.com/parley-chat/parley/internal/wire"
 )
 
@@ -183,6 +186,34 @@ func TestABusySenderGathers(t *testing.T) {
 		}
 		if most := int(last.Sub(first)/(10*time.Millisecond)) + 2; batches > most || batches < 3 {
 			t.Errorf("%d batches in %v", batches, last.Sub(first))
+		}
+	})
+}
+
+// Who hands a signal over learns that it was read, whether or not it counts.
+//
+// spec: 05-presence M1
+func TestHandedSignalsAreAnswered(t *testing.T) {
+	attack(t, func(t *testing.T, v *villain) {
+		n := v.Nodes[2]
+		self, err := wire.Author(n.ID())
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := &presence.Signal{Author: self, Time: time.Now().UnixMilli(), Seq: 1 << 50, Interval: 5 * time.Second, Nick: "villain"}
+		good := s.Encode(n.Network().ID, n.Sign)
+		for _, what := range []string{"the first time", "stale"} {
+			got, err := v.ask(wire.SignalProtocol(n.Network().Tag), wire.AppendFrame(nil, good))
+			if err != nil || len(got) != 0 {
+				t.Errorf("%s: %x, %v", what, got, err)
+			}
+		}
+		if got := v.ms[0].Nick(n.ID()); got != "villain" {
+			t.Errorf("nick %q", got)
+		}
+		good[len(good)-1] ^= 1
+		if _, err := v.ask(wire.SignalProtocol(n.Network().Tag), wire.AppendFrame(nil, good)); !errors.Is(err, network.ErrReset) {
+			t.Errorf("forged: %v", err)
 		}
 	})
 }

@@ -1,6 +1,7 @@
 package dht
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"slices"
@@ -12,7 +13,6 @@ import (
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-msgio/pbio"
-	"google.golang.org/protobuf/proto"
 )
 
 // request sends one message of Kademlia's from node i to j. The answer is nil
@@ -139,7 +139,8 @@ func TestALyingServerIsNotBelieved(t *testing.T) {
 // Answers are whatever a server likes to say.
 func FuzzCheckAnswer(f *testing.F) {
 	for _, typ := range []pb.Message_MessageType{pb.Message_PUT_VALUE, pb.Message_GET_VALUE, pb.Message_GET_PROVIDERS, pb.Message_FIND_NODE} {
-		b, err := proto.Marshal(&pb.Message{
+		var b bytes.Buffer
+		err := pbio.NewDelimitedWriter(&b).WriteMsg(&pb.Message{
 			Type: typ, Key: []byte("k"), Record: &record.Record{Value: []byte("v")},
 			CloserPeers:   slices.Repeat([]*pb.Message_Peer{{}}, maxCloser+1),
 			ProviderPeers: []*pb.Message_Peer{{Id: []byte("p"), Addrs: slices.Repeat([][]byte{{}}, maxNamed+1)}},
@@ -147,11 +148,11 @@ func FuzzCheckAnswer(f *testing.F) {
 		if err != nil {
 			f.Fatal(err)
 		}
-		f.Add(int32(typ), b)
+		f.Add(int32(typ), b.Bytes())
 	}
 	f.Fuzz(func(t *testing.T, typ int32, b []byte) {
 		req, answer := &pb.Message{Type: pb.Message_MessageType(typ)}, new(pb.Message)
-		if proto.Unmarshal(b, answer) != nil {
+		if pbio.NewDelimitedReader(bytes.NewReader(b), network.MessageSizeMax).ReadMsg(answer) != nil {
 			return
 		}
 		got, err := checkAnswer(req, answer)

@@ -48,6 +48,19 @@ type candidate struct {
 	fails   int
 	dialing context.CancelFunc // of the try under way; nil when there is none
 	moved   bool               // new addresses came during that try
+	near    bool               // in the own zone, as it said when it was met or looked up
+}
+
+// rank orders those who are dialled first when many are due.
+func (c *candidate) rank() int {
+	switch {
+	case c.addrs[fromConfig] != nil:
+		return 0
+	case c.near:
+		return 1
+	default:
+		return 2
+	}
 }
 
 func (c *candidate) all() []ma.Multiaddr {
@@ -113,6 +126,15 @@ func (d *dialer) newCandidateLocked(id peer.ID, from source, now time.Time) *can
 	}
 	d.peers[id] = c
 	return c
+}
+
+// near tells whether a peer says that it is in the own zone.
+func (d *dialer) near(id peer.ID, near bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if c := d.peers[id]; c != nil {
+		c.near = near
+	}
 }
 
 // hearsay reports that nothing but the words of others speaks for a peer.

@@ -2,6 +2,12 @@ package node
 
 import "github.com/parley-chat/parley/internal/fault"
 
+// Error is what an error of this module is that a person can meet, in this
+// package and those above it: a Code that never changes its meaning (docs/errors.md),
+// whose fault it is, what happened and what to do. Find it with errors.As;
+// branch on the declared ones with errors.Is.
+type Error = fault.Error
+
 // Faults of a running node: P2003, and P2040 to P2059.
 var (
 	// ErrDirBusy means another process has the data directory open.

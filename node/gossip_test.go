@@ -144,6 +144,7 @@ func TestRPCsAreBounded(t *testing.T) {
 		if m := heard(t, sub); m != nil {
 			t.Errorf("an RPC of %d bytes is taken", most+1)
 		}
+		_ = g.stream.SetReadDeadline(time.Now().Add(time.Second))
 		if _, err := bufio.NewReader(g.stream).ReadByte(); !errors.Is(err, network.ErrReset) {
 			t.Errorf("its stream: %v", err)
 		}

@@ -83,7 +83,7 @@ func (v Invite) QRText() string {
 }
 
 // LogValue keeps the secret out of logs.
-func (v Invite) LogValue() slog.Value { return slog.StringValue("invite to " + Tag(v.Network)) }
+func (v Invite) LogValue() slog.Value { return slog.StringValue("invite to " + tagOf(v.Network)) }
 
 // addrBytes returns the peer's key and address, or nothing if they do not
 // have the form an invite carries.

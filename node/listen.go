@@ -12,7 +12,8 @@ import (
 	manet "github.com/multiformats/go-multiaddr/net"
 )
 
-// DefaultPort is the UDP and TCP port a node listens on when it is free.
+// DefaultPort is the UDP and TCP port a node listens on when it is free: what
+// a firewall has to let through.
 const DefaultPort = 7330
 
 // listenTries is how many ports are tried before a node gives up.

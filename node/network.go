@@ -9,8 +9,8 @@ import (
 	"golang.org/x/text/secure/precis"
 )
 
-// DefaultNetwork is the open network of nodes that are told nothing else.
-const DefaultNetwork = "lan"
+// defaultNetwork is the open network of nodes that are told nothing else.
+const defaultNetwork = "lan"
 
 // Mode says how membership in a network is proven.
 type Mode uint8
@@ -47,18 +47,18 @@ type Network struct {
 	ID   [32]byte
 	Name string // empty until a joiner has the signed record
 	Mode Mode
-	Tag  string // 8 hex digits derived from ID, see Tag
+	Tag  string // 8 hex digits derived from ID, in the names of protocols and topics
 }
 
 func makeNetwork(id [32]byte, name string, mode Mode) Network {
-	return Network{ID: id, Name: name, Mode: mode, Tag: Tag(id)}
+	return Network{ID: id, Name: name, Mode: mode, Tag: tagOf(id)}
 }
 
-// Tag returns the 8 hex digits that protocol IDs, topics and the mDNS service
+// tagOf returns the 8 hex digits that protocol IDs, topics and the mDNS service
 // of a network carry.
 //
 // spec: 01-network §3
-func Tag(id [32]byte) string {
+func tagOf(id [32]byte) string {
 	sum := sha256.Sum256(append([]byte("parley/tag/1"), id[:]...))
 	return hex.EncodeToString(sum[:4])
 }

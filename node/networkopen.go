@@ -41,7 +41,7 @@ func (n NetworkConfig) fresh() (*NetworkFile, error) {
 	}
 	name := n.Name
 	if name == "" {
-		name = DefaultNetwork
+		name = defaultNetwork
 	}
 	name, err := networkName(name)
 	if err != nil {
@@ -86,7 +86,7 @@ func (f *NetworkFile) meet(dir string, ask NetworkConfig) (*NetworkFile, error) 
 
 func (f *NetworkFile) meetInvite(dir string, v *Invite) (*NetworkFile, error) {
 	if v.Network != f.ID {
-		return nil, otherNetwork(f, "the network of the invite, "+Tag(v.Network))
+		return nil, otherNetwork(f, "the network of the invite, "+tagOf(v.Network))
 	}
 	if !v.Mode.hasSecret() || !f.Mode.hasSecret() {
 		return f, nil

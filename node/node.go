@@ -265,6 +265,9 @@ func (n *Node) StoreKey() [32]byte { return n.id.StoreKey() }
 // Dir returns the data directory.
 func (n *Node) Dir() string { return n.cfg.Dir }
 
+// Zone returns the site, floor or rack the node is in; empty if it was not told.
+func (n *Node) Zone() string { return n.cfg.Zone }
+
 // Light reports whether the node was asked to take little memory and disk.
 func (n *Node) Light() bool { return n.cfg.Light }
 
@@ -290,8 +293,10 @@ func (n *Node) networkFile() *NetworkFile {
 // Subscribers of its bus must read until the node is closed.
 func (n *Node) Host() host.Host { return n.gate.Host() }
 
-// PubSub returns GossipSub on Host. Ask for a subscription buffer of
-// [SubscriptionQueue].
+// PubSub returns GossipSub on Host, for package chat and for topics of a
+// program's own, whose names do not begin with /parley/. Messages carry no
+// author and no signature: a topic needs a validator. Subscribe with a buffer
+// (pubsub.WithBufferSize): the default of 32 loses messages silently.
 func (n *Node) PubSub() *pubsub.PubSub { return n.pubsub }
 
 // GossipLost returns the channel that has a value after GossipSub dropped

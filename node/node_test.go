@@ -103,7 +103,7 @@ func subscribe(t *testing.T, n *Node, name string) (*pubsub.Topic, *pubsub.Subsc
 	if err != nil {
 		t.Fatal(err)
 	}
-	sub, err := topic.Subscribe(pubsub.WithBufferSize(SubscriptionQueue))
+	sub, err := topic.Subscribe(pubsub.WithBufferSize(gossipQueue))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,7 +148,7 @@ func TestTwoNodesOfTheOpenNetworkAdmitEachOtherAndGossip(t *testing.T) {
 	waitAdmitted(t, b, a)
 	gossips(t, a, b, "one")
 	gossips(t, b, a, "two")
-	if got := a.Network().Name; got != DefaultNetwork {
+	if got := a.Network().Name; got != defaultNetwork {
 		t.Errorf("network %q", got)
 	}
 }

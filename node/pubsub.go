@@ -31,10 +31,6 @@ const (
 	gossipPrune = 15 * time.Second
 )
 
-// SubscriptionQueue is the buffer a subscription should ask for
-// (pubsub.WithBufferSize).
-const SubscriptionQueue = gossipQueue
-
 // gossipProtocols ends at 1.2.0: what js-libp2p speaks too. Floodsub is not
 // spoken: it would bypass the mesh.
 var gossipProtocols = []protocol.ID{pubsub.GossipSubID_v12, pubsub.GossipSubID_v11, pubsub.GossipSubID_v10}

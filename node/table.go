@@ -59,5 +59,6 @@ func (n *Node) Seek(ctx context.Context, id peer.ID) error {
 	}
 	addrs := slices.DeleteFunc(slices.Clone(r.Addrs), func(a ma.Multiaddr) bool { return !listenable(a) })
 	n.dialer.add(peer.AddrInfo{ID: id, Addrs: addrs}, fromLookup)
+	n.dialer.near(id, n.inZone(r.Zone))
 	return nil
 }

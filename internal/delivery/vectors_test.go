@@ -137,6 +137,7 @@ func syncVectors() []frameVector {
 // TestVectorsFrames holds the bytes in testdata to the code, and the code to them.
 //
 // spec: 04-delivery M11, M13, M14
+// spec: 06-sync M2, M3, M4
 func TestVectorsFrames(t *testing.T) {
 	const file = "testdata/frames.json"
 	var made bytes.Buffer

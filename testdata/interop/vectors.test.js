@@ -186,6 +186,7 @@ test('04-delivery: fetch', async () => {
   }
 })
 
+// spec: 06-sync M2, M4
 test('06-sync: requests and answers', () => {
   for (const v of deliveries('sync request')) {
     const read = () => sync.readRequest(framesOf(unhex(v.bytes), 64)[0])
@@ -210,6 +211,7 @@ const item = i => {
 const items = sets => sets.flatMap(([from, to]) => Array.from({ length: to - from }, (_, i) => item(from + i)))
   .sort((a, b) => a.second - b.second || compare(a.id, b.id))
 
+// spec: 06-sync M7, M8
 test('06-sync: parts', () => {
   const v = load('internal/reconcile/testdata/vectors.json')
   for (const x of v.fingerprints) assert.equal(hex(neg.fingerprint(x.ids.map(id => ({ id: unhex(id) })))), x.fingerprint)
@@ -231,6 +233,7 @@ for (const file of ['vectors', 'reference']) {
   })
 }
 
+// spec: 05-presence M3
 test('05-presence: signals', () => {
   for (const v of load('internal/presence/testdata/signals.json')) {
     const [key, network] = [keyOf(unhex(v.seed)), unhex(v.network)]
@@ -248,6 +251,13 @@ test('05-presence: signals', () => {
     assert.equal(hex(got.author), v.author, v.comment)
     assert.equal(hex(writeSignal(key, network, got)), v.envelope, v.comment)
     assert.equal(reason(() => readSignal(unhex(v.envelope), unhex(v.seed))), 'signature')
+  }
+})
+
+// spec: 05-presence M5
+test('05-presence: refused', () => {
+  for (const v of load('internal/presence/testdata/refused.json')) {
+    assert.equal(reason(() => readSignal(unhex(v.envelope), unhex(v.network))), v.reason, v.comment)
   }
 })
 

@@ -73,6 +73,8 @@ type Config struct {
 	// Discovery takes the place of multicast DNS, for networks that have
 	// another way to find a neighbour. Nil: multicast DNS unless NoMDNS.
 	Discovery Discovery
+
+	headStart time.Duration // of the transport that is dialled first; tests make it long
 }
 
 // NetworkConfig says which network a node is in. At most one of Secret and

@@ -35,8 +35,8 @@ type Config struct {
 	Network NetworkConfig
 
 	// Listen are the addresses to listen on, at most 32. Nil: UDP and TCP port
-	// 7330 (QUIC v1, TCP, WebSocket) on all interfaces, free ports if these
-	// are taken. Empty but not nil: the node only dials.
+	// 7330 (TCP and WebSocket; QUIC v1, WebTransport and WebRTC-direct) on all
+	// interfaces, free ports if these are taken. Empty but not nil: the node only dials.
 	Listen []ma.Multiaddr
 
 	// Peers are dialled for as long as the node runs, at most 1,024 with at

@@ -13,11 +13,11 @@ import (
 
 // Tuning of the choice between TCP and QUIC.
 const (
-	headStart   = 250 * time.Millisecond // of what is tried first: a TCP handshake takes 3 ms here
-	oneOutage   = 2 * time.Second        // what falls silent within it fell silent together
-	silentAgain = 2 * time.Minute        // two silences that are nearer are the link's fault
-	quicFirst   = 10 * time.Minute       // after that
-	maxLinks    = 1024
+	defaultHeadStart = 250 * time.Millisecond  // of what is tried first: a TCP handshake takes 3 ms here
+	oneOutage        = 1500 * time.Millisecond // what falls silent within it fell silent together: pings are 0.8 s apart
+	silentAgain      = 2 * time.Minute         // two silences that are nearer are the link's fault
+	quicFirst        = 10 * time.Minute        // after that
+	maxLinks         = 1024
 )
 
 // links decides over which transport a peer is dialled, and nothing else does:
@@ -34,6 +34,8 @@ const (
 //
 // All methods may be called from anywhere.
 type links struct {
+	headStart time.Duration
+
 	mu  sync.Mutex
 	all map[netip.Addr]link // those whose TCP fell silent lately
 }
@@ -106,7 +108,7 @@ func (l *links) rank(addrs []ma.Multiaddr) []network.AddrDelay {
 		for _, d := range swarm.DefaultDialRanker(addrs) { // of one transport: IPv6 and IPv4 in turn
 			out = append(out, network.AddrDelay{Addr: d.Addr, Delay: begin + d.Delay})
 		}
-		begin += headStart
+		begin += l.headStart
 	}
 	return out
 }

@@ -42,7 +42,7 @@ func TestTCPIsFirstOnALocalNetwork(t *testing.T) {
 		"QUIC alone": {[]string{"/ip4/10.0.0.1/udp/1/quic-v1"}, []string{"0 /ip4/10.0.0.1/udp/1/quic-v1"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := order(new(links), test.addrs...); !slices.Equal(got, test.want) {
+			if got := order(&links{headStart: defaultHeadStart}, test.addrs...); !slices.Equal(got, test.want) {
 				t.Errorf("%q", got)
 			}
 		})

@@ -18,6 +18,7 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -133,6 +134,7 @@ func (n *Node) openDir(context.Context) error {
 }
 
 func (n *Node) openHost(context.Context) error {
+	n.links.headStart = cmp.Or(n.cfg.headStart, defaultHeadStart)
 	h, listen, err := newHost(n.id.libp2pKey(), &n.cfg, &n.links, func(p peer.ID) bool { return n.gate.Known(p) })
 	if err != nil {
 		return err

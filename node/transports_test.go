@@ -73,7 +73,12 @@ func TestStreamsAreOnTCPUnlessItIsBlocked(t *testing.T) {
 				to.Addrs = slices.DeleteFunc(to.Addrs, func(a ma.Multiaddr) bool { return transportOf(a) != "quic" })
 				to.Addrs = append(to.Addrs, ma.StringCast(test.tcp))
 			}
-			n := startNode(t, func(c *Config) { c.Peers = []peer.AddrInfo{to} })
+			n := startNode(t, func(c *Config) {
+				c.Peers = []peer.AddrInfo{to}
+				if test.want == "tcp" { // however busy the machine is
+					c.headStart = patience
+				}
+			})
 			waitAdmitted(t, n, server)
 			s, err := n.Host().NewStream(testContext(t), server.ID(), id)
 			if err != nil {
@@ -84,6 +89,27 @@ func TestStreamsAreOnTCPUnlessItIsBlocked(t *testing.T) {
 				t.Errorf("the stream is on %s", got)
 			}
 		})
+	}
+}
+
+// Two nodes that dial each other at one moment may get two connections, and no
+// more, whatever transports they have.
+func TestAPairHasFewConnections(t *testing.T) {
+	a := startNode(t, func(c *Config) { c.headStart = patience })
+	b := startNode(t, func(c *Config) { c.headStart, c.Peers = patience, []peer.AddrInfo{infoOf(a)} })
+	a.dialer.add(infoOf(b), fromConfig)
+	waitAdmitted(t, a, b)
+	waitAdmitted(t, b, a)
+	for _, n := range []*Node{a, b} {
+		conns := n.host.Network().Conns()
+		if len(conns) > 2 {
+			t.Errorf("%d connections: %v", len(conns), conns)
+		}
+		for _, c := range conns {
+			if got := transportOf(c.RemoteMultiaddr()); got != "tcp" {
+				t.Errorf("one over %s", got)
+			}
+		}
 	}
 }
 

@@ -261,6 +261,7 @@ test('05-presence: refused', () => {
   }
 })
 
+// spec: 07-direct M9
 test('07-direct: frames', () => {
   for (const v of Object.values(load('internal/direct/testdata/frames.json'))) {
     assert.equal(reason(() => readFrame(unhex(v.frame))) === '', v.valid, v.name)

@@ -297,6 +297,7 @@ test('09-dht: records, rooms, short addresses', () => {
   for (const s of v.short_addresses) assert.equal(dht.shortAddress(s.zone, unhex(s.peer)), s.address)
 })
 
+// spec: 08-export M1, M4
 test('08-export: a whole file, and refused lines', () => {
   const dir = 'internal/exportfile/testdata'
   const r = new ExportReader()

@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
+	"io"
 	"slices"
 	"testing"
 	"time"
@@ -193,6 +194,7 @@ func TestABusySenderGathers(t *testing.T) {
 // Who hands a signal over learns that it was read, whether or not it counts.
 //
 // spec: 05-presence M1
+// spec: 01-network M10
 func TestHandedSignalsAreAnswered(t *testing.T) {
 	attack(t, func(t *testing.T, v *villain) {
 		n := v.Nodes[2]
@@ -214,6 +216,27 @@ func TestHandedSignalsAreAnswered(t *testing.T) {
 		good[len(good)-1] ^= 1
 		if _, err := v.ask(wire.SignalProtocol(n.Network().Tag), wire.AppendFrame(nil, good)); !errors.Is(err, network.ErrReset) {
 			t.Errorf("forged: %v", err)
+		}
+	})
+}
+
+// Who asks may leave his side of the stream open, as some libraries do.
+//
+// spec: 01-network M10
+func TestTheServerDoesNotWaitForTheEnd(t *testing.T) {
+	attack(t, func(t *testing.T, v *villain) {
+		id := v.say(0, "lobby", "hello")
+		s, err := v.Nodes[2].Host().NewStream(t.Context(), v.Nodes[0].ID(), wire.LogProtocol(v.Nodes[2].Network().Tag, wire.ForFetch))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := wire.WriteFrame(s, fetchRequest(v.log[:], id)); err != nil {
+			t.Fatal(err)
+		}
+		begin := time.Now()
+		reply, err := io.ReadAll(s)
+		if err != nil || !bytes.Contains(reply, []byte("hello")) || time.Since(begin) > time.Second {
+			t.Errorf("%d bytes, %v after %v", len(reply), err, time.Since(begin))
 		}
 	})
 }

@@ -204,6 +204,7 @@ func (s *sniffer) keepRest(str network.Stream) {
 	}
 }
 
+// spec: 01-network M16
 func TestTheNetworkRecordIsNotBelievedUnsigned(t *testing.T) {
 	inBubble(t, testnet.Config{}, func(t *testing.T, net *testnet.Net) {
 		a, _ := founder(t, net, 0, "Acme")

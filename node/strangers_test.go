@@ -226,6 +226,7 @@ func saysHello(t *testing.T, h host.Host, n *Node) error {
 // All else that runs on a node answers through the gate.
 //
 // spec: 02-hello M2
+// spec: 01-network M11, M15
 func TestNothingElseIsServedToStrangers(t *testing.T) {
 	inBubble(t, testnet.Config{}, func(t *testing.T, net *testnet.Net) {
 		n := simNode(t, net, 0)

@@ -8,6 +8,8 @@ import (
 
 // What is acknowledged of one branch of a fork says nothing of the other, until
 // comparing has shown that the other side has both.
+//
+// spec: 07-direct M20
 func TestABranchIsNotDeliveredByTheOther(t *testing.T) {
 	r := record{Sent: Place{Seq: 12}, Acked: Place{Seq: 10}, Whole: 3}
 	for _, c := range []struct {

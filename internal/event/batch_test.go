@@ -289,6 +289,7 @@ func TestDecodeAllocatesLittle(t *testing.T) {
 }
 
 // spec: 03-events M20
+// spec: 07-direct M2
 func TestHeaderTells(t *testing.T) {
 	epoch := uint64(3)
 	e := Event{Header: Header{Version: Version, Kind: KindLeave, KeyEpoch: &epoch}, Content: make([]byte, 40)}

@@ -38,7 +38,9 @@ export function readFrame (bytes) {
   need(type === types.signal && body.length <= 1025)
   if (body[0] !== readSignal) return { type, kind: body[0] }
   need(body.length === 41)
-  return { type, kind: readSignal, place: readPlace(body.slice(1)) }
+  const place = readPlace(body.slice(1))
+  need(place.seq > 0n)
+  return { type, kind: readSignal, place }
 }
 
 export class Chat {

@@ -14,7 +14,7 @@ import * as fetch from './fetch.js'
 import { Initiator, Responder, side } from './hello.js'
 import { readAnnouncement } from './lan.js'
 import * as neg from './negentropy.js'
-import { adHocNetwork, openNetwork, readInvite, roomKey } from './network.js'
+import { adHocNetwork, Network, openNetwork, readInvite, roomKey } from './network.js'
 import { readSignal, writeSignal } from './presence.js'
 import { readVarint, Refused, varint } from './proto.js'
 import { readRecord } from './record.js'
@@ -33,6 +33,20 @@ function reason (f) {
   }
 }
 
+/** The frames that stand one after the other; throws if the last is cut short. */
+function framesOf (bytes, limit, out = []) {
+  for (let at = 0; at < bytes.length;) {
+    const [size, begin] = readVarint(bytes, at, false)
+    if (size > BigInt(limit)) throw new Refused('size', 'frame')
+    at = begin + Number(size)
+    if (at > bytes.length) throw new Refused('form', 'cut short')
+    out.push(bytes.slice(begin, at))
+  }
+  return out
+}
+const framed = bytes => hex(varint(bytes.length)) + hex(bytes)
+
+// spec: 01-network M2, M3, M4, M5
 test('01-network: networks', () => {
   for (const v of load('node/testdata/networks.json')) {
     const n = v.mode === 'open' ? openNetwork(v.name) : adHocNetwork(roomKey(v.name), unhex(v.secret))
@@ -40,6 +54,26 @@ test('01-network: networks', () => {
   }
 })
 
+// spec: 01-network M6
+test('01-network: names', () => {
+  const v = load('node/testdata/names.json')
+  const n = new Network(unhex(v.network_id), [])
+  for (const [what, name] of Object.entries(v.protocols)) assert.equal(n.protocol(what), name)
+  assert.deepEqual([n.topic('presence'), n.topic(v.log), n.topic(`${v.log}/signal`)], [v.topics.presence, v.topics.log, v.topics.signals])
+})
+
+// spec: 01-network M8, M9
+test('01-network: framing', () => {
+  for (const v of load('internal/wire/testdata/frames.json')) {
+    const got = []
+    const why = reason(() => framesOf(unhex(v.bytes), v.limit, got))
+    assert.equal(why, { size: 'size', cut: 'form' }[v.error] ?? '', v.name)
+    assert.deepEqual(got.map(hex), v.frames, v.name)
+    if (why === '') assert.equal(got.map(framed).join(''), v.bytes, v.name)
+  }
+})
+
+// spec: 01-network M25
 test('01-network: invites', () => {
   for (const [name, v] of Object.entries(load('node/testdata/invites.json'))) {
     const got = readInvite(v.text)
@@ -151,19 +185,6 @@ test('03-events: contents', () => {
   }
 })
 
-/** The frames that stand one after the other; throws if the last is cut short. */
-function framesOf (bytes, limit) {
-  const out = []
-  for (let at = 0; at < bytes.length;) {
-    const [size, begin] = readVarint(bytes, at, false)
-    if (size > BigInt(limit)) throw new Refused('size', 'frame')
-    at = begin + Number(size)
-    if (at > bytes.length) throw new Refused('form', 'cut short')
-    out.push(bytes.slice(begin, at))
-  }
-  return out
-}
-const framed = bytes => hex(varint(bytes.length)) + hex(bytes)
 const deliveries = what => load('internal/delivery/testdata/frames.json').vectors.filter(v => v.what === what)
 
 // spec: 04-delivery M11, M13, M14
@@ -262,12 +283,14 @@ test('05-presence: refused', () => {
   }
 })
 
+// spec: 07-direct M9
 test('07-direct: frames', () => {
   for (const v of Object.values(load('internal/direct/testdata/frames.json'))) {
     assert.equal(reason(() => readFrame(unhex(v.frame))) === '', v.valid, v.name)
   }
 })
 
+// spec: 01-network M18, M19
 test('01-network: record', () => {
   const v = load('node/testdata/record.json')
   const signed = Uint8Array.from(Buffer.from(v.signed_record_base64, 'base64'))
@@ -309,6 +332,7 @@ test('09-dht: records, rooms, short addresses', () => {
   for (const s of v.short_addresses) assert.equal(dht.shortAddress(s.zone, unhex(s.peer)), s.address)
 })
 
+// spec: 08-export M1, M4
 test('08-export: a whole file, and refused lines', () => {
   const dir = 'internal/exportfile/testdata'
   const r = new ExportReader()

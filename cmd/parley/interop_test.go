@@ -159,6 +159,30 @@ func TestInteropDirect(t *testing.T) {
 	state("queued")
 }
 
+// Of two streams that cross each other one stays, the same on both sides: nothing is lost, and the chat goes on both ways.
+func TestInteropDirectStreamsCross(t *testing.T) {
+	requireForeign(t)
+	ada := startLoopback(t, filepath.Join(t.TempDir(), "ada"), "--name", "ada")
+	js := startForeign(t, "--nick", "jay")
+	jay, author := "@"+js.Peer, authorHex(t, ada.id)
+	js.do("dial", map[string]any{"addr": ada.addr})
+	first := strings.TrimSpace(ada.parley("send", jay, "over a stream of mine"))
+	js.sees("ada's message", func(l told) bool { return l.Event == "direct" && l.ID == first })
+	for i := range 4 {
+		js.do("cross", map[string]any{"author": author})
+		here := js.do("direct", map[string]any{"author": author, "texts": texts("from jay", 2)}).IDs
+		there := strings.TrimSpace(ada.parley("send", jay, fmt.Sprint("from ada ", i)))
+		js.sees("ada's message", func(l told) bool { return l.Event == "direct" && l.ID == there })
+		for _, id := range here {
+			js.sees("that ada has it", func(l told) bool { return l.Event == "delivered" && l.ID == id })
+		}
+	}
+	ada.until(jay, "all is delivered", func(all []shown) bool {
+		return len(all) == 13 && !slices.ContainsFunc(all, func(s shown) bool { return s.State == "queued" || s.State == "sent" })
+	})
+	sameAs(t, ada.history(jay), js.do("chat", map[string]any{"author": author}))
+}
+
 func TestInteropTable(t *testing.T) {
 	requireForeign(t)
 	base := t.TempDir()

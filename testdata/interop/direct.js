@@ -131,6 +131,7 @@ export class Direct {
     }
     const session = { stream, ours }
     pair.session = session
+    this.client.tell({ event: 'chat', with: hex(pair.chat.other), ours })
     try {
       await pair.chat.run(stream, () => pair.session === session)
     } catch (err) {

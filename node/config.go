@@ -104,7 +104,7 @@ func (c *Config) validate() error {
 	add(c.Network.validate())
 	add(validateListen(c.Listen))
 	add(validatePeers(c.Peers))
-	add(validateZone(c.Zone))
+	add(ValidateZone(c.Zone))
 	if c.NoMDNS && c.Discovery != nil {
 		add(errors.New("multicast DNS is switched off, and a discovery is given in its place"))
 	}
@@ -164,7 +164,8 @@ func validatePeers(peers []peer.AddrInfo) error {
 	return nil
 }
 
-func validateZone(zone string) error {
+// ValidateZone says what is wrong with a zone ([Config.Zone]), if anything.
+func ValidateZone(zone string) error {
 	if len(zone) > maxZone || !utf8.ValidString(zone) || strings.ContainsFunc(zone, func(r rune) bool { return !unicode.IsPrint(r) }) {
 		return fmt.Errorf("zone %q: take at most %d bytes that can be seen", zone, maxZone)
 	}

@@ -267,6 +267,9 @@ func (n *Node) StoreKey() [32]byte { return n.id.StoreKey() }
 // Dir returns the data directory.
 func (n *Node) Dir() string { return n.cfg.Dir }
 
+// Zone returns the site, floor or rack the node is in; empty if it was not told.
+func (n *Node) Zone() string { return n.cfg.Zone }
+
 // Light reports whether the node was asked to take little memory and disk.
 func (n *Node) Light() bool { return n.cfg.Light }
 

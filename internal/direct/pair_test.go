@@ -26,7 +26,7 @@ func TestABranchIsNotDeliveredByTheOther(t *testing.T) {
 func TestWhatIsWrittenDoesNotWaitForTheBackoff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for tries, most := range map[int]time.Duration{0: 0, 20: firstDial} {
-			p := &Pair{tries: tries, next: time.Now().Add(lastDial)}
+			p := &Pair{s: new(Service), tries: tries, next: time.Now().Add(lastDial)}
 			if err := p.Publish(t.Context(), nil); err != nil || time.Until(p.next) > most {
 				t.Errorf("after %d tries it waits for %v, %v", tries, time.Until(p.next), err)
 			}

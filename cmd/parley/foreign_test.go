@@ -168,17 +168,32 @@ func (f *foreign) sees(what string, ok func(told) bool) told {
 	return f.after(0, what, ok)
 }
 
+// count returns how many lines so far are such.
+func (f *foreign) count(ok func(told) bool) (n int) {
+	f.t.Helper()
+	for _, line := range f.p.all() {
+		if ok(f.parse(line)) {
+			n++
+		}
+	}
+	return n
+}
+
+func (f *foreign) parse(line string) (l told) {
+	f.t.Helper()
+	if err := json.Unmarshal([]byte(line), &l); err != nil {
+		f.t.Fatalf("%q: %v", line, err)
+	}
+	return l
+}
+
 func (f *foreign) after(from int, what string, ok func(told) bool) told {
 	f.t.Helper()
 	deadline := time.After(scriptWait)
 	for {
 		lines := f.p.all()
 		for ; from < len(lines); from++ {
-			var l told
-			if err := json.Unmarshal([]byte(lines[from]), &l); err != nil {
-				f.t.Fatalf("%q: %v", lines[from], err)
-			}
-			if ok(l) {
+			if l := f.parse(lines[from]); ok(l) {
 				return l
 			}
 		}

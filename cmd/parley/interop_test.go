@@ -159,6 +159,40 @@ func TestInteropDirect(t *testing.T) {
 	state("queued")
 }
 
+// Of two streams that cross each other one stays, the same on both sides: nothing is lost, the chat goes on both ways,
+// and nobody opens a third.
+func TestInteropDirectStreamsCross(t *testing.T) {
+	requireForeign(t)
+	ada := startLoopback(t, filepath.Join(t.TempDir(), "ada"), "--name", "ada")
+	js := startForeign(t, "--nick", "jay")
+	jay, author := "@"+js.Peer, authorHex(t, ada.id)
+	js.do("dial", map[string]any{"addr": ada.addr})
+	first := strings.TrimSpace(ada.parley("send", jay, "over a stream of mine"))
+	js.sees("ada's message", func(l told) bool { return l.Event == "direct" && l.ID == first })
+	const crossings = 4
+	for i := range crossings {
+		js.do("cross", map[string]any{"author": author})
+		here := js.do("direct", map[string]any{"author": author, "texts": texts("from jay", 2)}).IDs
+		there := strings.TrimSpace(ada.parley("send", jay, fmt.Sprint("from ada ", i)))
+		js.sees("ada's message", func(l told) bool { return l.Event == "direct" && l.ID == there })
+		for _, id := range here {
+			js.sees("that ada has it", func(l told) bool { return l.Event == "delivered" && l.ID == id })
+		}
+	}
+	ada.until(jay, "all is delivered", func(all []shown) bool {
+		return len(all) == 13 && !slices.ContainsFunc(all, func(s shown) bool { return s.State == "queued" || s.State == "sent" })
+	})
+	sameAs(t, ada.history(jay), js.do("chat", map[string]any{"author": author}))
+
+	want := 1
+	if js.Author < author { // the stream of the lower key stays, and of two of his the later
+		want += crossings
+	}
+	if n := js.count(func(l told) bool { return l.Event == "chat" }); n != want {
+		t.Errorf("%d streams of the chat ran, not %d", n, want)
+	}
+}
+
 func TestInteropTable(t *testing.T) {
 	requireForeign(t)
 	base := t.TempDir()

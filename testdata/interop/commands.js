@@ -62,6 +62,7 @@ const commands = {
   history: ({ rooms }, c) => ({ complete: rooms.get(c.room).log.complete, events: rooms.get(c.room).log.history().map(show) }),
   online: ({ online }) => ({ authors: online.list().map(s => ({ author: hex(s.author), nick: s.nick, rooms: s.rooms.map(r => r.name) })) }),
   direct: async ({ direct }, c) => ({ ids: await direct.send(unhex(c.author), c.texts) }),
+  cross: async ({ direct }, c) => { await direct.cross(unhex(c.author)) },
   chat: ({ direct }, c) => direct.history(unhex(c.author)),
   read: async ({ direct }, c) => { await direct.read(unhex(c.author)) },
 

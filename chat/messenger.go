@@ -34,7 +34,8 @@ type Config struct {
 	Retention Retention
 	// Logger gets the log; nil is the node's.
 	Logger *slog.Logger
-	// Registerer gets the metrics; nil registers none. One per Messenger.
+	// Registerer gets the metrics, until Close; nil registers none. One per
+	// Messenger at a time.
 	Registerer prometheus.Registerer
 }
 
@@ -53,6 +54,7 @@ type Messenger struct {
 	hub      hub
 
 	listeners listeners
+	metrics   *registerer // nil without a registry
 
 	changing chan struct{} // holds a token while one joins, leaves or names: one at a time
 
@@ -83,6 +85,10 @@ func Open(ctx context.Context, n *node.Node, cfg Config) (*Messenger, error) {
 	}
 	if m.log == nil {
 		m.log = n.Logger()
+	}
+	if cfg.Registerer != nil {
+		m.metrics = &registerer{Registerer: cfg.Registerer}
+		cfg.Registerer = m.metrics
 	}
 	m.ctx, m.cancel = context.WithCancel(context.Background())
 	if err := m.open(ctx, cfg); err != nil {
@@ -251,6 +257,9 @@ func (m *Messenger) Close() error {
 		if m.store != nil {
 			m.saveHolds(len(m.rooms))
 			m.end = m.store.Close()
+		}
+		if m.metrics != nil {
+			m.metrics.release()
 		}
 	})
 	return m.end

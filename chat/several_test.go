@@ -72,5 +72,9 @@ func TestSeveralMessengersInOneProcess(t *testing.T) {
 		p.Stop(1)
 		p.say(0, "lobby", "four")
 		p.waitTexts(time.Minute, 0, "lobby", "one", "three", "four")
+
+		// The registry is free for whoever comes next.
+		p.Start(1)
+		p.waitTexts(time.Minute, 1, "lobby", "one", "three", "four")
 	})
 }

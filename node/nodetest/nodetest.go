@@ -57,7 +57,8 @@ type Config struct {
 	// alone: a directory of its own, the simulated network, a registry, discovery of all nodes
 	// that packets reach, the open network "lan".
 	Configure func(i int, c *node.Config)
-	// App starts what runs on node i, after each start of it; it is closed before the node.
+	// App starts what runs on node i, after each start of it; it is closed before the node. What it
+	// returns with an error is not closed.
 	App func(ctx context.Context, i int, n *node.Node) (io.Closer, error)
 }
 
@@ -136,8 +137,11 @@ func (c *Cluster) startApp(ctx context.Context, i int, n *node.Node) error {
 		return err
 	}
 	app, err := c.cfg.App(ctx, i, n)
+	if err != nil {
+		return err // app may be a nil pointer in an interface
+	}
 	c.apps[i] = app
-	return err
+	return nil
 }
 
 func (c *Cluster) config(i int) node.Config {

@@ -14,7 +14,7 @@ BASELINE  ?= docs/performance/baseline.txt
 PLATFORMS ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
 # What runs under the race detector in make test; make race takes everything.
-RACE_PACKAGES = $(filter-out %/netns %/testrun %/meta,$(shell $(GO) list ./internal/... ./node/... ./chat/... ./api/...))
+RACE_PACKAGES = $(filter-out %/netns %/testrun %/meta,$(shell $(GO) list ./internal/... ./dht/... ./node/... ./chat/... ./api/...))
 
 BIN   := $(CURDIR)/bin
 TOOLS := $(BIN)/gofumpt $(BIN)/staticcheck

@@ -37,7 +37,9 @@ func TestManyTables(t *testing.T) {
 					knows = append(knows, j)
 				}
 			}
-			ids = append(ids, s.start(i, knows...).ID())
+			v := s.start(i, knows...)
+			v.table.Heard(ids...)
+			ids = append(ids, v.ID())
 			time.Sleep(20 * time.Millisecond)
 		}
 		for _, v := range s.nodes {
@@ -76,7 +78,7 @@ func (s *site) report(n int) {
 	}
 	for room := range n / 10 {
 		for k := range 5 {
-			if found := len(s.nodes[(7*room+k*n/5)%n].found); found < 4 {
+			if found := len(s.nodes[(7*room+k*n/5)%n].foundOthers()); found < 4 {
 				lacking++
 			}
 		}

@@ -6,7 +6,9 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"path/filepath"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -35,7 +37,16 @@ type site struct {
 type siteNode struct {
 	host.Host
 	table *Table
-	found map[peer.ID]int // by the table's searches; read it when all is idle
+
+	mu    sync.Mutex
+	found map[peer.ID]int // by the table's searches
+}
+
+// foundOthers is whom the table's searches found.
+func (n *siteNode) foundOthers() map[peer.ID]int {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return maps.Clone(n.found)
 }
 
 // onSite runs a test in fake time.
@@ -89,7 +100,7 @@ func (s *site) start(i int, knows ...int) *siteNode {
 			}
 			_ = reach.Emit(event.EvtLocalReachabilityChanged{Reachability: r})
 		},
-		Found: func(p peer.AddrInfo) { n.found[p.ID]++ },
+		Found: func(p peer.AddrInfo) { n.mu.Lock(); n.found[p.ID]++; n.mu.Unlock() },
 	})
 	if err != nil {
 		s.t.Fatal(err)

@@ -116,7 +116,7 @@ func TestMembersAreFound(t *testing.T) {
 		time.Sleep(time.Minute)
 		for i, want := range [][]int{1: {2}, 2: {1}, 3: nil} {
 			for j := range s.nodes {
-				if got := s.nodes[i].found[s.nodes[j].ID()] > 0; got != slices.Contains(want, j) {
+				if got := s.nodes[i].foundOthers()[s.nodes[j].ID()] > 0; got != slices.Contains(want, j) {
 					t.Errorf("%d found %d: %v", i, j, got)
 				}
 			}

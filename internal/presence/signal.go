@@ -9,6 +9,8 @@ import (
 	"unicode/utf8"
 
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/parley-chat/parley/internal/wire"
 )
 
 // Limits of a signal. spec: 05-presence §2
@@ -268,37 +270,13 @@ func ValidName(s string) bool {
 	return true
 }
 
-// fields calls f for each field of a protobuf message: n for varints, v for
-// bytes. Fields of other types are skipped.
+// fields calls f for each field of a protobuf message.
 func fields(b []byte, f func(num protowire.Number, n uint64, v []byte) error) error {
-	for len(b) > 0 {
-		num, typ, n := protowire.ConsumeTag(b)
-		if n < 0 {
-			return fmt.Errorf("%w: tag", ErrForm)
-		}
-		b = b[n:]
-		var u uint64
-		var v []byte
-		switch typ {
-		case protowire.VarintType:
-			u, n = protowire.ConsumeVarint(b)
-		case protowire.BytesType:
-			v, n = protowire.ConsumeBytes(b)
-		default:
-			n = protowire.ConsumeFieldValue(num, typ, b)
-		}
-		if n < 0 {
-			return fmt.Errorf("%w: field %d", ErrForm, num)
-		}
-		b = b[n:]
-		if typ != protowire.VarintType && typ != protowire.BytesType {
-			continue
-		}
-		if err := f(num, u, v); err != nil {
-			return err
-		}
+	err := wire.Fields(b, f)
+	if errors.Is(err, wire.ErrFields) {
+		return ErrForm
 	}
-	return nil
+	return err
 }
 
 func appendUint(b []byte, num protowire.Number, n uint64) []byte {

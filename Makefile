@@ -5,6 +5,8 @@ FUZZTIME  ?= 10s
 BENCH     ?= .
 COUNT     ?= 5
 ROOM_NODES ?= 30
+TABLES    ?= 1000
+TABLE_NODES ?= 100
 BACKDATED ?= 1000000
 BASELINE  ?= docs/performance/baseline.txt
 PLATFORMS ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
@@ -87,8 +89,10 @@ bench: $(BIN)/benchstat
 		$$(git ls-files -co --exclude-standard '*_test.go' | xargs grep -l '^func Benchmark' | xargs -n1 dirname | sort -u | sed 's,^,./,') | tee bench.new
 	@if [ -f $(BASELINE) ]; then $(BIN)/benchstat $(BASELINE) bench.new; else $(BIN)/benchstat bench.new; fi
 
-# soak plays the life of a room of ROOM_NODES nodes, in fake time, and has a store take BACKDATED events of as many authors: it takes long.
+# soak plays the life of a room of ROOM_NODES nodes, in fake time, has TABLES tables and TABLE_NODES nodes find each other, and a store take BACKDATED events of as many authors: it takes long.
 soak:
+	TABLE_NODES=$(TABLE_NODES) $(GO) test ./node -run TestMembersFindEachOther -v -timeout 3h
+	TABLES=$(TABLES) $(GO) test ./dht -run TestManyTables -v -timeout 3h
 	BACKDATED=$(BACKDATED) $(GO) test ./internal/eventlog -run TestBackdatedEvents -v -timeout 3h
 	ROOM_NODES=$(ROOM_NODES) $(GO) test ./chat -run TestARoomLosesNothing -v -timeout 3h
 

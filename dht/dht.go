@@ -203,7 +203,7 @@ func (t *Table) ask(ctx context.Context, key string) (*Record, bool, error) {
 	if ctx.Err() != nil {
 		return nil, false, ctx.Err()
 	}
-	if errors.Is(err, routing.ErrNotFound) || err != nil && t.kad.RoutingTable().Size() == 0 {
+	if errors.Is(err, routing.ErrNotFound) || err != nil && t.Servers() == 0 {
 		return nil, false, nil
 	}
 	if err != nil {
@@ -212,6 +212,15 @@ func (t *Table) ask(ctx context.Context, key string) (*Record, bool, error) {
 	r, err := t.valid.read(key, data)
 	return r, err == nil, err
 }
+
+// Servers is how many other servers this node can ask.
+func (t *Table) Servers() int { return t.kad.RoutingTable().Size() }
+
+// Scarce reports that they are so few that more are wanted.
+func (t *Table) Scarce() bool { return t.Servers() < enough }
+
+// Serves reports whether a connected peer serves the table.
+func (t *Table) Serves(id peer.ID) bool { return t.kad.RoutingTable().Find(id) != "" }
 
 // Serving reports whether this node serves the table.
 func (t *Table) Serving() bool {

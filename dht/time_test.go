@@ -75,15 +75,19 @@ func TestWhatIsProvidedIsToldAgainAndForgotten(t *testing.T) {
 		log := [32]byte{7}
 		s.start(0)
 		s.start(1, 0).table.Provide(log)
-		time.Sleep(time.Minute)
-		first, err := s.lookup(0, s.nodes[1].ID())
-		if err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(refresh + time.Minute)
-		second, err := s.lookup(0, s.nodes[1].ID())
-		if err != nil || second.Made.Sub(first.Made) > refresh+time.Minute || !second.Made.After(first.Made) {
-			t.Errorf("told at %v and then at %v: %v", first.Made, second, err)
+		for _, c := range []struct{ after, atMost time.Duration }{ // since the last look; then as old
+			{30 * time.Second, 30 * time.Second},
+			{firstAgain, 30 * time.Second},
+			{3 * time.Hour, refresh + time.Second},
+			{11 * time.Minute, refresh + time.Second},
+			{11 * time.Minute, refresh + time.Second},
+			{11 * time.Minute, refresh + time.Second},
+		} {
+			time.Sleep(c.after)
+			r, err := s.lookup(0, s.nodes[1].ID())
+			if err != nil || time.Since(r.Made) > c.atMost {
+				t.Errorf("%v, %v is told at %v", err, time.Now(), r)
+			}
 		}
 		time.Sleep(2 * roomLife)
 		if !s.holds(0, 1, log) {

@@ -35,8 +35,8 @@ type Config struct {
 	Network NetworkConfig
 
 	// Listen are the addresses to listen on, at most 32. Nil: UDP and TCP port
-	// 7330 (QUIC v1, TCP, WebSocket) on all interfaces, free ports if these
-	// are taken. Empty but not nil: the node only dials.
+	// 7330 (TCP and WebSocket; QUIC v1, WebTransport and WebRTC-direct) on all
+	// interfaces, free ports if these are taken. Empty but not nil: the node only dials.
 	Listen []ma.Multiaddr
 
 	// Peers are dialled for as long as the node runs, at most 1,024 with at
@@ -73,6 +73,8 @@ type Config struct {
 	// Discovery takes the place of multicast DNS, for networks that have
 	// another way to find a neighbour. Nil: multicast DNS unless NoMDNS.
 	Discovery Discovery
+
+	headStart time.Duration // of the transport that is dialled first; tests make it long
 }
 
 // NetworkConfig says which network a node is in. At most one of Secret and

@@ -1,6 +1,6 @@
 // Comparing a log with a peer's: 06-sync §2 and §4.
 
-import { equal, hex, pieces } from './bytes.js'
+import { compare, equal, hex, join, pieces } from './bytes.js'
 import { seconds } from './events.js'
 import { frames } from './host.js'
 import { answer, boundBetween, fingerprint, infinity, MessageWriter, modes, readMessage, within, zero } from './negentropy.js'
@@ -15,7 +15,7 @@ const think = 30_000
 /** The elements of a log from a floor on. */
 function itemsOf (log, floor) {
   const items = log.history().map(e => ({ second: seconds(e.hlc), id: e.id })).filter(i => i.second >= floor)
-  return items.sort((a, b) => a.second - b.second || Buffer.compare(a.id, b.id))
+  return items.sort((a, b) => a.second - b.second || compare(a.id, b.id))
 }
 
 /** Compares a log over a stream. Returns { need: ids that the other has, heads, complete, equal }. */
@@ -95,8 +95,7 @@ export async function serve (stream, logOf) {
   if (log == null) return f.write(Uint8Array.of(1))
   const items = itemsOf(log, request.floor)
   const heads = log.heads().slice(0, 8).map(e => e.id)
-  await f.write(Buffer.concat([Uint8Array.of(0), new Writer().bytes(2, Buffer.concat(heads))
-    .uint(3, log.complete ? 1 : 0).uint(4, items.length).end()]))
+  await f.write(join(Uint8Array.of(0), new Writer().bytes(2, join(...heads)).uint(3, log.complete ? 1 : 0).uint(4, items.length).end()))
   for (let n = 0; n < maxMessages; n++) {
     let message
     try {

@@ -12,6 +12,7 @@ import { logId, readMessage, readProfile } from './events.js'
 import { ExportReader } from './export.js'
 import * as fetch from './fetch.js'
 import { Initiator, Responder, side } from './hello.js'
+import { readAnnouncement } from './lan.js'
 import * as neg from './negentropy.js'
 import { adHocNetwork, Network, openNetwork, readInvite, roomKey } from './network.js'
 import { readSignal, writeSignal } from './presence.js'
@@ -299,6 +300,18 @@ test('01-network: record', () => {
     [v.name, 2, v.sequence, v.epochs, v.registrar_set, v.version, v.wire_min, v.wire_max])
   signed[20] ^= 1
   assert.equal(reason(() => readRecord(signed, unhex(v.network_id))), 'signature')
+})
+
+test('01-network: an announcement on the LAN', () => {
+  const lines = readFileSync(new URL('../../node/internal/lan/testdata/announcement.hex', import.meta.url), 'utf8').trim().split('\n')
+  const packet = unhex(lines.pop())
+  const text = lines.join('\n')
+  const [[, peer], [, tag]] = [/peer (\w+)/.exec(text), /tag (\w+)/.exec(text)]
+  const addrs = [...text.matchAll(/^#\s+(\/.*)$/gm)].map(m => m[1])
+  assert.equal(addrs.length, 3)
+  assert.deepEqual(readAnnouncement(packet, tag), [{ peer, addrs, goodbye: false }])
+  assert.deepEqual(readAnnouncement(packet, 'ffffffff'), [])
+  for (let n = 0; n < packet.length; n++) assert.equal(reason(() => readAnnouncement(packet.slice(0, n), tag)), 'form', `cut to ${n}`)
 })
 
 test('09-dht: records, rooms, short addresses', () => {

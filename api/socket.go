@@ -7,7 +7,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"time"
 )
@@ -71,7 +70,7 @@ func listenAt(path string) (net.Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := os.Chmod(path, 0o600); err != nil && runtime.GOOS != "windows" {
+	if err := closeToOthers(path); err != nil {
 		l.Close()
 		return nil, err
 	}
@@ -127,10 +126,7 @@ func choosePath(dir string) (path string, made []string, err error) {
 // shortDir makes a directory of an unguessable name that only its owner may
 // enter, in the first place where a socket's path is short enough.
 func shortDir() (string, error) {
-	places := []string{os.Getenv("XDG_RUNTIME_DIR"), os.TempDir()}
-	if runtime.GOOS != "windows" {
-		places = append(places, "/tmp")
-	}
+	places := append([]string{os.Getenv("XDG_RUNTIME_DIR"), os.TempDir()}, shortPlaces...)
 	err := errors.New("every place for a short socket path is too long")
 	for _, place := range places {
 		if place == "" || !filepath.IsAbs(place) || len(place)+len("/parley-0123456789/")+len(socketName) > maxSocketPath {

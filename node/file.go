@@ -10,7 +10,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 )
@@ -48,7 +47,7 @@ func prepareDir(dir string, log *slog.Logger) error {
 		return ErrDir.With(err)
 	}
 	perm := info.Mode().Perm()
-	if perm&0o077 == 0 || runtime.GOOS == "windows" {
+	if perm&0o077 == 0 || !hasModes {
 		return nil
 	}
 	own, err := onlyOwnNames(dir)
@@ -95,7 +94,7 @@ func readFile(path string, limit int64, secret bool) ([]byte, error) {
 	if !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("%s is not a regular file", path)
 	}
-	if perm := info.Mode().Perm(); secret && perm&0o077 != 0 && runtime.GOOS != "windows" {
+	if perm := info.Mode().Perm(); secret && perm&0o077 != 0 && hasModes {
 		return nil, ErrPermissions.Withf("others have access to %s (mode %04o)", path, perm).
 			WithDo("chmod 600 it; if others may have read it, start anew with a fresh --dir")
 	}
@@ -157,19 +156,6 @@ func writeSynced(path string, data []byte) error {
 	}
 	_, err = f.Write(data)
 	return errors.Join(err, f.Sync(), f.Close())
-}
-
-// syncDir makes a rename durable. Windows cannot sync a directory and does
-// not need it.
-func syncDir(dir string) error {
-	if runtime.GOOS == "windows" {
-		return nil
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
 
 // orSilent returns a logger that is never nil.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io/fs"
-	"syscall"
 
 	"github.com/dgraph-io/badger/v4"
 
@@ -42,9 +41,9 @@ func openFault(err error) error {
 		return err
 	case errors.Is(err, badger.ErrEncryptionKeyMismatch):
 		return ErrWrongKey
-	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
+	case errors.Is(err, fs.ErrPermission), readOnly(err):
 		return ErrReadOnly.With(err)
-	case errors.Is(err, syscall.ENOSPC):
+	case noSpace(err):
 		return ErrDiskFull.With(err)
 	default:
 		return ErrCorrupt.With(err)

@@ -27,7 +27,8 @@ func open(t testing.TB, dir string) *Store {
 func checkedClose(t interface {
 	Helper()
 	Error(args ...any)
-}, s *Store) {
+}, s *Store,
+) {
 	t.Helper()
 	if s.enter() != nil {
 		return

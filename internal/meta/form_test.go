@@ -3,6 +3,7 @@ package meta
 import (
 	"bytes"
 	"fmt"
+	"go/ast"
 	"go/format"
 	"path"
 	"regexp"
@@ -94,6 +95,26 @@ func noPrivatePlaces(t *tree) (bad []string) {
 		if path.Base(f.path) == "go.mod" && regexp.MustCompile(`(?m)^\s*replace\b`).Match(f.text) {
 			bad = append(bad, f.path+": has a replace directive")
 		}
+	}
+	return bad
+}
+
+// archFile is a file, or a build tag, of one architecture.
+var archFile = regexp.MustCompile(`_(amd64|arm64|386|arm)(_test)?\.go$`)
+
+// buildTags: what differs between systems is in files of theirs, so that all of it is seen at once
+// and compiled for each; nothing differs between architectures, so that each system is vetted once.
+func buildTags(t *tree) (bad []string) {
+	for _, f := range t.goFiles(product) {
+		if archFile.MatchString(f.path) {
+			bad = append(bad, f.path+": nothing here is of one architecture")
+		}
+		ast.Inspect(f.ast, func(n ast.Node) bool {
+			if sel, ok := n.(*ast.SelectorExpr); ok && (selector(sel) == "runtime.GOOS" || selector(sel) == "runtime.GOARCH") {
+				bad = append(bad, t.at(n.Pos(), "what differs between systems is behind a build tag"))
+			}
+			return true
+		})
 	}
 	return bad
 }

@@ -3,7 +3,6 @@ package lan
 import (
 	"net"
 	"net/netip"
-	"runtime"
 	"sync/atomic"
 
 	"golang.org/x/net/ipv4"
@@ -67,9 +66,8 @@ func (s *sock) join(i *net.Interface) error {
 // send multicasts on an interface. Where a packet cannot name its interface
 // the socket is told; only the loop sends, so nobody is in between.
 func (s *sock) send(packet []byte, i *net.Interface) error {
-	named := runtime.GOOS == "linux" || runtime.GOOS == "darwin" || runtime.GOOS == "ios" || runtime.GOOS == "android"
 	if s.family == ip4 {
-		if named {
+		if packetNames {
 			_, err := s.v4.WriteTo(packet, &ipv4.ControlMessage{IfIndex: i.Index}, groups[ip4])
 			return err
 		}
@@ -79,7 +77,7 @@ func (s *sock) send(packet []byte, i *net.Interface) error {
 		_, err := s.v4.WriteTo(packet, nil, groups[ip4])
 		return err
 	}
-	if named {
+	if packetNames {
 		_, err := s.v6.WriteTo(packet, &ipv6.ControlMessage{IfIndex: i.Index}, groups[ip6])
 		return err
 	}

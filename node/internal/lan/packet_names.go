@@ -1,0 +1,6 @@
+//go:build linux || darwin
+
+package lan
+
+// packetNames: a packet sent can name its interface.
+const packetNames = true

@@ -290,6 +290,7 @@ func TestAThirdCannotFetchADirectLog(t *testing.T) {
 // nothing of what two say to each other.
 //
 // spec: 07-direct M1
+// spec: 10-signals M1
 func TestNothingOfADirectChatIsSeenByAThird(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := gather(t, 3, nodetest.Config{})

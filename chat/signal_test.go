@@ -164,6 +164,7 @@ func TestListeningEndsWithTheRoom(t *testing.T) {
 	})
 }
 
+// spec: 10-signals M1
 func TestSignalsInADirectChat(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := gather(t, 3, nodetest.Config{})
@@ -228,6 +229,8 @@ func TestSignalsThatCannotBeSent(t *testing.T) {
 
 // A node that sends what it likes: nothing of it is heard but what is its own,
 // and that at a bounded pace. Everybody else is heard all the same.
+//
+// spec: 10-signals M5
 func TestHostileSignalsAreRefused(t *testing.T) {
 	attack(t, func(t *testing.T, v *villain) {
 		n := v.Nodes[2]
@@ -276,6 +279,8 @@ func TestHostileSignalsAreRefused(t *testing.T) {
 }
 
 // A member who floods is heard at his pace; who keeps to his is not disturbed.
+//
+// spec: 10-signals M8
 func TestAFloodOfADirectChatsSignalsIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := gatherBut(t, 3, 2, nodetest.Config{})

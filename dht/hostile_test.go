@@ -37,6 +37,8 @@ func (s *site) request(i, j int, req *pb.Message) *pb.Message {
 
 // A node stores its own record with a server and no other, however many keys
 // it makes. spec: 09-dht §3
+//
+// spec: 09-dht M1
 func TestNobodyStoresAnothersRecord(t *testing.T) {
 	onSite(t, func(s *site) {
 		s.start(0)
@@ -79,6 +81,8 @@ func TestNobodyStoresAnothersRecord(t *testing.T) {
 }
 
 // A provider is who says so himself. spec: 09-dht §4
+//
+// spec: 09-dht M11
 func TestNobodyProvidesForAnother(t *testing.T) {
 	onSite(t, func(s *site) {
 		s.start(0)
@@ -104,6 +108,8 @@ func TestNobodyProvidesForAnother(t *testing.T) {
 }
 
 // A server that lies: the record it gives is another's, or forged. spec: 09-dht §3
+//
+// spec: 09-dht M2
 func TestALyingServerIsNotBelieved(t *testing.T) {
 	id, sign := anna(1)
 	other, _ := anna(2)
@@ -137,6 +143,8 @@ func TestALyingServerIsNotBelieved(t *testing.T) {
 }
 
 // Answers are whatever a server likes to say.
+//
+// spec: 09-dht M2
 func FuzzCheckAnswer(f *testing.F) {
 	for _, typ := range []pb.Message_MessageType{pb.Message_PUT_VALUE, pb.Message_GET_VALUE, pb.Message_GET_PROVIDERS, pb.Message_FIND_NODE} {
 		var b bytes.Buffer

@@ -9,6 +9,7 @@ import (
 	"github.com/parley-chat/parley/internal/wire"
 )
 
+// spec: 09-dht M4
 func TestKeysNameNodes(t *testing.T) {
 	id, _ := anna(1)
 	key, err := peerKey(id)
@@ -21,6 +22,8 @@ func TestKeysNameNodes(t *testing.T) {
 }
 
 // A zone's nodes share the first half of their addresses, and no others do.
+//
+// spec: 09-dht M12
 func TestShortAddresses(t *testing.T) {
 	a, b := wire.PeerID([32]byte{1}), wire.PeerID([32]byte{2})
 	ward, office := ShortAddress("ward 3", a), ShortAddress("office", a)
@@ -32,6 +35,7 @@ func TestShortAddresses(t *testing.T) {
 	}
 }
 
+// spec: 09-dht M9
 func TestWhatIsDialledIsAnAddress(t *testing.T) {
 	addrs := func(texts ...string) (out []ma.Multiaddr) {
 		for _, a := range texts {
@@ -53,6 +57,8 @@ func TestWhatIsDialledIsAnAddress(t *testing.T) {
 }
 
 // Each node has one key.
+//
+// spec: 09-dht M4
 func FuzzKeyPeer(f *testing.F) {
 	id, _ := anna(1)
 	key, err := peerKey(id)

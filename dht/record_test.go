@@ -10,6 +10,7 @@ import (
 
 	"github.com/libp2p/go-libp2p/core/peer"
 	ma "github.com/multiformats/go-multiaddr"
+	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/parley-chat/parley/internal/wire"
 )
@@ -54,6 +55,7 @@ func TestRecordsRoundTrip(t *testing.T) {
 	}
 }
 
+// spec: 09-dht M5, M7
 func TestBadRecordsAreRefused(t *testing.T) {
 	id, sign := anna(1)
 	_, forger := anna(2)
@@ -89,6 +91,7 @@ func TestBadRecordsAreRefused(t *testing.T) {
 	}
 }
 
+// spec: 09-dht M1, M7
 func TestRecordsAreGoodByKeyAndTime(t *testing.T) {
 	id, sign := anna(1)
 	other, _ := anna(2)
@@ -122,6 +125,7 @@ func TestRecordsAreGoodByKeyAndTime(t *testing.T) {
 	}
 }
 
+// spec: 09-dht M8
 func TestTheLatestRecordIsTheBest(t *testing.T) {
 	id, sign := anna(1)
 	key, _ := peerKey(id)
@@ -152,4 +156,82 @@ func FuzzDecodeRecord(f *testing.F) {
 			t.Errorf("%s %v: %+v", key, err, r)
 		}
 	})
+}
+
+// padded is an envelope with a field that nobody knows, of size bytes.
+func padded(t *testing.T, envelope []byte, size int) []byte {
+	t.Helper()
+	for fill := size - len(envelope); fill >= 0; fill-- {
+		if b := field(slices.Clone(envelope), 15, make([]byte, fill)); len(b) == size {
+			return b
+		}
+	}
+	t.Fatalf("no record of %d bytes", size)
+	return nil
+}
+
+// spec: 09-dht M6
+func TestRecordsOfLaterVersionsAreTaken(t *testing.T) {
+	id, sign := anna(1)
+	r := recordOf(id)
+	envelope := encoded(t, r, sign)
+	var body []byte
+	err := wire.Fields(envelope, func(num protowire.Number, _ uint64, v []byte) error {
+		if num == 1 {
+			body = field(slices.Clone(v), 90, []byte("later"))
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	later := field(field(field(nil, 1, body), 2, sign(signed(netID, body))), 90, []byte("later"))
+	if got, err := decodeRecord(netID, later); err != nil || got.Nick != r.Nick {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+// spec: 09-dht M7
+func TestRecordsAtTheLimitsAreTaken(t *testing.T) {
+	id, sign := anna(1)
+	long := func(n int) ma.Multiaddr {
+		a := ma.StringCast("/ip4/10.0.0.7/tcp/1/tls/sni/" + strings.Repeat("x", 200))
+		a = ma.StringCast("/ip4/10.0.0.7/tcp/1/tls/sni/" + strings.Repeat("x", 200+n-len(a.Bytes())))
+		if len(a.Bytes()) != n {
+			t.Fatalf("%d bytes", len(a.Bytes()))
+		}
+		return a
+	}
+	short := ma.StringCast("/ip4/10.0.0.7/tcp/1")
+	for name, c := range map[string]struct{ at, above func(*Record) }{
+		"nick":    {func(r *Record) { r.Nick = strings.Repeat("n", 256) }, func(r *Record) { r.Nick = strings.Repeat("n", 257) }},
+		"zone":    {func(r *Record) { r.Zone = strings.Repeat("z", 64) }, func(r *Record) { r.Zone = strings.Repeat("z", 65) }},
+		"version": {func(r *Record) { r.Version = strings.Repeat("1", 64) }, func(r *Record) { r.Version = strings.Repeat("1", 65) }},
+		"address": {func(r *Record) { r.Addrs = []ma.Multiaddr{long(256)} }, func(r *Record) { r.Addrs = []ma.Multiaddr{long(257)} }},
+		"life":    {func(r *Record) { r.Expiry = r.Made.Add(48 * time.Hour) }, func(r *Record) { r.Expiry = r.Made.Add(48*time.Hour + time.Millisecond) }},
+	} {
+		at, above := recordOf(id), recordOf(id)
+		c.at(&at)
+		c.above(&above)
+		if _, err := decodeRecord(netID, encoded(t, at, sign)); err != nil {
+			t.Errorf("%s, at the limit: %v", name, err)
+		}
+		if _, err := decodeRecord(netID, encoded(t, above, sign)); !errors.Is(err, errForm) {
+			t.Errorf("%s, above it: %v", name, err)
+		}
+	}
+	// The encoder leaves more addresses out.
+	var r Record
+	for n := range 17 {
+		if err := r.addAddr(short.Bytes()); (err != nil) != (n == 16) {
+			t.Errorf("address %d: %v", n+1, err)
+		}
+	}
+	envelope := encoded(t, recordOf(id), sign)
+	if _, err := decodeRecord(netID, padded(t, envelope, 4096)); err != nil {
+		t.Errorf("4,096 bytes: %v", err)
+	}
+	if _, err := decodeRecord(netID, padded(t, envelope, 4097)); !errors.Is(err, errForm) {
+		t.Errorf("4,097 bytes: %v", err)
+	}
 }

@@ -49,7 +49,7 @@ type vectorShort struct {
 	Address string `json:"address"`
 }
 
-// spec: 09-dht §7
+// spec: 09-dht §7, M4, M5, M10, M12
 func TestVectorsTable(t *testing.T) {
 	const file = "testdata/vectors.json"
 	want, err := json.MarshalIndent(makeVectors(t), "", "  ")

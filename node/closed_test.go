@@ -38,6 +38,7 @@ func founder(t *testing.T, net *testnet.Net, i int, name string) (*Node, Invite)
 
 func invited(v Invite) func(*Config) { return func(c *Config) { c.Network.Invite = &v } }
 
+// spec: 01-network M33
 func TestAJoinerOfAClosedNetworkLearnsItsName(t *testing.T) {
 	inBubble(t, testnet.Config{}, func(t *testing.T, net *testnet.Net) {
 		a, invite := founder(t, net, 0, "Acme Ltd")
@@ -205,7 +206,7 @@ func (s *sniffer) keepRest(str network.Stream) {
 	}
 }
 
-// spec: 01-network M16
+// spec: 01-network M16, M36
 func TestTheNetworkRecordIsNotBelievedUnsigned(t *testing.T) {
 	inBubble(t, testnet.Config{}, func(t *testing.T, net *testnet.Net) {
 		a, _ := founder(t, net, 0, "Acme")

@@ -191,7 +191,7 @@ func TestOneDirectoryOneNetwork(t *testing.T) {
 // A member learns a newer secret by an invite, the name by the record, and
 // which secrets no longer count by a newer record.
 //
-// spec: 01-network M16, M17
+// spec: 01-network M16, M17, M36
 func TestJoinerLearns(t *testing.T) {
 	dir := t.TempDir()
 	r := testRecord()

@@ -17,6 +17,8 @@ import (
 
 // What the table decides reaches Kademlia as reachability on the facade's bus:
 // the protocol comes and goes, and peers are told. spec: 09-dht §2
+//
+// spec: 09-dht M3
 func TestServingIsToldToKademliaAndPeers(t *testing.T) {
 	inBubble(t, testnet.Config{}, func(t *testing.T, net *testnet.Net) {
 		nodes := []*Node{simNode(t, net, 0)}

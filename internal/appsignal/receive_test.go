@@ -46,6 +46,7 @@ func now(by byte, seq uint64, off time.Duration) []byte {
 	return s.Encode(testNetwork, testLog, sign)
 }
 
+// spec: 10-signals M6
 func TestAppSignalsThatDoNotCount(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, heard := hearing(t)
@@ -125,6 +126,7 @@ func TestAForwarderIsBounded(t *testing.T) {
 	})
 }
 
+// spec: 10-signals M7
 func TestOwnSignalsKeepToThePace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, _ := hearing(t)

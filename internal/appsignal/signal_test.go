@@ -28,6 +28,7 @@ func sample(author event.Author) *Signal {
 	}
 }
 
+// spec: 10-signals M4
 func TestAppSignalsRoundTrip(t *testing.T) {
 	author, sign := signer(1)
 	for _, want := range []*Signal{
@@ -45,6 +46,7 @@ func TestAppSignalsRoundTrip(t *testing.T) {
 	}
 }
 
+// spec: 10-signals M2, M5
 func TestForgedAppSignalsAreRefused(t *testing.T) {
 	author, sign := signer(1)
 	_, other := signer(2)
@@ -66,6 +68,7 @@ func TestForgedAppSignalsAreRefused(t *testing.T) {
 	}
 }
 
+// spec: 10-signals M4
 func TestAppSignalsOverALimitAreRefused(t *testing.T) {
 	author, sign := signer(1)
 	for name, s := range map[string]*Signal{
@@ -90,6 +93,7 @@ func TestAppSignalsOverALimitAreRefused(t *testing.T) {
 	}
 }
 
+// spec: 10-signals M3
 func TestUnknownFieldsOfAnAppSignalAreSkipped(t *testing.T) {
 	author, sign := signer(1)
 	body := appendUint(appendBytes(appendBytes(nil, 1, author[:]), 4, []byte("x")), 90, 5)
@@ -101,6 +105,8 @@ func TestUnknownFieldsOfAnAppSignalAreSkipped(t *testing.T) {
 
 // A number counts once, whatever the order, unless it is too far behind: a set
 // of all numbers taken says so as well.
+//
+// spec: 10-signals M6
 func TestNumbersCountOnce(t *testing.T) {
 	var w window
 	taken := make(map[uint64]bool)
@@ -114,6 +120,7 @@ func TestNumbersCountOnce(t *testing.T) {
 	}
 }
 
+// spec: 10-signals M4
 func FuzzDecodeAppSignal(f *testing.F) {
 	author, sign := signer(1)
 	f.Add(sample(author).Encode(testNetwork, testLog, sign))
@@ -133,4 +140,28 @@ func FuzzParseFrame(f *testing.F) {
 			t.Errorf("%x is taken and written as %x", b, Frame(typ, data))
 		}
 	})
+}
+
+// spec: 10-signals M4
+func TestAppSignalsAtTheLimitsAreTaken(t *testing.T) {
+	author, sign := signer(1)
+	s := &Signal{Author: author, Type: strings.Repeat("x", 64), Data: make([]byte, 768)}
+	whole := s.Encode(testNetwork, testLog, sign)
+	if _, err := Decode(testNetwork, testLog, whole); err != nil {
+		t.Error(err)
+	}
+	if _, _, err := ParseFrame(Frame(s.Type, s.Data)); err != nil {
+		t.Error(err)
+	}
+	// The rest is a field that nobody knows, with a tag of one byte and a length of two.
+	padded := func(size int) []byte { return appendBytes(bytes.Clone(whole), 15, make([]byte, size-len(whole)-3)) }
+	if b := padded(2048); len(b) != 2048 {
+		t.Fatalf("%d bytes", len(b))
+	}
+	if _, err := Decode(testNetwork, testLog, padded(2048)); err != nil {
+		t.Errorf("2,048 bytes: %v", err)
+	}
+	if _, err := Decode(testNetwork, testLog, padded(2049)); !errors.Is(err, ErrForm) {
+		t.Errorf("2,049 bytes: %v", err)
+	}
 }

@@ -52,6 +52,7 @@ func makeVectors() (out []vector) {
 	return out
 }
 
+// spec: 10-signals M2, M4
 func TestVectorsAppSignals(t *testing.T) {
 	want, err := json.MarshalIndent(makeVectors(), "", "  ")
 	if err != nil {

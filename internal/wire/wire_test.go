@@ -51,6 +51,7 @@ func TestFrameCutShortIsNotAnEnd(t *testing.T) {
 	}
 }
 
+// spec: 01-network M32
 func TestAuthorAndPeerIDAreTwoWaysOfWritingAKey(t *testing.T) {
 	pub, _, _ := ed25519.GenerateKey(rand.Reader)
 	key, err := crypto.UnmarshalEd25519PublicKey(pub)

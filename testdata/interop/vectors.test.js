@@ -314,6 +314,7 @@ test('01-network: an announcement on the LAN', () => {
   for (let n = 0; n < packet.length; n++) assert.equal(reason(() => readAnnouncement(packet.slice(0, n), tag)), 'form', `cut to ${n}`)
 })
 
+// spec: 09-dht M4, M5, M7, M10, M12
 test('09-dht: records, rooms, short addresses', () => {
   const v = load('dht/testdata/vectors.json')
   for (const r of v.records) {

@@ -6,6 +6,8 @@ BENCH     ?= .
 COUNT     ?= 5
 ROOM_NODES ?= 30
 CROSS     ?= $(PLATFORMS)
+TABLES    ?= 1000
+TABLE_NODES ?= 100
 BACKDATED ?= 1000000
 BASELINE  ?= docs/performance/baseline.txt
 PLATFORMS ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
@@ -89,8 +91,10 @@ bench: $(BIN)/benchstat
 		$$(git ls-files -co --exclude-standard '*_test.go' | xargs grep -l '^func Benchmark' | xargs -n1 dirname | sort -u | sed 's,^,./,') | tee bench.new
 	@if [ -f $(BASELINE) ]; then $(BIN)/benchstat $(BASELINE) bench.new; else $(BIN)/benchstat bench.new; fi
 
-# soak plays the life of a room of ROOM_NODES nodes, in fake time, and has a store take BACKDATED events of as many authors: it takes long.
+# soak plays the life of a room of ROOM_NODES nodes, in fake time, has TABLES tables and TABLE_NODES nodes find each other, and a store take BACKDATED events of as many authors: it takes long.
 soak:
+	TABLE_NODES=$(TABLE_NODES) $(GO) test ./node -run TestMembersFindEachOther -v -timeout 3h
+	TABLES=$(TABLES) $(GO) test ./dht -run TestManyTables -v -timeout 3h
 	BACKDATED=$(BACKDATED) $(GO) test ./internal/eventlog -run TestBackdatedEvents -v -timeout 3h
 	ROOM_NODES=$(ROOM_NODES) $(GO) test ./chat -run TestARoomLosesNothing -v -timeout 3h
 
@@ -140,6 +144,7 @@ deps:
 	command -v mkfs.ext4 >/dev/null || missing="$$missing e2fsprogs"; \
 	command -v cc >/dev/null || command -v gcc >/dev/null || missing="$$missing gcc libc6-dev"; \
 	command -v node >/dev/null && command -v npm >/dev/null || missing="$$missing nodejs npm"; \
+	test -x "$${CHROMIUM:-/usr/bin/chromium}" || missing="$$missing chromium"; \
 	if [ -z "$$missing" ]; then :; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		apt-get update && apt-get install -y --no-install-recommends $$missing; \

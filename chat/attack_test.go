@@ -85,6 +85,8 @@ func (v *villain) counted(metric, reason string) int {
 	return v.metric(0, prefix+metric, reason) + v.metric(1, prefix+metric, reason)
 }
 
+// spec: 03-events M40
+// spec: 04-delivery M4, M7
 func TestBadBatchesAreRefusedAndCounted(t *testing.T) {
 	attack(t, func(t *testing.T, v *villain) {
 		good := v.seal(v.log, 1, event.ID{}, time.Now(), "good")
@@ -116,6 +118,7 @@ func TestBadBatchesAreRefusedAndCounted(t *testing.T) {
 	})
 }
 
+// spec: 04-delivery M5
 func TestReplaysAreNotForwarded(t *testing.T) {
 	attack(t, func(t *testing.T, v *villain) {
 		first := v.seal(v.log, 1, event.ID{}, time.Now(), "first")
@@ -143,6 +146,8 @@ func TestReplaysAreNotForwarded(t *testing.T) {
 
 // Out of one batch whoever forwards it can make as many payloads as it has
 // events, all valid. They go no further than to whom he sends them, at his cost.
+//
+// spec: 04-delivery M4
 func TestPartsOfABatchAreNotForwarded(t *testing.T) {
 	attack(t, func(t *testing.T, v *villain) {
 		payload, err := event.Message{Type: event.TypeText, Data: []byte("x")}.Encode()
@@ -178,6 +183,8 @@ func TestPartsOfABatchAreNotForwarded(t *testing.T) {
 	})
 }
 
+// spec: 03-events M17
+// spec: 04-delivery M8, M10
 func TestTheFutureIsHeldAside(t *testing.T) {
 	attack(t, func(t *testing.T, v *villain) {
 		now := time.Now()
@@ -214,6 +221,8 @@ func (v *villain) serve(payloads ...[]byte) {
 	})
 }
 
+// spec: 03-events M15
+// spec: 04-delivery M9
 func TestMissingParentsAreAskedOfWhoSentTheChild(t *testing.T) {
 	attack(t, func(t *testing.T, v *villain) {
 		parent := v.seal(v.log, 1, event.ID{}, time.Now(), "parent")
@@ -225,6 +234,8 @@ func TestMissingParentsAreAskedOfWhoSentTheChild(t *testing.T) {
 	})
 }
 
+// spec: 04-delivery M19
+// spec: 06-sync M13
 func TestBadFetchedBatchesAreRefusedAndCounted(t *testing.T) {
 	attack(t, func(t *testing.T, v *villain) {
 		forged := bytes.Clone(v.seal(v.log, 1, event.ID{}, time.Now(), "forged").Payload())
@@ -279,6 +290,7 @@ func fetchRequest(log []byte, id event.ID) []byte {
 	return append(append(b, 2<<3|2, 32), id[:]...)
 }
 
+// spec: 04-delivery M12, M13, M18
 func TestBadFetchesAreRefusedAndCounted(t *testing.T) {
 	attack(t, func(t *testing.T, v *villain) {
 		id := v.say(0, "lobby", "secret")
@@ -311,6 +323,7 @@ func TestBadFetchesAreRefusedAndCounted(t *testing.T) {
 	})
 }
 
+// spec: 04-delivery M13
 func TestAPeerThatAsksTooMuchIsPutOff(t *testing.T) {
 	attack(t, func(t *testing.T, v *villain) {
 		proto := wire.LogProtocol(v.Nodes[2].Network().Tag, wire.ForFetch)
@@ -348,6 +361,7 @@ func (v *villain) presence() *pubsub.Topic {
 	return topic
 }
 
+// spec: 05-presence M1, M9, M10
 func TestBadSignalsAreRefusedAndCounted(t *testing.T) {
 	attack(t, func(t *testing.T, v *villain) {
 		n := v.Nodes[2]

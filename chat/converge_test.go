@@ -51,6 +51,7 @@ func TestTenNodesConvergeUnderLoss(t *testing.T) {
 	}
 }
 
+// spec: 06-sync M14
 func TestBothSidesOfAPartitionMeetAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := gather(t, 6, nodetest.Config{})
@@ -129,6 +130,8 @@ func copyDir(t *testing.T, to, from string) {
 
 // A directory is put back from a copy, so that its author forgets what he said
 // last, and says something else before the others can tell him.
+//
+// spec: 03-events M12
 func TestARestoredBackupForksOnceAndGoesOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := gather(t, 2, nodetest.Config{})
@@ -168,6 +171,7 @@ func TestARestoredBackupForksOnceAndGoesOn(t *testing.T) {
 	})
 }
 
+// spec: 03-events M11
 func TestARestartKeepsRoomsHistoryAndNumbering(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := gather(t, 2, nodetest.Config{})

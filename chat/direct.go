@@ -31,7 +31,7 @@ func (m *Messenger) openDirect(reg prometheus.Registerer) error {
 	s, err := direct.New(direct.Config{
 		Host: m.node.Host(), Store: m.store, Delivery: m.delivery,
 		Tag: network.Tag, Network: network.ID, Author: m.self,
-		Begun: m.directBegun, Changed: m.directChanged, Signalled: m.signalled,
+		Seek: m.node.Seek, Begun: m.directBegun, Changed: m.directChanged, Signalled: m.signalled,
 		Logger: m.log, Registerer: reg,
 	})
 	if err != nil {

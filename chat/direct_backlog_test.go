@@ -24,6 +24,8 @@ func (p *party) twice(i int) int {
 
 // What waited for one who was away goes over the stream, and comparing the logs
 // does not bring it once more.
+//
+// spec: 07-direct M14
 func TestABacklogTravelsOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const n = 1000
@@ -126,6 +128,8 @@ func (p *party) claimsAreTrue(i, j int) {
 // One side is put back to an older copy and writes on, more than can be sent at
 // once, before the two meet. Nothing is said to be delivered that is not, on
 // whichever branch it is, and in the end everything is.
+//
+// spec: 07-direct M17, M20
 func TestStatesOfAForkAreTrue(t *testing.T) {
 	long(t)
 	for _, n := range [][2]int{{200, 200}, {20, 400}, {400, 20}, {400, 300}} {

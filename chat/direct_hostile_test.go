@@ -102,6 +102,8 @@ func sealAt(t *testing.T, n *node.Node, log event.LogID, text string, at time.Ti
 
 // What is not one of the two's, or no frame, ends the stream, is counted and
 // stored nowhere; the honest go on, and the connection stays.
+//
+// spec: 07-direct M2, M10, M12, M18
 func TestAStrangersFramesAreRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := gatherBut(t, 3, 2, nodetest.Config{})
@@ -155,6 +157,8 @@ func told(t *testing.T, m *chat.Messenger, with peer.ID) (out []chat.Message) {
 
 // Acknowledging what was never sent makes nothing delivered; a flood of it is
 // bounded by a budget.
+//
+// spec: 07-direct M19
 func TestAcksOfWhatWasNeverSent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := gatherBut(t, 3, 2, nodetest.Config{})
@@ -189,6 +193,8 @@ func TestAcksOfWhatWasNeverSent(t *testing.T) {
 
 // What is not stored is not acknowledged, and costs the sender: what is older
 // than the receiver keeps, and what is from the future.
+//
+// spec: 07-direct M16
 func TestWhatIsNotStoredIsNotAcknowledged(t *testing.T) {
 	long(t)
 	synctest.Test(t, func(t *testing.T) {
@@ -235,6 +241,9 @@ func TestWhatIsNotStoredIsNotAcknowledged(t *testing.T) {
 
 // Whoever asks for the log of a chat that is not his is told that there is
 // none, over bare and over sealed streams, by id and by comparing.
+//
+// spec: 04-delivery M17, M18
+// spec: 07-direct M6
 func TestAThirdCannotFetchADirectLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := gatherBut(t, 3, 2, nodetest.Config{})
@@ -279,6 +288,8 @@ func TestAThirdCannotFetchADirectLog(t *testing.T) {
 
 // A third who is connected with both and joins every topic there is sees
 // nothing of what two say to each other.
+//
+// spec: 07-direct M1
 func TestNothingOfADirectChatIsSeenByAThird(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := gather(t, 3, nodetest.Config{})
@@ -317,6 +328,8 @@ func TestNothingOfADirectChatIsSeenByAThird(t *testing.T) {
 
 // One side is put back to an older copy of its directory and writes before the
 // two meet: both branches are kept and shown by both, and nothing is lost.
+//
+// spec: 07-direct M15
 func TestARestoredSideForksAndLosesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := gather(t, 2, nodetest.Config{})

@@ -94,6 +94,8 @@ func TestTwoTalkAlone(t *testing.T) {
 }
 
 // Both begin at once: one stream stays, and nothing is lost.
+//
+// spec: 07-direct M7
 func TestBothOpenAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := gather(t, 2, nodetest.Config{})
@@ -128,6 +130,8 @@ func ids(msgs []chat.Message) (out []chat.ID) {
 }
 
 // What is told to one who is away waits, over restarts of both.
+//
+// spec: 07-direct M14
 func TestMessagesToOneWhoIsAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := gather(t, 2, nodetest.Config{})
@@ -167,6 +171,8 @@ func TestMessagesToOneWhoIsAway(t *testing.T) {
 }
 
 // The cable is pulled again and again while a thousand messages go each way.
+//
+// spec: 07-direct M8, M17
 func TestACutStreamLosesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := gather(t, 2, nodetest.Config{Loss: 0.02})

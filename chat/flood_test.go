@@ -117,6 +117,9 @@ func TestAFloodOfInventedMembersStopsNobody(t *testing.T) {
 
 // One writes events whose parents are nowhere. What honest members miss still
 // comes at once.
+//
+// spec: 03-events M15
+// spec: 04-delivery M21
 func TestPhantomParentsDelayNobody(t *testing.T) {
 	attack(t, func(t *testing.T, v *villain) {
 		v.say(0, "lobby", "before")
@@ -177,6 +180,8 @@ func TestPhantomParentsDelayNobody(t *testing.T) {
 
 // One sends what is forged as fast as he can. He is not heard for a while, and
 // what he then brings first all the same is fetched.
+//
+// spec: 03-events M40, M41
 func TestAForgerIsNotHeardAndHidesNothing(t *testing.T) {
 	attack(t, func(t *testing.T, v *villain) {
 		good := v.seal(v.log, 1, event.ID{}, time.Now(), "x")
@@ -324,6 +329,7 @@ func TestUpdatesFromAnyCursorAreExactWhileOthersWrite(t *testing.T) {
 	})
 }
 
+// spec: 03-events M27
 func TestHostileNicksAreNotShown(t *testing.T) {
 	attack(t, func(t *testing.T, v *villain) {
 		for i, nick := range []string{"\u200b", "\u2028", "a\u202eb", "\ufeff", "\U000e0041", "\x1b[2J", "  "} {

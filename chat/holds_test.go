@@ -36,6 +36,7 @@ func (w *writer) write(t *testing.T, parents ...event.ID) *event.Batch {
 	return b
 }
 
+// spec: 05-presence M12
 func TestWhoHoldsWhatIsNeverClaimedTooMuch(t *testing.T) {
 	self, bob := newWriter(1), newWriter(2)
 	h := newHolds(self.author())
@@ -120,6 +121,8 @@ func TestHoldsAreSaved(t *testing.T) {
 }
 
 // Chains tell what heads cannot; a chain that is longer than ours is a lie.
+//
+// spec: 05-presence M12
 func TestToldChains(t *testing.T) {
 	self := newWriter(1)
 	h := newHolds(self.author())

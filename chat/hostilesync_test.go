@@ -139,6 +139,8 @@ func TestALiarIsLeftAlone(t *testing.T) {
 
 // One names a floor beyond everything, so that nothing is compared, and our own
 // heads. Nobody says because of him that he is in sync.
+//
+// spec: 06-sync M15
 func TestALyingFloorMakesNobodyInSync(t *testing.T) {
 	attack(t, func(t *testing.T, v *villain) {
 		head := v.say(0, "lobby", "hello")
@@ -185,6 +187,7 @@ func (v *villain) converse(frames ...[]byte) (got [][]byte, err error) {
 	return got, nil
 }
 
+// spec: 06-sync M1, M2, M3, M6, M11
 func TestBadSessionsAreRefusedAndCounted(t *testing.T) {
 	attack(t, func(t *testing.T, v *villain) {
 		id := v.say(0, "lobby", "hello")
@@ -331,6 +334,31 @@ func TestEventsOfAnotherTimeAreNotFetchedForEver(t *testing.T) {
 		}
 		if faults == 0 || sessions.Load() > 40 {
 			t.Errorf("%d sessions, %d of them faults", sessions.Load(), faults)
+		}
+	})
+}
+
+// A message may have 32 KiB, and not a byte more.
+//
+// spec: 06-sync M5, M6
+func TestAMessageAtTheLimitsIsAnswered(t *testing.T) {
+	attack(t, func(t *testing.T, v *villain) {
+		id := v.say(0, "lobby", "hello")
+		// A skipped range whose bound has a prefix of so many bytes, and a list of ids of the rest.
+		message := func(prefix int) []byte {
+			m := append([]byte{0x61, 6, byte(prefix)}, bytes.Repeat([]byte{1}, prefix)...)
+			m = append(m, 0, 0, 0, 2)
+			m = append(m, varint(1023)...)
+			return append(m, make([]byte, 1023*32)...)
+		}
+		if n := len(message(23)); n != 32<<10 {
+			t.Fatalf("%d bytes", n)
+		}
+		if got, err := v.converse(syncRequest(v.log), message(23)); err != nil || !bytes.Contains(got[1], id[:]) {
+			t.Errorf("32 KiB: %x, %v", got, err)
+		}
+		if got, err := v.converse(syncRequest(v.log), message(24)); !errors.Is(err, network.ErrReset) {
+			t.Errorf("a byte more: %x, %v", got, err)
 		}
 	})
 }

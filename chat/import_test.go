@@ -108,6 +108,8 @@ func TestExportAndImportGiveTheSameHistory(t *testing.T) {
 }
 
 // Each payload is refused for its own reason, and stops none of the others.
+//
+// spec: 08-export M7, M8
 func TestWhatAnImportRefuses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := gather(t, 3, nodetest.Config{})
@@ -159,6 +161,7 @@ func TestWhatAnImportRefuses(t *testing.T) {
 	})
 }
 
+// spec: 08-export M6
 func TestAnImportIntoAnotherNetworkIsRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := gather(t, 2, nodetest.Config{})
@@ -177,6 +180,8 @@ func TestAnImportIntoAnotherNetworkIsRefused(t *testing.T) {
 }
 
 // Events of a clock that runs ahead are refused until they are due.
+//
+// spec: 08-export M8
 func TestAnImportRefusesWhatIsDatedAhead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := gather(t, 2, nodetest.Config{})
@@ -200,6 +205,8 @@ func TestAnImportRefusesWhatIsDatedAhead(t *testing.T) {
 // A directory is lost and its key put back: the own events come from an
 // export, and what is written next continues them. Who joins first has written
 // his first event a second time before; after the import nothing forks.
+//
+// spec: 08-export M9
 func TestImportedOwnEventsAreContinued(t *testing.T) {
 	for _, joined := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {

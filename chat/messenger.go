@@ -154,7 +154,7 @@ func (m *Messenger) openNick(ctx context.Context, cfg Config) error {
 // openDelivery starts replication of the rooms that were joined.
 func (m *Messenger) openDelivery(reg prometheus.Registerer) (err error) {
 	m.delivery, err = delivery.New(delivery.Config{
-		Host: m.node.Host(), PubSub: m.node.PubSub(), Store: m.store, Clock: &m.clock, Now: m.node.Now,
+		Host: m.node.Host(), PubSub: m.node.PubSub(), Store: m.store, Clock: &m.clock, Near: m.node.Near, Now: m.node.Now,
 		Tag: m.node.Network().Tag, Author: m.self, Sign: m.node.Sign,
 		Stored: m.stored, Logger: m.log, Registerer: reg,
 	})
@@ -249,6 +249,9 @@ func (m *Messenger) Close() error {
 			d.Close()
 		}
 		if m.delivery != nil {
+			for _, r := range m.rooms {
+				m.node.Table().Withdraw(r.log)
+			}
 			m.delivery.Close()
 		}
 		if m.store != nil {

@@ -150,6 +150,7 @@ func TestHistoryByIDBothWays(t *testing.T) {
 	})
 }
 
+// spec: 05-presence M12
 func TestStatesAreTrueAndTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := gather(t, 3, nodetest.Config{})

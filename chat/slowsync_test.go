@@ -81,6 +81,8 @@ func TestWhoTakesOurTimeIsPutOff(t *testing.T) {
 
 // A session that is served ends: with a reset when it has too many messages,
 // however quick they are, and after two minutes, however slow.
+//
+// spec: 06-sync M5
 func TestServedSessionsEnd(t *testing.T) {
 	attack(t, func(t *testing.T, v *villain) {
 		n := v.Nodes[2]

@@ -12,6 +12,8 @@ import (
 
 // Two halves of a room talk on for an hour without each other. Five seconds
 // after they met everybody has everything, and says so.
+//
+// spec: 06-sync M14
 func TestAnHourApartIsMadeUpInSeconds(t *testing.T) {
 	if testing.Short() {
 		t.Skip("an hour of four nodes")

@@ -11,8 +11,9 @@
 // serve follows from who is heard of, so that all decide alike without a word.
 // Nodes that provide a room are handed to Config.Found as they are found.
 //
-// All methods may be called by any goroutine. One goroutine publishes and
-// searches; those of go-libp2p-kad-dht come on top.
+// All methods may be called by any goroutine. One goroutine follows peers and
+// decides who serves, one publishes and searches; those of go-libp2p-kad-dht
+// come on top.
 //
 // spec: 09-dht
 package dht
@@ -29,10 +30,12 @@ import (
 	kad "github.com/libp2p/go-libp2p-kad-dht"
 	"github.com/libp2p/go-libp2p-kad-dht/records"
 	record "github.com/libp2p/go-libp2p-record"
+	"github.com/libp2p/go-libp2p/core/event"
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/protocol"
 	"github.com/libp2p/go-libp2p/core/routing"
+	"github.com/libp2p/go-libp2p/p2p/host/eventbus"
 	ma "github.com/multiformats/go-multiaddr"
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -49,7 +52,7 @@ type Config struct {
 	Addrs   func() []ma.Multiaddr
 	Zone    string // may be empty
 	Version string // of the software; may be empty
-	Dir     string // where records are kept over restarts; empty: nowhere
+	Dir     string // where records are kept over restarts; empty: in memory
 
 	// Serve is told whether this node is to serve, when that changes. It must
 	// make Host tell so as a change of reachability.
@@ -85,7 +88,8 @@ type Table struct {
 	wg     sync.WaitGroup
 }
 
-// Open starts the node's part in the table. Errors are of Dir and of metrics.
+// Open starts the node's part in the table. Errors are of the host and of
+// metrics; what is wrong with Dir costs what others told before, no more.
 func Open(cfg Config) (*Table, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
@@ -99,17 +103,23 @@ func Open(cfg Config) (*Table, error) {
 	if t.log == nil {
 		t.log = slog.New(slog.DiscardHandler)
 	}
+	t.store = openStore(cfg.Dir, t.log)
 	var err error
-	if t.store, err = openStore(cfg.Dir, t.log); err != nil {
-		return nil, err
-	}
 	if t.kad, err = kad.New(cfg.Host, t.options()...); err != nil {
 		return nil, errors.Join(fmt.Errorf("dht: %w", err), t.store.Close())
 	}
 	if err := m.register(cfg.Registerer, t); err != nil {
 		return nil, errors.Join(fmt.Errorf("dht metrics: %w", err), t.kad.Close(), t.store.Close())
 	}
+	changes, err := cfg.Host.EventBus().Subscribe([]any{
+		new(event.EvtPeerIdentificationCompleted), new(event.EvtLocalAddressesUpdated),
+	}, eventbus.BufSize(256), eventbus.Name("parley/dht"))
+	if err != nil {
+		m.unregister(cfg.Registerer)
+		return nil, errors.Join(fmt.Errorf("dht: %w", err), t.kad.Close(), t.store.Close())
+	}
 	t.ctx, t.cancel = context.WithCancel(context.Background())
+	t.wg.Go(func() { t.follow(changes) })
 	t.wg.Go(t.run)
 	return t, nil
 }
@@ -135,6 +145,7 @@ func (t *Table) options() []kad.Option {
 		kad.RoutingTablePeerDiversityFilter(nil), // a site is one subnet
 		kad.AddressFilter(dialable),
 		kad.OnRequestHook(t.budget.charge),
+		kad.WithCustomMessageSender(newSender),
 	}
 }
 
@@ -163,7 +174,7 @@ func (t *Table) SetNick(nick string) {
 	}
 }
 
-// Lookup returns what a node says of itself. answers up to half an hour old
+// Lookup returns what a node says of itself. Answers up to half an hour old
 // serve. Errors: ErrNotFound, ctx's.
 func (t *Table) Lookup(ctx context.Context, id peer.ID) (*Record, error) {
 	key, err := peerKey(id)
@@ -177,6 +188,14 @@ func (t *Table) Lookup(ctx context.Context, id peer.ID) (*Record, error) {
 	return r, err
 }
 
+// Forget has the next Lookup of a node ask the table: what was found before
+// proved wrong.
+func (t *Table) Forget(id peer.ID) {
+	if key, err := peerKey(id); err == nil {
+		t.nodes.entries.Remove(key)
+	}
+}
+
 func (t *Table) ask(ctx context.Context, key string) (*Record, bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, queryTime)
 	defer cancel()
@@ -184,7 +203,7 @@ func (t *Table) ask(ctx context.Context, key string) (*Record, bool, error) {
 	if ctx.Err() != nil {
 		return nil, false, ctx.Err()
 	}
-	if errors.Is(err, routing.ErrNotFound) || err != nil && t.kad.RoutingTable().Size() == 0 {
+	if errors.Is(err, routing.ErrNotFound) || err != nil && t.Servers() == 0 {
 		return nil, false, nil
 	}
 	if err != nil {
@@ -193,6 +212,15 @@ func (t *Table) ask(ctx context.Context, key string) (*Record, bool, error) {
 	r, err := t.valid.read(key, data)
 	return r, err == nil, err
 }
+
+// Servers is how many other servers this node can ask.
+func (t *Table) Servers() int { return t.kad.RoutingTable().Size() }
+
+// Scarce reports that they are so few that more are wanted.
+func (t *Table) Scarce() bool { return t.Servers() < enough }
+
+// Serves reports whether a connected peer serves the table.
+func (t *Table) Serves(id peer.ID) bool { return t.kad.RoutingTable().Find(id) != "" }
 
 // Serving reports whether this node serves the table.
 func (t *Table) Serving() bool {

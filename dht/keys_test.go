@@ -1,7 +1,10 @@
 package dht
 
 import (
+	"slices"
 	"testing"
+
+	ma "github.com/multiformats/go-multiaddr"
 
 	"github.com/parley-chat/parley/internal/wire"
 )
@@ -27,4 +30,43 @@ func TestShortAddresses(t *testing.T) {
 	if uint32(ward) != uint32(office) || uint32(ward) == uint32(ShortAddress("ward 3", b)) {
 		t.Error("the second half does not name the node")
 	}
+}
+
+func TestWhatIsDialledIsAnAddress(t *testing.T) {
+	addrs := func(texts ...string) (out []ma.Multiaddr) {
+		for _, a := range texts {
+			out = append(out, ma.StringCast(a))
+		}
+		return out
+	}
+	loopback, name, far := "/ip4/127.0.0.1/udp/1/quic-v1", "/dns4/example.org/udp/1/quic-v1", "/ip6/fd00::1/tcp/1"
+	for _, c := range []struct{ in, want []ma.Multiaddr }{
+		{addrs(loopback, name, far), addrs(far)},
+		{addrs(loopback, name), addrs(loopback)},
+		{addrs(name), nil},
+		{nil, nil},
+	} {
+		if got := dialable(c.in); !slices.EqualFunc(got, c.want, ma.Multiaddr.Equal) {
+			t.Errorf("of %v %v is dialled", c.in, got)
+		}
+	}
+}
+
+// Each node has one key.
+func FuzzKeyPeer(f *testing.F) {
+	id, _ := anna(1)
+	key, err := peerKey(id)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(key)
+	f.Fuzz(func(t *testing.T, key string) {
+		id, ok := keyPeer(key)
+		if !ok {
+			return
+		}
+		if back, err := peerKey(id); err != nil || back != key {
+			t.Errorf("%q names %v, whose key is %q, %v", key, id, back, err)
+		}
+	})
 }

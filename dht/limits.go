@@ -12,13 +12,13 @@ import (
 	"github.com/parley-chat/parley/internal/budget"
 )
 
-// What one peer may ask of a server. Storing costs disk for two hours, 100
-// bytes a provider: at this rate 7 MB. spec: 09-dht §6
+// What one peer may ask of a server. A provider takes 150 bytes of disk for two
+// hours: at this rate 1.4 MB. spec: 09-dht §6
 const (
 	asksPerSecond = 100
 	asksAtOnce    = 1000
-	putsPerSecond = 10
-	putsAtOnce    = 2000
+	putsPerSecond = 1
+	putsAtOnce    = 2 * maxRooms
 )
 
 // refusedType is a message that no handler takes: the stream is reset.
@@ -31,10 +31,17 @@ func newBudgets() *budgets {
 }
 
 // charge is called with each request before it is handled, and spoils those of
-// peers that ask too much.
+// peers that ask too much or bring another's record: so each may have stored
+// one record, however many keys he makes.
 func (b *budgets) charge(_ context.Context, s network.Stream, req *pb.Message) {
 	p, of := s.Conn().RemotePeer(), b.asks
-	if req.Type == pb.Message_PUT_VALUE || req.Type == pb.Message_ADD_PROVIDER {
+	switch req.Type {
+	case pb.Message_PUT_VALUE:
+		of = b.puts
+		if key, err := peerKey(p); err != nil || string(req.GetKey()) != key {
+			req.Type = refusedType
+		}
+	case pb.Message_ADD_PROVIDER:
 		of = b.puts
 	}
 	if !of.Take(p, 1) {
@@ -42,17 +49,22 @@ func (b *budgets) charge(_ context.Context, s network.Stream, req *pb.Message) {
 	}
 }
 
-// dialable leaves loopback addresses out, if there are others: they lead
+// dialable leaves out what is not an IP address, for names would be asked of
+// servers outside, and loopback addresses, if there are others: they lead
 // nowhere from another machine.
 func dialable(addrs []ma.Multiaddr) []ma.Multiaddr {
-	var out []ma.Multiaddr
+	var out, loopback []ma.Multiaddr
 	for _, a := range addrs {
-		if !manet.IsIPLoopback(a) {
+		switch {
+		case len(a) == 0 || a[0].Protocol().Code != ma.P_IP4 && a[0].Protocol().Code != ma.P_IP6:
+		case manet.IsIPLoopback(a):
+			loopback = append(loopback, a)
+		default:
 			out = append(out, a)
 		}
 	}
 	if out == nil {
-		return addrs
+		return loopback
 	}
 	return out
 }

@@ -32,7 +32,7 @@ func (m *metrics) register(reg prometheus.Registerer, t *Table) error {
 	gauge := func(name, help string, f func() float64) {
 		m.all = append(m.all, prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: metricsPrefix + name, Help: help}, f))
 	}
-	gauge("servers", "Servers in the routing table.", func() float64 { return float64(t.kad.RoutingTable().Size()) })
+	gauge("servers", "Servers in the routing table.", func() float64 { return float64(t.Servers()) })
 	gauge("rooms", "Rooms provided.", func() float64 { t.mu.Lock(); defer t.mu.Unlock(); return float64(len(t.rooms)) })
 	gauge("serving", "1 while this node serves the table.", func() float64 {
 		if t.Serving() {

@@ -6,36 +6,37 @@ import (
 
 	"github.com/libp2p/go-libp2p/core/event"
 	"github.com/libp2p/go-libp2p/core/peer"
-	"github.com/libp2p/go-libp2p/p2p/host/eventbus"
 )
 
 // Pace of publishing and searching. spec: 09-dht §2, §4
 const (
 	settle      = 2 * time.Second  // that changes gather for
-	decideEvery = 30 * time.Second // who serves
+	decideEvery = 30 * time.Second // who serves, at the latest
 	firstSearch = 10 * time.Second // for others of a room; then doubled up to refresh
-	firstRetry  = 5 * time.Second  // of publishing; the same
+	firstAgain  = time.Minute      // what was published; the same. Those who were told may serve no more
+	firstRetry  = 5 * time.Second  // what could not be published; the same
 	maxFound    = 64               // providers of a room, a search
 	maxRooms    = 1024             // provided at a time
 )
 
-// task is what is done now and again.
+// task is what is done now and again, ever more rarely.
 type task struct {
 	next  time.Time
-	pause time.Duration
+	pause time.Duration // what next is after the time before
+	ok    bool          // that time went well
 }
 
 // again has it done at once.
 func (k *task) again() { *k = task{} }
 
-// done says when it is done again: after a refresh, or if it failed, sooner.
+// done says when it is done again: after first, then after twice as long each
+// time up to a refresh. What went well and then fails, or the reverse, begins anew.
 func (k *task) done(now time.Time, ok bool, first time.Duration) {
-	k.pause = min(max(2*k.pause, first), refresh)
-	if ok {
+	if ok != k.ok {
 		k.pause = 0
-		k.next = now.Add(refresh)
-		return
 	}
+	k.ok = ok
+	k.pause = min(max(2*k.pause, first), refresh)
 	k.next = now.Add(k.pause)
 }
 
@@ -63,22 +64,15 @@ func (t *Table) Withdraw(log [32]byte) {
 	delete(t.rooms, log)
 }
 
-// run publishes, searches and decides who serves, until Close.
-func (t *Table) run() {
-	changes, err := t.cfg.Host.EventBus().Subscribe([]any{
-		new(event.EvtPeerIdentificationCompleted), new(event.EvtLocalAddressesUpdated),
-	}, eventbus.BufSize(256), eventbus.Name("parley/dht"))
-	if err != nil {
-		t.log.Error("the table does not follow peers", "err", err)
-		return
-	}
+// follow takes note of peers and of the own addresses, and decides who serves,
+// until Close. It waits for nobody: a host whose events are not read stands still.
+func (t *Table) follow(changes event.Subscription) {
 	defer changes.Close()
-	decide := time.NewTicker(decideEvery)
-	defer decide.Stop()
-	timer := time.NewTimer(settle)
-	defer timer.Stop()
-	t.decide()
-	for servers := 0; ; {
+	anyway := time.NewTicker(decideEvery)
+	defer anyway.Stop()
+	soon := time.NewTimer(settle)
+	defer soon.Stop()
+	for {
 		select {
 		case e := <-changes.Out():
 			if met, ok := e.(event.EvtPeerIdentificationCompleted); ok {
@@ -88,13 +82,38 @@ func (t *Table) run() {
 				t.self.again() // other addresses
 				t.mu.Unlock()
 			}
-			timer.Reset(settle)
-			continue
+			soon.Reset(settle)
+			t.poke()
+		case <-soon.C: // who has just met the network need not serve it for long
+			t.decide()
+		case <-anyway.C:
+			t.decide()
+		case <-t.ctx.Done():
+			return
+		}
+	}
+}
+
+// decide says whether this node serves. It is called by follow alone.
+func (t *Table) decide() {
+	t.mu.Lock()
+	before := t.roles.serving
+	serve := t.roles.serve(time.Now(), t.Servers())
+	t.mu.Unlock()
+	if serve != before {
+		t.log.Debug("part in the table changes", "serves", serve)
+		t.cfg.Serve(serve)
+	}
+}
+
+// run publishes and searches until Close.
+func (t *Table) run() {
+	timer := time.NewTimer(settle)
+	defer timer.Stop()
+	for servers := 0; ; {
+		select {
 		case <-t.wake:
 			timer.Reset(settle)
-			continue
-		case <-decide.C:
-			t.decide()
 			continue
 		case <-t.ctx.Done():
 			return
@@ -102,23 +121,13 @@ func (t *Table) run() {
 		}
 		// Who was told little because few were there is told again when there
 		// are twice as many: that is seldom, and soon.
-		if n := t.kad.RoutingTable().Size(); n > 2*servers || n > 0 && servers == 0 {
+		n := t.Servers()
+		if n > 2*servers || n > 0 && servers == 0 {
 			servers = n
 			t.everything()
 		}
+		servers = min(servers, n)
 		timer.Reset(t.work())
-	}
-}
-
-// decide says whether this node serves.
-func (t *Table) decide() {
-	t.mu.Lock()
-	before := t.roles.serving
-	serve := t.roles.serve(time.Now(), t.kad.RoutingTable().Size())
-	t.mu.Unlock()
-	if serve != before {
-		t.log.Debug("part in the table changes", "serves", serve)
-		t.cfg.Serve(serve)
 	}
 }
 
@@ -136,10 +145,10 @@ func (t *Table) everything() {
 // work does what is due and returns how long until the next is. Nobody to tell
 // is no failure: peers that come have it done.
 func (t *Table) work() time.Duration {
-	if t.kad.RoutingTable().Size() == 0 {
+	if t.Servers() == 0 {
 		return refresh
 	}
-	t.do(&t.self, firstRetry, t.tellSelf)
+	t.do(&t.self, t.tellSelf)
 	t.mu.Lock()
 	logs := make([][32]byte, 0, len(t.rooms))
 	for log := range t.rooms {
@@ -153,8 +162,13 @@ func (t *Table) work() time.Duration {
 		if r == nil {
 			continue
 		}
-		t.do(&r.provide, firstRetry, func(ctx context.Context) bool { return t.kad.Provide(ctx, roomKey(log), true) == nil })
-		t.do(&r.search, firstSearch, func(ctx context.Context) bool { t.search(ctx, log); return false })
+		t.do(&r.provide, func(ctx context.Context) (bool, time.Duration) {
+			return published(t.kad.Provide(ctx, roomKey(log), true))
+		})
+		t.do(&r.search, func(ctx context.Context) (bool, time.Duration) {
+			t.search(ctx, log)
+			return true, firstSearch
+		})
 	}
 	return t.next()
 }
@@ -173,8 +187,16 @@ func (t *Table) next() time.Duration {
 	return max(time.Until(first), settle)
 }
 
-// do does a task that is due. One that was asked for again meanwhile stays due.
-func (t *Table) do(k *task, first time.Duration, f func(context.Context) bool) {
+func published(err error) (ok bool, first time.Duration) {
+	if err != nil {
+		return false, firstRetry
+	}
+	return true, firstAgain
+}
+
+// do does a task that is due; f says whether it went well and after how long it
+// is to be done again at first. One that was asked for again meanwhile stays due.
+func (t *Table) do(k *task, f func(context.Context) (ok bool, first time.Duration)) {
 	t.mu.Lock()
 	due := !k.next.After(time.Now())
 	if due {
@@ -186,7 +208,7 @@ func (t *Table) do(k *task, first time.Duration, f func(context.Context) bool) {
 	}
 	ctx, cancel := context.WithTimeout(t.ctx, queryTime)
 	defer cancel()
-	ok := f(ctx)
+	ok, first := f(ctx)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if !k.next.IsZero() {
@@ -195,10 +217,10 @@ func (t *Table) do(k *task, first time.Duration, f func(context.Context) bool) {
 }
 
 // tellSelf puts the own record into the table.
-func (t *Table) tellSelf(ctx context.Context) bool {
+func (t *Table) tellSelf(ctx context.Context) (bool, time.Duration) {
 	key, err := peerKey(t.cfg.Host.ID())
 	if err != nil {
-		return true // no other key will do better
+		return true, refresh // no other key will do better
 	}
 	t.mu.Lock()
 	nick := t.nick
@@ -215,7 +237,7 @@ func (t *Table) tellSelf(ctx context.Context) bool {
 	if err != nil && ctx.Err() == nil {
 		t.log.Debug("own record not told", "err", err)
 	}
-	return err == nil
+	return published(err)
 }
 
 // search looks for others who are in a log.

@@ -1,7 +1,7 @@
 package dht
 
 import (
-	"fmt"
+	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -14,24 +14,44 @@ import (
 
 // openStore opens what keeps others' records over a restart: LevelDB, which
 // unlike the events' store maps no file it writes, so that a full disk is an
-// error and not the end of the process. What cannot be opened is begun anew:
-// others tell it again.
-func openStore(dir string, log *slog.Logger) (datastore.Batching, error) {
+// error and not the end of the process. It is a cache: others tell again what
+// is not there. What cannot be opened is begun anew, and where that cannot be
+// done either records are kept in memory, until the next start.
+func openStore(dir string, log *slog.Logger) datastore.Batching {
 	if dir == "" {
-		return dssync.MutexWrap(datastore.NewMapDatastore()), nil
+		return newBounded(inMemory())
 	}
 	path := filepath.Join(dir, "records")
-	opts := &leveldb.Options{WriteBuffer: 1 << 20, BlockCacheCapacity: 1 << 20, OpenFilesCacheCapacity: 32, Compression: opt.NoCompression}
-	store, err := leveldb.NewDatastore(path, opts)
+	store, err := openBounded(path)
 	if err == nil {
-		return store, nil
+		return store
 	}
 	log.Warn("records of the table are begun anew", "dir", path, "err", err)
-	if err := os.RemoveAll(path); err != nil {
-		return nil, fmt.Errorf("dht records: %w", err)
+	if err = os.RemoveAll(path); err == nil {
+		if store, err = openBounded(path); err == nil {
+			return store
+		}
 	}
-	if store, err = leveldb.NewDatastore(path, opts); err != nil {
-		return nil, fmt.Errorf("dht records: %w", err)
+	log.Warn("records of the table are kept in memory alone", "dir", path, "err", err)
+	return newBounded(inMemory())
+}
+
+func inMemory() datastore.Batching { return dssync.MutexWrap(datastore.NewMapDatastore()) }
+
+// openBounded opens a directory and reads all of it once, so that damage shows
+// now and not in the middle of something.
+func openBounded(path string) (*bounded, error) {
+	opts := &leveldb.Options{
+		WriteBuffer: 1 << 20, BlockCacheCapacity: 1 << 20, OpenFilesCacheCapacity: 32,
+		Compression: opt.NoCompression, Strict: opt.StrictReader | opt.StrictBlockChecksum,
 	}
-	return store, nil
+	store, err := leveldb.NewDatastore(path, opts)
+	if err != nil {
+		return nil, err
+	}
+	b := newBounded(store)
+	if err := b.count(); err != nil {
+		return nil, errors.Join(err, store.Close())
+	}
+	return b, nil
 }

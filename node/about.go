@@ -76,7 +76,7 @@ func decodeAbout(b []byte) (a about, err error) {
 		}
 		return nil
 	})
-	if err != nil || validateZone(a.zone) != nil {
+	if err != nil || ValidateZone(a.zone) != nil {
 		return about{}, errAbout
 	}
 	return a, nil
@@ -106,6 +106,7 @@ func (n *Node) askAbout(p peer.ID) {
 		return
 	}
 	n.mates.update(p, func(m *mate) { m.zone = a.zone })
+	n.dialer.near(p, n.inZone(a.zone))
 	n.told(a.peers)
 	if err := n.takeRecord(a.record); err != nil {
 		n.log.Warn("a network record is not taken over", "peer", p, "err", err)

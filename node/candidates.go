@@ -13,6 +13,7 @@ import (
 // Tuning of what is dialled when.
 const (
 	maxCandidates  = 1024 // besides the static ones
+	maxTold        = 256  // of those, known from others' words alone
 	minBackoff     = time.Second
 	maxBackoff     = time.Minute
 	slowBackoff    = 5 * time.Minute // of peers not heard of lately, and of refused ones
@@ -32,7 +33,8 @@ const (
 	fromConfig    source = iota // for ever, at once
 	fromMemory                  // remembered: for ever
 	fromDiscovery               // while it is heard, ten minutes on
-	fromOthers                  // told by a peer, or found in the table: the same
+	fromOthers                  // told by a peer, or found in the table: for ten minutes
+	fromLookup                  // looked up because somebody here wants it: the same
 	numSources
 )
 
@@ -46,6 +48,19 @@ type candidate struct {
 	fails   int
 	dialing context.CancelFunc // of the try under way; nil when there is none
 	moved   bool               // new addresses came during that try
+	near    bool               // in the own zone, as it said when it was met or looked up
+}
+
+// rank orders those who are dialled first when many are due.
+func (c *candidate) rank() int {
+	switch {
+	case c.addrs[fromConfig] != nil:
+		return 0
+	case c.near:
+		return 1
+	default:
+		return 2
+	}
 }
 
 func (c *candidate) all() []ma.Multiaddr {
@@ -73,7 +88,7 @@ func (d *dialer) add(info peer.AddrInfo, from source) {
 	}
 	changed := hasNew(c.all(), info.Addrs)
 	c.addrs[from] = info.Addrs
-	if from == fromDiscovery || from == fromOthers {
+	if from != fromConfig && from != fromMemory {
 		c.heard = now
 	}
 	switch {
@@ -101,12 +116,48 @@ func (d *dialer) newCandidateLocked(id peer.ID, from source, now time.Time) *can
 			return nil
 		}
 	}
+	if from == fromOthers && d.toldLocked() >= maxTold { // whoever invents peers must not crowd out others
+		d.status.Dropped++
+		return nil
+	}
 	c := &candidate{id: id, next: now}
 	if from != fromConfig && d.host.ID() > id {
 		c.next = now.Add(yieldDelay)
 	}
 	d.peers[id] = c
 	return c
+}
+
+// near tells whether a peer says that it is in the own zone.
+func (d *dialer) near(id peer.ID, near bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if c := d.peers[id]; c != nil {
+		c.near = near
+	}
+}
+
+// hearsay reports that nothing but the words of others speaks for a peer.
+func (c *candidate) hearsay() bool {
+	return c.addrs[fromConfig] == nil && c.addrs[fromMemory] == nil && c.addrs[fromDiscovery] == nil
+}
+
+func (d *dialer) toldLocked() (n int) {
+	for _, c := range d.peers {
+		if c.hearsay() && c.addrs[fromLookup] == nil {
+			n++
+		}
+	}
+	return n
+}
+
+// failing reports whether the last try of a peer failed: where it is said to be
+// it is not.
+func (d *dialer) failing(id peer.ID) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	c := d.peers[id]
+	return c != nil && c.fails > 0 && c.dialing == nil
 }
 
 // forgetLocked drops peers that only discovery or others told of, and not lately.

@@ -21,6 +21,7 @@ import (
 	ma "github.com/multiformats/go-multiaddr"
 
 	"github.com/parley-chat/parley/internal/testnet"
+	"github.com/parley-chat/parley/internal/wire"
 )
 
 // founder starts a closed network's first node on host i.
@@ -204,6 +205,7 @@ func (s *sniffer) keepRest(str network.Stream) {
 	}
 }
 
+// spec: 01-network M16
 func TestTheNetworkRecordIsNotBelievedUnsigned(t *testing.T) {
 	inBubble(t, testnet.Config{}, func(t *testing.T, net *testnet.Net) {
 		a, _ := founder(t, net, 0, "Acme")
@@ -223,6 +225,10 @@ func TestTheNetworkRecordIsNotBelievedUnsigned(t *testing.T) {
 
 func FuzzDecodeAbout(f *testing.F) {
 	f.Add(about{record: []byte("record"), zone: "attic"}.encode())
+	f.Add(about{zone: "attic", peers: []peer.AddrInfo{
+		{ID: wire.PeerID([32]byte{1}), Addrs: []ma.Multiaddr{ma.StringCast("/ip4/10.0.0.1/udp/7330/quic-v1"), ma.StringCast("/ip6/fd00::1/tcp/1")}},
+		{ID: wire.PeerID([32]byte{2}), Addrs: []ma.Multiaddr{ma.StringCast("/dns4/example.org/tcp/1")}},
+	}}.encode())
 	f.Add([]byte{0x0a, 0xff, 0xff, 0xff, 0xff, 0x0f})
 	f.Add([]byte{0x13, 0x08, 0x01, 0x14})
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -230,8 +236,16 @@ func FuzzDecodeAbout(f *testing.F) {
 		if err != nil {
 			return
 		}
+		if len(a.peers) > maxAboutPeers {
+			t.Errorf("%d peers", len(a.peers))
+		}
+		for _, p := range a.peers {
+			if len(p.Addrs) > maxAboutAddrs || slices.ContainsFunc(p.Addrs, func(a ma.Multiaddr) bool { return !listenable(a) }) {
+				t.Errorf("%v is told of", p)
+			}
+		}
 		again, err := decodeAbout(a.encode())
-		if err != nil || again.zone != a.zone || string(again.record) != string(a.record) {
+		if err != nil || again.zone != a.zone || string(again.record) != string(a.record) || len(again.peers) != len(a.peers) {
 			t.Errorf("%+v became %+v, %v", a, again, err)
 		}
 	})

@@ -35,8 +35,8 @@ type Config struct {
 	Network NetworkConfig
 
 	// Listen are the addresses to listen on, at most 32. Nil: UDP and TCP port
-	// 7330 (QUIC v1, TCP, WebSocket) on all interfaces, free ports if these
-	// are taken. Empty but not nil: the node only dials.
+	// 7330 (TCP and WebSocket; QUIC v1, WebTransport and WebRTC-direct) on all
+	// interfaces, free ports if these are taken. Empty but not nil: the node only dials.
 	Listen []ma.Multiaddr
 
 	// Peers are dialled for as long as the node runs, at most 1,024 with at
@@ -73,6 +73,8 @@ type Config struct {
 	// Discovery takes the place of multicast DNS, for networks that have
 	// another way to find a neighbour. Nil: multicast DNS unless NoMDNS.
 	Discovery Discovery
+
+	headStart time.Duration // of the transport that is dialled first; tests make it long
 }
 
 // NetworkConfig says which network a node is in. At most one of Secret and
@@ -102,7 +104,7 @@ func (c *Config) validate() error {
 	add(c.Network.validate())
 	add(validateListen(c.Listen))
 	add(validatePeers(c.Peers))
-	add(validateZone(c.Zone))
+	add(ValidateZone(c.Zone))
 	if c.NoMDNS && c.Discovery != nil {
 		add(errors.New("multicast DNS is switched off, and a discovery is given in its place"))
 	}
@@ -162,7 +164,8 @@ func validatePeers(peers []peer.AddrInfo) error {
 	return nil
 }
 
-func validateZone(zone string) error {
+// ValidateZone says what is wrong with a zone ([Config.Zone]), if anything.
+func ValidateZone(zone string) error {
 	if len(zone) > maxZone || !utf8.ValidString(zone) || strings.ContainsFunc(zone, func(r rune) bool { return !unicode.IsPrint(r) }) {
 		return fmt.Errorf("zone %q: take at most %d bytes that can be seen", zone, maxZone)
 	}

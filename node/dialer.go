@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -112,6 +113,23 @@ type try struct {
 func (d *dialer) take(ctx context.Context, now time.Time) (due []try, wait time.Duration) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	var ready []*candidate
+	ready, wait = d.readyLocked(now)
+	for _, c := range ready {
+		if d.active == maxDials { // a dial that ends wakes the loop
+			break
+		}
+		d.active++
+		dialCtx, cancel := context.WithTimeout(ctx, dialTimeout)
+		c.dialing, c.tried, c.moved = cancel, now, false
+		due = append(due, try{dialCtx, peer.AddrInfo{ID: c.id, Addrs: c.all()}})
+	}
+	return due, wait
+}
+
+// readyLocked lists the peers to dial now, those of the configuration first, then
+// those of the own zone, and says how long until there are more.
+func (d *dialer) readyLocked(now time.Time) (ready []*candidate, wait time.Duration) {
 	wait = maxBackoff
 	for _, c := range d.peers {
 		if c.dialing != nil || d.admitted(c.id) {
@@ -121,15 +139,10 @@ func (d *dialer) take(ctx context.Context, now time.Time) (due []try, wait time.
 			wait = min(wait, left)
 			continue
 		}
-		if d.active == maxDials { // a dial that ends wakes the loop
-			continue
-		}
-		d.active++
-		dialCtx, cancel := context.WithTimeout(ctx, dialTimeout)
-		c.dialing, c.tried, c.moved = cancel, now, false
-		due = append(due, try{dialCtx, peer.AddrInfo{ID: c.id, Addrs: c.all()}})
+		ready = append(ready, c)
 	}
-	return due, wait
+	slices.SortFunc(ready, func(a, b *candidate) int { return a.rank() - b.rank() })
+	return ready, wait
 }
 
 func (d *dialer) dial(t try) {
@@ -177,6 +190,10 @@ func (d *dialer) done(id peer.ID, err error) {
 func (d *dialer) failedLocked(c *candidate, now time.Time, err error) {
 	d.status.Failures++
 	d.status.LastError = err.Error()
+	if c.hearsay() && now.Sub(c.heard) > forgetUnheard {
+		delete(d.peers, c.id)
+		return
+	}
 	limit := maxBackoff
 	if c.addrs[fromConfig] == nil && now.Sub(c.heard) > forgetUnheard {
 		limit = slowBackoff

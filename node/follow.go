@@ -12,7 +12,8 @@ import (
 	manet "github.com/multiformats/go-multiaddr/net"
 )
 
-// saveEvery is how often remembered peers are written while they change.
+// saveEvery is how often remembered peers are written while they change, and
+// one is asked for servers of the table while too few are known.
 const saveEvery = 30 * time.Second
 
 // follow starts the goroutine that keeps the node's own books of admitted
@@ -50,6 +51,7 @@ func (n *Node) keepBooks(sub event.Subscription) {
 			if err := n.book.flush(); err != nil {
 				n.log.Warn("remembered peers cannot be saved", "err", err)
 			}
+			n.askAgain()
 		case <-n.ctx.Done():
 			return
 		}

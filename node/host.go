@@ -8,6 +8,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/crypto"
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/p2p/net/swarm"
 	quic "github.com/libp2p/go-libp2p/p2p/transport/quic"
 	"github.com/libp2p/go-libp2p/p2p/transport/tcp"
 	webrtc "github.com/libp2p/go-libp2p/p2p/transport/webrtc"
@@ -23,8 +24,9 @@ import (
 //
 // Relay, AutoNAT and address discovery are off: nothing outside admission is
 // served to strangers, or asked of them, but identify and ping. known reports
-// who is or was admitted; it is asked once the host listens or dials.
-func newHost(key crypto.PrivKey, cfg *Config, known func(peer.ID) bool) (h host.Host, listen []ma.Multiaddr, err error) {
+// who is or was admitted; it is asked once the host listens or dials. links say
+// over which transport peers are dialled.
+func newHost(key crypto.PrivKey, cfg *Config, links *links, known func(peer.ID) bool) (h host.Host, listen []ma.Multiaddr, err error) {
 	listen = cfg.Listen
 	opts := []libp2p.Option{
 		libp2p.Identity(key),
@@ -48,7 +50,7 @@ func newHost(key crypto.PrivKey, cfg *Config, known func(peer.ID) bool) (h host.
 			listen = c.ListenAddrs
 		}
 		c.ListenAddrs = nil
-		return c.Apply(hostDefaults(c, cfg, known)...)
+		return c.Apply(hostDefaults(c, cfg, links, known)...)
 	})
 	h, err = libp2p.New(opts...)
 	if err != nil {
@@ -58,7 +60,7 @@ func newHost(key crypto.PrivKey, cfg *Config, known func(peer.ID) bool) (h host.
 }
 
 // hostDefaults are the options for what Config.Libp2p left open.
-func hostDefaults(c *libp2p.Config, cfg *Config, known func(peer.ID) bool) []libp2p.Option {
+func hostDefaults(c *libp2p.Config, cfg *Config, links *links, known func(peer.ID) bool) []libp2p.Option {
 	var opts []libp2p.Option
 	if c.Transports == nil {
 		opts = append(opts, libp2p.Transport(quic.NewTransport))
@@ -69,6 +71,7 @@ func hostDefaults(c *libp2p.Config, cfg *Config, known func(peer.ID) bool) []lib
 			libp2p.Transport(tcp.NewTCPTransport, tcp.WithDialerForAddr(plainDialer)), libp2p.Transport(ws.New),
 			libp2p.Transport(webtransport.New), libp2p.Transport(webrtc.New)) // for browsers
 	}
+	c.SwarmOpts = append([]swarm.Option{swarm.WithDialRanker(links.rank)}, c.SwarmOpts...) // a later ranker counts
 	if !c.DisableMetrics && c.PrometheusRegisterer == nil {
 		opts = append(opts, metricsOption(cfg.Registerer))
 	}

@@ -98,6 +98,7 @@ func TestDamagedIdentityIsToldAndKept(t *testing.T) {
 	}
 }
 
+// spec: 01-network M28
 func TestKeysStayOutOfLogs(t *testing.T) {
 	id, err := makeIdentity([32]byte{1}, [32]byte{2})
 	if err != nil {

@@ -34,6 +34,7 @@ func testInvites(t testing.TB) map[string]Invite {
 	}
 }
 
+// spec: 01-network M23
 func TestInviteComesBack(t *testing.T) {
 	for name, v := range testInvites(t) {
 		text := v.String()
@@ -51,6 +52,8 @@ func TestInviteComesBack(t *testing.T) {
 
 // Every wrong, missing or swapped letter is noticed: a joiner would else wait
 // for ever for a network that does not exist.
+//
+// spec: 01-network M27
 func TestTypingErrorsAreFound(t *testing.T) {
 	text := testInvites(t)["secret, address"].String()
 	for i := len(invitePrefix); i < len(text); i++ {
@@ -75,6 +78,8 @@ func TestTypingErrorsAreFound(t *testing.T) {
 }
 
 // The last character may have bits that stand for nothing: one text, one invite.
+//
+// spec: 01-network M24
 func TestSpareBitsAreZero(t *testing.T) {
 	for name, v := range testInvites(t) {
 		text := v.String()
@@ -101,6 +106,7 @@ func inviteText(body []byte) string {
 	return invitePrefix + inviteBase32.EncodeToString(append(body, inviteSum(body)...))
 }
 
+// spec: 01-network M24, M25, M26
 func TestMalformedInvites(t *testing.T) {
 	net, secret := seq(1), seq(2)
 	head := func(mode byte, rest ...byte) []byte {
@@ -137,6 +143,34 @@ func TestMalformedInvites(t *testing.T) {
 	}
 }
 
+// spec: 01-network M24, M25
+func TestInvitesAtTheLimits(t *testing.T) {
+	key, net := seq(5), seq(1)
+	// A name at its end fills the address up.
+	withAddr := func(size int) string {
+		addr := ma.StringCast("/ip4/10.0.0.1/tcp/1/tls/sni/" + strings.Repeat("x", 100))
+		fill := size - len(addr.Bytes()) + 100
+		addr = ma.StringCast("/ip4/10.0.0.1/tcp/1/tls/sni/" + strings.Repeat("x", fill))
+		if len(addr.Bytes()) != size {
+			t.Fatalf("%d bytes, not %d", len(addr.Bytes()), size)
+		}
+		return inviteText(append(append(append([]byte{1, 1}, net[:]...), key[:]...), addr.Bytes()...))
+	}
+	if v, err := ParseInvite(withAddr(128)); err != nil || v.Addr == nil {
+		t.Errorf("an address of 128 bytes: %+v, %v", v, err)
+	}
+	if _, err := ParseInvite(withAddr(129)); !errors.Is(err, ErrInvite) {
+		t.Errorf("an address of 129 bytes: %v", err)
+	}
+	text := testInvites(t)["secret, address"].String()
+	if _, err := ParseInvite(text + strings.Repeat(" ", 4096-len(text))); err != nil {
+		t.Errorf("a text of 4,096 bytes: %v", err)
+	}
+	if _, err := ParseInvite(text + strings.Repeat(" ", 4097-len(text))); !errors.Is(err, ErrInvite) {
+		t.Errorf("a text of 4,097 bytes: %v", err)
+	}
+}
+
 func TestQRTextFitsASmallTerminal(t *testing.T) {
 	for name, v := range testInvites(t) {
 		text := v.QRText()
@@ -166,6 +200,7 @@ type inviteVector struct {
 	Addr    string `json:"addr"`
 }
 
+// spec: 01-network M25
 func TestInviteVectors(t *testing.T) {
 	vectors := map[string]inviteVector{}
 	for name, v := range testInvites(t) {
@@ -203,6 +238,7 @@ func checkVectors(t *testing.T, file string, have any) {
 	}
 }
 
+// spec: 01-network M25
 func FuzzParseInvite(f *testing.F) {
 	for _, v := range testInvites(f) {
 		f.Add(v.String())
@@ -221,6 +257,8 @@ func FuzzParseInvite(f *testing.F) {
 }
 
 // The body is fuzzed beneath the check, which a fuzzer cannot guess.
+//
+// spec: 01-network M25
 func FuzzInviteBody(f *testing.F) {
 	for _, v := range testInvites(f) {
 		raw, err := inviteBytes(v.String())

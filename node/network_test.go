@@ -15,6 +15,7 @@ var update = flag.Bool("update", false, "write the vectors in testdata anew")
 
 func hexID(id [32]byte) string { return hex.EncodeToString(id[:]) }
 
+// spec: 01-network M1, M2
 func TestOpenNetworkID(t *testing.T) {
 	id, err := openNetworkID("lan")
 	if err != nil || id != sha256.Sum256([]byte("lan")) {
@@ -55,6 +56,7 @@ func mustID(t *testing.T, name string) [32]byte {
 	return id
 }
 
+// spec: 01-network M3
 func TestAdHocNetworkID(t *testing.T) {
 	secret := seq(3)
 	id, err := adHocNetworkID("Lab", secret)
@@ -70,6 +72,7 @@ func TestAdHocNetworkID(t *testing.T) {
 	}
 }
 
+// spec: 01-network M1, M2, M3, M4, M5
 func TestNetworkVectors(t *testing.T) {
 	type vector struct {
 		Name   string `json:"name"`
@@ -105,6 +108,8 @@ func TestNetworkVectors(t *testing.T) {
 	checkVectors(t, "testdata/networks.json", vectors)
 }
 
+// spec: 02-hello M12
+// spec: 01-network M4
 func TestHelloKeys(t *testing.T) {
 	open := &NetworkFile{Network: makeNetwork(mustID(t, "lan"), "lan", ModeOpen)}
 	if got := open.helloSecrets(); len(got) != 1 || got[0] != hello.Open(open.ID) {

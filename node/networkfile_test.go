@@ -190,6 +190,8 @@ func TestOneDirectoryOneNetwork(t *testing.T) {
 
 // A member learns a newer secret by an invite, the name by the record, and
 // which secrets no longer count by a newer record.
+//
+// spec: 01-network M16, M17
 func TestJoinerLearns(t *testing.T) {
 	dir := t.TempDir()
 	r := testRecord()

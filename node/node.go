@@ -18,6 +18,7 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -27,6 +28,7 @@ import (
 
 	pubsub "github.com/libp2p/go-libp2p-pubsub"
 	"github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	ma "github.com/multiformats/go-multiaddr"
 
@@ -51,6 +53,7 @@ type Node struct {
 	table   *dht.Table
 	book    *peerBook
 	dialer  *dialer
+	links   links
 	disc    Discovery // nil: none
 	metrics *metrics
 	skew    skews
@@ -131,7 +134,8 @@ func (n *Node) openDir(context.Context) error {
 }
 
 func (n *Node) openHost(context.Context) error {
-	h, listen, err := newHost(n.id.libp2pKey(), &n.cfg, func(p peer.ID) bool { return n.gate.Known(p) })
+	n.links.headStart = cmp.Or(n.cfg.headStart, defaultHeadStart)
+	h, listen, err := newHost(n.id.libp2pKey(), &n.cfg, &n.links, func(p peer.ID) bool { return n.gate.Known(p) })
 	if err != nil {
 		return err
 	}
@@ -156,7 +160,7 @@ func (n *Node) openGate(context.Context) (err error) {
 	n.dialer = newDialer(n.host, n.gate.Admitted, n.log)
 	n.door = admission.New(n.host, n.gate, n.admissionConfig())
 	n.atClose(n.door.Close)
-	n.pulse = liveness.New(n.host, n.log, n.metrics.deadConn)
+	n.pulse = liveness.New(n.host, n.log, func(c network.Conn) { n.metrics.deadConn(c); n.links.died(c) })
 	n.Host().Network().Notify(n.pulse)
 	n.atClose(n.pulse.Close)
 	if err := n.metrics.register(n.cfg.Registerer); err != nil {
@@ -262,6 +266,9 @@ func (n *Node) StoreKey() [32]byte { return n.id.StoreKey() }
 
 // Dir returns the data directory.
 func (n *Node) Dir() string { return n.cfg.Dir }
+
+// Zone returns the site, floor or rack the node is in; empty if it was not told.
+func (n *Node) Zone() string { return n.cfg.Zone }
 
 // Light reports whether the node was asked to take little memory and disk.
 func (n *Node) Light() bool { return n.cfg.Light }

@@ -2,6 +2,7 @@ package node
 
 import (
 	"math/rand/v2"
+	"slices"
 
 	"github.com/libp2p/go-libp2p/core/peer"
 	ma "github.com/multiformats/go-multiaddr"
@@ -15,10 +16,12 @@ import (
 // or asked for, are dialled in any case.
 const enoughPeers = 16
 
-// somePeers are admitted peers to tell p of, any of them.
+// somePeers are admitted peers to tell p of: those that serve the table first,
+// since p may know none, then any.
 func (n *Node) somePeers(p peer.ID) []peer.AddrInfo {
 	ids := n.gate.Peers()
 	rand.Shuffle(len(ids), func(i, j int) { ids[i], ids[j] = ids[j], ids[i] })
+	slices.SortStableFunc(ids, func(a, b peer.ID) int { return rank(n.table.Serves(a)) - rank(n.table.Serves(b)) })
 	var out []peer.AddrInfo
 	for _, id := range ids {
 		if addrs := n.mates.get(id).addrs; id != p && len(addrs) > 0 && len(out) < maxAboutPeers {
@@ -26,6 +29,24 @@ func (n *Node) somePeers(p peer.ID) []peer.AddrInfo {
 		}
 	}
 	return out
+}
+
+func rank(first bool) int {
+	if first {
+		return 0
+	}
+	return 1
+}
+
+// askAgain asks one peer anew while too few servers of the table are known: all
+// that were told of may have gone, or serve no more.
+func (n *Node) askAgain() {
+	ids := n.gate.Peers()
+	if len(ids) == 0 || !n.table.Scarce() {
+		return
+	}
+	p := ids[rand.N(len(ids))]
+	n.wg.Go(func() { n.askAbout(p) })
 }
 
 // told takes in peers that others know of. They are claims: who is dialled is
@@ -37,9 +58,10 @@ func (n *Node) told(peers []peer.AddrInfo) {
 	}
 }
 
-// seek has a peer dialled that others told of, unless there are enough.
+// seek has a peer dialled that others told of, unless there are enough of peers
+// and of servers.
 func (n *Node) seek(p peer.AddrInfo) {
-	if len(n.gate.Peers()) < enoughPeers {
+	if len(n.gate.Peers()) < enoughPeers || n.table.Scarce() {
 		n.dialer.add(p, fromOthers)
 	}
 }

@@ -55,6 +55,11 @@ func (n *Node) Peers() []Peer {
 	return out
 }
 
+// Near reports whether an admitted peer says that it is in this node's zone.
+func (n *Node) Near(id peer.ID) bool { return n.inZone(n.mates.get(id).zone) }
+
+func (n *Node) inZone(zone string) bool { return zone != "" && zone == n.cfg.Zone }
+
 // Known returns the peers that were admitted once and are remembered, in no
 // order.
 func (n *Node) Known() []peer.ID {

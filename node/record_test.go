@@ -53,6 +53,7 @@ func TestRecordComesBack(t *testing.T) {
 	}
 }
 
+// spec: 01-network M18
 func TestRecordOfAnotherHand(t *testing.T) {
 	good := signed(t, testRecord())
 	if _, err := verifyRecord(good, seq(9)); !errors.Is(err, ErrNetworkRecord) {
@@ -83,6 +84,7 @@ func TestRecordOfAnotherHand(t *testing.T) {
 	}
 }
 
+// spec: 01-network M19, M21
 func TestRecordRules(t *testing.T) {
 	for name, change := range map[string]func(*networkRecord){
 		"version 0":         func(r *networkRecord) { r.Version = 0 },
@@ -112,8 +114,38 @@ func TestRecordRules(t *testing.T) {
 	}
 }
 
+// spec: 01-network M20
+func TestRecordsAtTheLimits(t *testing.T) {
+	r := testRecord()
+	r.Epochs = nil
+	for i := range uint64(16) {
+		r.Epochs = append(r.Epochs, i+1)
+	}
+	r.Version++
+	// A field of a later version fills the record up.
+	sized := func(size int) []byte {
+		body := r.encode()
+		for fill := size; ; fill-- {
+			if b := forge(append(bytes.Clone(body), appendBytes(nil, 10, make([]byte, fill))...)); len(b) <= size {
+				return b
+			}
+		}
+	}
+	if b := sized(4096); len(b) != 4096 {
+		t.Fatalf("%d bytes", len(b))
+	}
+	if _, err := verifyRecord(sized(4096), r.Network); err != nil {
+		t.Errorf("4,096 bytes: %v", err)
+	}
+	if _, err := verifyRecord(sized(4097), r.Network); !errors.Is(err, ErrNetworkRecord) {
+		t.Errorf("4,097 bytes: %v", err)
+	}
+}
+
 // There is one encoding of each record: these carry the root's signature and
 // are refused all the same.
+//
+// spec: 01-network M19
 func TestRecordStrictness(t *testing.T) {
 	r := testRecord()
 	good := r.encode()
@@ -157,6 +189,8 @@ func TestRecordStrictness(t *testing.T) {
 }
 
 // A higher minor version may say more; what is known of it counts.
+//
+// spec: 01-network M22
 func TestRecordOfANewerMinorVersion(t *testing.T) {
 	r := testRecord()
 	r.Version = recordV1 + 1
@@ -177,6 +211,7 @@ func TestRecordOfANewerMinorVersion(t *testing.T) {
 	}
 }
 
+// spec: 01-network M19
 func TestRecordVector(t *testing.T) {
 	r := testRecord()
 	seed := testRoot().Seed()
@@ -187,6 +222,7 @@ func TestRecordVector(t *testing.T) {
 	})
 }
 
+// spec: 01-network M19
 func FuzzDecodeRecord(f *testing.F) {
 	r := testRecord()
 	f.Add(r.encode())
@@ -207,6 +243,7 @@ func FuzzDecodeRecord(f *testing.F) {
 	})
 }
 
+// spec: 01-network M18
 func FuzzVerifyRecord(f *testing.F) {
 	r := testRecord()
 	f.Add(signed(f, r))

@@ -172,6 +172,8 @@ func TestStrangersTakeHalfTheMemoryAtMost(t *testing.T) {
 }
 
 // Its words are right, and its key is one that can sign no event.
+//
+// spec: 02-hello M1
 func TestAPeerWithoutAnAuthorsKeyIsRefused(t *testing.T) {
 	n := startNode(t)
 	for kind, want := range map[int]bool{crypto.ECDSA: false, crypto.Ed25519: true} {
@@ -222,6 +224,9 @@ func saysHello(t *testing.T, h host.Host, n *Node) error {
 
 // What is served to who is not admitted: libp2p's identify, our ping and hello.
 // All else that runs on a node answers through the gate.
+//
+// spec: 02-hello M2
+// spec: 01-network M11, M15
 func TestNothingElseIsServedToStrangers(t *testing.T) {
 	inBubble(t, testnet.Config{}, func(t *testing.T, net *testnet.Net) {
 		n := simNode(t, net, 0)

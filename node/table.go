@@ -3,9 +3,11 @@ package node
 import (
 	"context"
 	"path/filepath"
+	"slices"
 
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
+	ma "github.com/multiformats/go-multiaddr"
 
 	"github.com/parley-chat/parley/dht"
 )
@@ -39,13 +41,24 @@ func (n *Node) serve(serves bool) {
 // Table returns the network's table, in which nodes and rooms are looked up.
 func (n *Node) Table() *dht.Table { return n.table }
 
-// Seek looks a peer up and has it dialled, for those who want to talk to one
-// they are not connected with. Errors: [dht.ErrNotFound], ctx's.
+// Seek looks a peer up in the table and has it dialled, for those who want to
+// talk to one they are not connected with. It waits for the look-up, at most
+// half a minute, and not for the dial: [Node.Watch] tells. What was found is
+// dialled for ten minutes. Called again while that fails it asks the table anew;
+// how often is the caller's to bound. Errors: [dht.ErrNotFound], ctx's.
 func (n *Node) Seek(ctx context.Context, id peer.ID) error {
+	if n.gate.Admitted(id) {
+		return nil
+	}
+	if n.dialer.failing(id) {
+		n.table.Forget(id)
+	}
 	r, err := n.table.Lookup(ctx, id)
 	if err != nil {
 		return err
 	}
-	n.dialer.add(peer.AddrInfo{ID: id, Addrs: r.Addrs}, fromOthers)
+	addrs := slices.DeleteFunc(slices.Clone(r.Addrs), func(a ma.Multiaddr) bool { return !listenable(a) })
+	n.dialer.add(peer.AddrInfo{ID: id, Addrs: addrs}, fromLookup)
+	n.dialer.near(id, n.inZone(r.Zone))
 	return nil
 }

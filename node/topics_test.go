@@ -17,6 +17,8 @@ func subscription(topic string, on bool) *pb.RPC_SubOpts {
 }
 
 // A member that subscribes without end must not fill the memory of others.
+//
+// spec: 01-network M7
 func TestSubscriptionsOfAPeerAreBounded(t *testing.T) {
 	seen := topics{}
 	filter := func(p peer.ID, subs ...*pb.RPC_SubOpts) int {
@@ -42,7 +44,10 @@ func TestSubscriptionsOfAPeerAreBounded(t *testing.T) {
 	if filter("flood", subscription("0", false), subscription("new", true)) != 2 {
 		t.Error("a topic that was left makes no room")
 	}
-	if filter("other", subscription("x", true), subscription(strings.Repeat("x", maxTopicName+1), true)) != 1 {
+	if maxTopics != 4096 || filter("long", subscription(strings.Repeat("x", 128), true)) != 1 {
+		t.Error("a name of 128 bytes is ignored")
+	}
+	if filter("other", subscription("x", true), subscription(strings.Repeat("x", 129), true)) != 1 {
 		t.Error("another peer, or a name without end")
 	}
 	seen.forget("flood")

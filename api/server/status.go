@@ -38,7 +38,7 @@ func (s *service) Status(ctx context.Context, _ *v1.StatusRequest) (*v1.StatusRe
 		Dir: s.node.Dir(), Peers: uint32(st.Admitted),
 		StartedMs: st.Since.UnixMilli(), Cursor: s.chat.LastCursor(), Version: s.version,
 		ClockAheadMs: st.ClockAhead.Milliseconds(), ClockWrong: st.ClockWrong,
-		Discovery: discoveryOf(st),
+		Discovery: discoveryOf(st), Zone: s.node.Zone(),
 	}
 	for _, r := range rooms {
 		if r.Joined {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -20,18 +21,42 @@ const foreignDir = "../../testdata/interop"
 // requireForeign skips the test unless that client can run. With CI=true the test fails instead.
 func requireForeign(t *testing.T) {
 	t.Helper()
-	reason := ""
-	if _, err := exec.LookPath("node"); err != nil {
-		reason = "Node.js 20 is not installed (make deps installs it)"
-	} else if _, err := os.Stat(filepath.Join(foreignDir, "node_modules")); err != nil {
-		reason = "its libraries are not installed (make deps installs them)"
+	requireGroup(t, "interop", lacksForeign())
+}
+
+// requireBrowser does the same for that client in a page.
+func requireBrowser(t *testing.T) {
+	t.Helper()
+	reason := lacksForeign()
+	if _, err := os.Stat(chromium()); reason == "" && err != nil {
+		reason = "Chromium is not installed (make deps installs it)"
 	}
+	requireGroup(t, "browser", reason)
+}
+
+// chromium is the browser that the foreign client starts.
+func chromium() string { return cmp.Or(os.Getenv("CHROMIUM"), "/usr/bin/chromium") }
+
+func lacksForeign() string {
+	if _, err := exec.LookPath("node"); err != nil {
+		return "Node.js 20 is not installed (make deps installs it)"
+	}
+	for _, library := range []string{"libp2p", "@libp2p/webtransport", "playwright-core", "esbuild"} {
+		if _, err := os.Stat(filepath.Join(foreignDir, "node_modules", library)); err != nil {
+			return "its libraries are not installed (make deps installs them)"
+		}
+	}
+	return ""
+}
+
+func requireGroup(t *testing.T, group, reason string) {
+	t.Helper()
 	switch {
 	case reason == "":
 	case os.Getenv("CI") == "true":
-		t.Fatalf("group interop: %s", reason)
+		t.Fatalf("group %s: %s", group, reason)
 	default:
-		t.Skipf("group interop: %s", reason)
+		t.Skipf("group %s: %s", group, reason)
 	}
 }
 
@@ -64,7 +89,18 @@ type foreign struct {
 
 func startForeign(t *testing.T, args ...string) *foreign {
 	t.Helper()
-	cmd := exec.Command("node", append([]string{"main.js"}, args...)...)
+	return startProgram(t, "main.js", args...)
+}
+
+// startBrowser starts the foreign client in a page.
+func startBrowser(t *testing.T, args ...string) *foreign {
+	t.Helper()
+	return startProgram(t, "browser.js", args...)
+}
+
+func startProgram(t *testing.T, program string, args ...string) *foreign {
+	t.Helper()
+	cmd := exec.Command("node", append([]string{program}, args...)...)
 	cmd.Dir = foreignDir
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -132,17 +168,32 @@ func (f *foreign) sees(what string, ok func(told) bool) told {
 	return f.after(0, what, ok)
 }
 
+// count returns how many lines so far are such.
+func (f *foreign) count(ok func(told) bool) (n int) {
+	f.t.Helper()
+	for _, line := range f.p.all() {
+		if ok(f.parse(line)) {
+			n++
+		}
+	}
+	return n
+}
+
+func (f *foreign) parse(line string) (l told) {
+	f.t.Helper()
+	if err := json.Unmarshal([]byte(line), &l); err != nil {
+		f.t.Fatalf("%q: %v", line, err)
+	}
+	return l
+}
+
 func (f *foreign) after(from int, what string, ok func(told) bool) told {
 	f.t.Helper()
 	deadline := time.After(scriptWait)
 	for {
 		lines := f.p.all()
 		for ; from < len(lines); from++ {
-			var l told
-			if err := json.Unmarshal([]byte(lines[from]), &l); err != nil {
-				f.t.Fatalf("%q: %v", lines[from], err)
-			}
-			if ok(l) {
+			if l := f.parse(lines[from]); ok(l) {
 				return l
 			}
 		}
@@ -181,8 +232,13 @@ type loopbackNode struct {
 
 func startLoopback(t *testing.T, dir string, args ...string) *loopbackNode {
 	t.Helper()
+	return startListening(t, "/ip4/127.0.0.1/tcp/0", dir, args...)
+}
+
+func startListening(t *testing.T, listen, dir string, args ...string) *loopbackNode {
+	t.Helper()
 	p, err := startProcess(exec.Command("parley", append([]string{
-		"run", "--dir", dir, "--no-mdns", "--listen", "/ip4/127.0.0.1/tcp/0",
+		"run", "--dir", dir, "--no-mdns", "--listen", listen,
 	}, args...)...))
 	if err != nil {
 		t.Fatal(err)

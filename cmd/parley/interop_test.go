@@ -40,9 +40,12 @@ func TestInteropRoom(t *testing.T) {
 	ada.input(many.String(), "send", "lobby", "-")
 	bob := startLoopback(t, filepath.Join(base, "bob"), "--name", "bob", "--join", "lobby", "--peer", ada.addr)
 
+	eve := startListening(t, "/ip4/127.0.0.1/tcp/0/ws", filepath.Join(base, "eve"), "--name", "eve", "--join", "lobby")
+
 	js := startForeign(t, "--nick", "jay")
-	js.do("dial", map[string]any{"addr": ada.addr})
-	js.do("dial", map[string]any{"addr": bob.addr})
+	for _, n := range []*loopbackNode{ada, bob, eve} {
+		js.do("dial", map[string]any{"addr": n.addr})
+	}
 	js.do("join", map[string]any{"room": "Lobby"})
 	js.do("compare", map[string]any{"room": "lobby", "author": authorHex(t, ada.id)})
 
@@ -52,11 +55,12 @@ func TestInteropRoom(t *testing.T) {
 	ids := slices.Concat(one, batch, large)
 	ada.has("lobby", ids...)
 	bob.has("lobby", ids...)
+	eve.has("lobby", ids...) // over WebSocket, and she knows nobody else
 
-	live := strings.TrimSpace(bob.parley("send", "lobby", "to all three"))
+	live := strings.TrimSpace(bob.parley("send", "lobby", "to all four"))
 	js.sees("bob's message", func(l told) bool { return l.Event == "message" && l.ID == live })
-	bob.until("lobby", "bob sees that both others hold it", func(all []shown) bool {
-		return all[len(all)-1].State == "held 2/2"
+	bob.until("lobby", "bob sees that the three others hold it", func(all []shown) bool {
+		return all[len(all)-1].State == "held 3/3"
 	})
 	if a, b := ada.parley("history", "lobby", "--limit", "0", "--canonical"), bob.parley("history", "lobby", "--limit", "0", "--canonical"); a != b {
 		t.Error("two nodes print different histories")
@@ -153,6 +157,40 @@ func TestInteropDirect(t *testing.T) {
 	// What is written while the other is away is queued, and has no other way.
 	ada.parley("send", jay, "are you there?")
 	state("queued")
+}
+
+// Of two streams that cross each other one stays, the same on both sides: nothing is lost, the chat goes on both ways,
+// and nobody opens a third.
+func TestInteropDirectStreamsCross(t *testing.T) {
+	requireForeign(t)
+	ada := startLoopback(t, filepath.Join(t.TempDir(), "ada"), "--name", "ada")
+	js := startForeign(t, "--nick", "jay")
+	jay, author := "@"+js.Peer, authorHex(t, ada.id)
+	js.do("dial", map[string]any{"addr": ada.addr})
+	first := strings.TrimSpace(ada.parley("send", jay, "over a stream of mine"))
+	js.sees("ada's message", func(l told) bool { return l.Event == "direct" && l.ID == first })
+	const crossings = 4
+	for i := range crossings {
+		js.do("cross", map[string]any{"author": author})
+		here := js.do("direct", map[string]any{"author": author, "texts": texts("from jay", 2)}).IDs
+		there := strings.TrimSpace(ada.parley("send", jay, fmt.Sprint("from ada ", i)))
+		js.sees("ada's message", func(l told) bool { return l.Event == "direct" && l.ID == there })
+		for _, id := range here {
+			js.sees("that ada has it", func(l told) bool { return l.Event == "delivered" && l.ID == id })
+		}
+	}
+	ada.until(jay, "all is delivered", func(all []shown) bool {
+		return len(all) == 13 && !slices.ContainsFunc(all, func(s shown) bool { return s.State == "queued" || s.State == "sent" })
+	})
+	sameAs(t, ada.history(jay), js.do("chat", map[string]any{"author": author}))
+
+	want := 1
+	if js.Author < author { // the stream of the lower key stays, and of two of his the later
+		want += crossings
+	}
+	if n := js.count(func(l told) bool { return l.Event == "chat" }); n != want {
+		t.Errorf("%d streams of the chat ran, not %d", n, want)
+	}
 }
 
 func TestInteropTable(t *testing.T) {

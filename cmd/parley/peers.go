@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/spf13/cobra"
 
 	"github.com/parley-chat/parley/api/client"
@@ -19,6 +20,7 @@ type peerRow struct {
 	Transport string   `json:"transport"`
 	RTT       float64  `json:"rtt_ms"`
 	Zone      string   `json:"zone"`
+	Short     string   `json:"short_address"`
 }
 
 func (a *app) peersCommand() *cobra.Command {
@@ -41,7 +43,10 @@ func (a *app) peersCommand() *cobra.Command {
 func (a *app) printPeers(peers []*v1.Peer) error {
 	var rows [][]string
 	for _, p := range peers {
-		row := peerRow{p.GetPeerId(), p.GetNick(), orEmpty(p.GetAddrs()), p.GetTransport(), p.GetRttMs(), p.GetZone()}
+		row := peerRow{p.GetPeerId(), p.GetNick(), orEmpty(p.GetAddrs()), p.GetTransport(), p.GetRttMs(), p.GetZone(), ""}
+		if id, err := peer.Decode(row.PeerID); err == nil {
+			row.Short = shortAddress(row.Zone, id)
+		}
 		if a.json {
 			if err := show.JSON(a.out, row); err != nil {
 				return err

@@ -43,7 +43,7 @@ func (a *app) runFlags(c *cobra.Command) *runFlags {
 	f.BoolVar(&r.light, "light", false, t("take little memory and disk"))
 	f.Uint32Var(&r.keepDays, "keep-days", 0, t("delete from this node what is older than `N` days; 0 keeps all"))
 	f.Uint32Var(&r.keepMB, "keep-mb", 0, t("delete from this node the oldest of a room beyond `N` megabytes; 0 keeps all"))
-	f.StringVar(&r.zone, "zone", "", t("the site, floor or rack this node is in, as `ZONE`"))
+	a.zoneFlag(c, &r.zone)
 	f.StringVar(&r.network, "network", "", t("`NAME` of the network (default: the one remembered, else lan)"))
 	f.StringVar(&r.secretFile, "secret-file", "", t("`FILE` with 32 bytes as base64 or hex: a closed network of --network and it"))
 	f.StringVar(&r.invite, "invite-file", "", t("`FILE` with the invite to join by, - for standard input"))
@@ -53,6 +53,17 @@ func (a *app) runFlags(c *cobra.Command) *runFlags {
 		_ = c.MarkFlagFilename(name) // fails only for a flag that is not there
 	}
 	return r
+}
+
+func (a *app) zoneFlag(c *cobra.Command, zone *string) {
+	c.Flags().StringVar(zone, "zone", "", a.text.T("the site, floor or rack this node is in, as `ZONE`"))
+}
+
+func (a *app) checkZone(zone string) error {
+	if node.ValidateZone(zone) == nil {
+		return nil
+	}
+	return a.badValue("--zone", zone, a.text.T("it is at most 64 bytes that can be seen"))
 }
 
 func complete(c *cobra.Command, flag string, values ...cobra.Completion) {
@@ -74,6 +85,9 @@ func (r *runFlags) given(flags *pflag.FlagSet) []string {
 func (r *runFlags) config(a *app) (node.Config, error) {
 	cfg := node.Config{Dir: a.dir, NoMDNS: r.noMDNS, MapPort: r.mapPort, Light: r.light, Zone: r.zone}
 	cfg.Network.Name = r.network
+	if err := a.checkZone(r.zone); err != nil {
+		return cfg, err
+	}
 	for _, text := range r.listen {
 		addr, err := ma.NewMultiaddr(text)
 		if err != nil {

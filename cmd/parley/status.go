@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/spf13/cobra"
 
 	"github.com/parley-chat/parley/api/client"
@@ -29,6 +30,8 @@ type statusRow struct {
 	ClockAhead int64        `json:"clock_ahead_ms,string"`
 	ClockWrong bool         `json:"clock_wrong"`
 	KeySealed  bool         `json:"key_sealed"`
+	Zone       string       `json:"zone"`
+	Short      string       `json:"short_address"`
 	Discovery  discoveryRow `json:"discovery"`
 	version
 }
@@ -72,11 +75,20 @@ func statusOf(st *v1.StatusResponse) statusRow {
 		Dir: st.GetDir(), Addrs: orEmpty(st.GetAddrs()), Peers: st.GetPeers(), Rooms: st.GetRooms(),
 		Started: show.Time(time.UnixMilli(st.GetStartedMs())), Cursor: st.GetCursor(),
 		ClockAhead: st.GetClockAheadMs(), ClockWrong: st.GetClockWrong(), KeySealed: st.GetKeySealed(),
+		Zone: st.GetZone(), Short: shortOf(st),
 		Discovery: discoveryOf(st.GetDiscovery()),
 		version: version{
 			Release: st.GetVersion().GetRelease(), Wire: st.GetVersion().GetWire(), Schema: st.GetVersion().GetSchema(),
 		},
 	}
+}
+
+func shortOf(st *v1.StatusResponse) string {
+	id, err := peer.Decode(st.GetPeerId())
+	if err != nil {
+		return ""
+	}
+	return shortAddress(st.GetZone(), id)
 }
 
 func discoveryOf(d *v1.Discovery) discoveryRow {
@@ -102,6 +114,9 @@ func (a *app) printStatus(st *v1.StatusResponse) error {
 		{t("rooms"), strconv.Itoa(int(st.GetRooms()))},
 		{t("running since"), show.When(time.UnixMilli(st.GetStartedMs()), time.Now())},
 		{t("version"), st.GetVersion().GetRelease()},
+	}
+	if st.GetZone() != "" {
+		lines = append(lines, [2]string{t("zone"), st.GetZone() + "  " + shortOf(st)})
 	}
 	for _, addr := range st.GetAddrs() {
 		lines = append(lines, [2]string{t("address"), addr})

@@ -31,6 +31,7 @@ import (
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/prometheus/client_golang/prometheus"
 
 	pubsub "github.com/libp2p/go-libp2p-pubsub"
@@ -74,7 +75,10 @@ type Config struct {
 	// Stored is called for each batch that brought something new into the
 	// store, own ones too; fresh[i] says whether event i was new. It is called
 	// by several goroutines and must be quick. It may be nil.
-	Stored     func(b *event.Batch, fresh []bool)
+	Stored func(b *event.Batch, fresh []bool)
+	// Near reports whether a peer is close by: such are asked first, three times
+	// of four. It may be nil: nobody is.
+	Near       func(peer.ID) bool
 	Now        func() time.Time      // the wall clock; may be nil: time.Now
 	Logger     *slog.Logger          // may be nil: silent
 	Registerer prometheus.Registerer // may be nil: no metrics
@@ -106,6 +110,9 @@ func New(cfg Config) (*Service, error) {
 	}
 	if s.cfg.Now == nil {
 		s.cfg.Now = time.Now
+	}
+	if s.cfg.Near == nil {
+		s.cfg.Near = func(peer.ID) bool { return false }
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)

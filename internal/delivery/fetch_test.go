@@ -1,9 +1,11 @@
 package delivery
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -12,6 +14,7 @@ import (
 	"github.com/parley-chat/parley/internal/event"
 )
 
+// spec: 04-delivery M11
 func TestRequestsRoundTrip(t *testing.T) {
 	for _, want := range []*request{
 		{log: event.LogID{1}, want: []event.ID{{2}}},
@@ -28,6 +31,7 @@ func TestRequestsRoundTrip(t *testing.T) {
 	}
 }
 
+// spec: 04-delivery M11
 func TestMalformedRequestsAreRefused(t *testing.T) {
 	good := (&request{log: event.LogID{1}, want: []event.ID{{2}}}).encode()
 	log := good[:34]
@@ -52,6 +56,7 @@ func TestMalformedRequestsAreRefused(t *testing.T) {
 	}
 }
 
+// spec: 04-delivery M12
 func FuzzDecodeRequest(f *testing.F) {
 	f.Add((&request{log: event.LogID{1}, want: []event.ID{{2}}}).encode())
 	f.Add([]byte{})
@@ -71,6 +76,8 @@ func FuzzDecodeRequest(f *testing.F) {
 
 // What is served are the batches that hold the wanted events, each once; what
 // is unknown or of another log is passed over, and costs who asks.
+//
+// spec: 04-delivery M14, M16
 func TestWantedBatchesAreServedOnce(t *testing.T) {
 	a := newAuthor(1)
 	b1, b2 := a.write(t, testTime, 3), a.write(t, testTime.Add(time.Second), 2)
@@ -88,6 +95,7 @@ func TestWantedBatchesAreServedOnce(t *testing.T) {
 	}
 }
 
+// spec: 04-delivery M15
 func TestAReplyIsBounded(t *testing.T) {
 	a, m := newAuthor(1), newMemory()
 	var want []event.ID
@@ -103,5 +111,54 @@ func TestAReplyIsBounded(t *testing.T) {
 	}
 	if err != nil || size < maxReplySize || size > maxReplySize+event.MaxBatchBytes {
 		t.Errorf("%d bytes, %v", size, err)
+	}
+}
+
+// A reply ends with the payload that reaches its limit, and holds nothing but
+// what was asked for: whoever sends more keeps no asker busy.
+//
+// spec: 04-delivery M20
+func TestRepliesOfTooMuchAreBrokenOff(t *testing.T) {
+	a := newAuthor(1)
+	var want []event.ID
+	var frames [][]byte
+	size, enough := 0, 0
+	for range 12 {
+		b := a.big(t, 100_000)
+		want, frames = append(want, tail(b)), append(frames, b.Payload())
+		if size < maxReplySize {
+			enough++
+		}
+		size += len(b.Payload())
+	}
+	read := func(want []event.ID, frames ...[]byte) (n int, full bool, err error) {
+		in := bufio.NewReader(bytes.NewReader(framed(slices.Concat(frames, [][]byte{nil})...)))
+		full, err = (&Log{id: testLog}).readReply(in, want, func(*event.Batch) error { n++; return nil })
+		return n, full, err
+	}
+	if n, full, err := read(want, frames[:enough]...); n != enough || !full || err != nil {
+		t.Errorf("a full reply: %d of %d, full %t, %v", n, enough, full, err)
+	}
+	if n, _, err := read(want, frames[:enough+1]...); n != enough || !errors.Is(err, errReply) {
+		t.Errorf("one more: %d, %v", n, err)
+	}
+	if n, _, err := read(want[:1], frames[0], frames[1]); n != 1 || !errors.Is(err, errReply) {
+		t.Errorf("what was not asked for: %d, %v", n, err)
+	}
+	if n, _, err := read(want[:1], frames[0], frames[0]); n != 1 || !errors.Is(err, errReply) {
+		t.Errorf("the same twice: %d, %v", n, err)
+	}
+}
+
+// spec: 04-delivery M21
+func TestAskedInVainIsAskedEverMoreRarely(t *testing.T) {
+	var failed try
+	now := testTime
+	for _, want := range []time.Duration{1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 600, 600} {
+		failed = failed.again(now)
+		if got := failed.next.Sub(now); got != want*time.Second {
+			t.Errorf("waits %v, not %v", got, want*time.Second)
+		}
+		now = failed.next
 	}
 }

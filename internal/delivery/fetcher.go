@@ -197,7 +197,8 @@ func (f *fetcher) settle(want iter.Seq[event.ID]) (lacking bool, err error) {
 	return lacking, nil
 }
 
-// sources are p, if it is one, and some other peers that replicate the log.
+// sources are p, if it is one, and some other peers that replicate the log:
+// near ones first, but not always, or what no near one has would never come.
 func (l *Log) sources(p peer.ID) []peer.ID {
 	var sources []peer.ID
 	if p != "" {
@@ -205,6 +206,10 @@ func (l *Log) sources(p peer.ID) []peer.ID {
 	}
 	others := l.way.Peers()
 	rand.Shuffle(len(others), func(i, j int) { others[i], others[j] = others[j], others[i] })
+	if rand.N(4) > 0 {
+		near, far := parted(others, l.s.cfg.Near)
+		others = append(near, far...)
+	}
 	for _, o := range others {
 		if len(sources) == maxSources {
 			break
@@ -214,4 +219,15 @@ func (l *Log) sources(p peer.ID) []peer.ID {
 		}
 	}
 	return sources
+}
+
+func parted(peers []peer.ID, is func(peer.ID) bool) (yes, no []peer.ID) {
+	for _, p := range peers {
+		if is(p) {
+			yes = append(yes, p)
+		} else {
+			no = append(no, p)
+		}
+	}
+	return yes, no
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/parley-chat/parley/internal/event"
 )
 
+// spec: 06-sync M4
 func TestSyncFramesRoundTrip(t *testing.T) {
 	for _, want := range []syncRequest{{log: event.LogID{1}}, {event.LogID{1}, 1 << 40}} {
 		b := want.encode()
@@ -24,6 +25,7 @@ func TestSyncFramesRoundTrip(t *testing.T) {
 	}
 }
 
+// spec: 06-sync M2
 func TestMalformedSyncFramesAreRefused(t *testing.T) {
 	good := (&syncRequest{event.LogID{1}, 7}).encode()
 	for name, b := range map[string][]byte{
@@ -54,6 +56,7 @@ func TestMalformedSyncFramesAreRefused(t *testing.T) {
 	}
 }
 
+// spec: 06-sync M2
 func FuzzDecodeSyncRequest(f *testing.F) {
 	f.Add((&syncRequest{event.LogID{1}, 7}).encode())
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -63,6 +66,7 @@ func FuzzDecodeSyncRequest(f *testing.F) {
 	})
 }
 
+// spec: 06-sync M4
 func FuzzDecodeSyncAnswer(f *testing.F) {
 	f.Add((&syncAnswer{1, []event.ID{{2}}, true, 3}).encode())
 	f.Fuzz(func(t *testing.T, data []byte) {

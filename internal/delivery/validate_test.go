@@ -188,3 +188,18 @@ func TestHoldbackGivesBackWhenDueAndIsBounded(t *testing.T) {
 		t.Errorf("%d ready, next in %v, %d bytes left", len(items), next, h.bytes)
 	}
 }
+
+// spec: 04-delivery M10
+func TestEarlyIsMoreThanFiveMinutes(t *testing.T) {
+	for ahead, early := range map[time.Duration]bool{
+		-time.Hour: false, 5 * time.Minute: false, 5*time.Minute + time.Millisecond: true, time.Hour: true,
+	} {
+		b := newAuthor(1).write(t, testTime.Add(ahead), 2) // the last event counts, of the same millisecond
+		if got := Early(testTime, b); got != early {
+			t.Errorf("%v ahead: early %t", ahead, got)
+		}
+		if later := testTime.Add(ahead - 5*time.Minute); Early(later, b) {
+			t.Errorf("%v ahead: early when it is due", ahead)
+		}
+	}
+}

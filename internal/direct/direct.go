@@ -14,7 +14,8 @@
 // What a cut stream, or a restored backup, leaves behind on either side is
 // fetched as in a room, over streams that are sealed the same way.
 //
-// Each pair that runs has one goroutine that dials, besides those of its log;
+// Who is away while something waits for him is looked for: one goroutine does.
+// Each pair that runs has one that dials, besides those of its log;
 // each stream has three: the reader decodes and checks, the storer brings
 // events into the store, the writer owns what is sent. All methods may be
 // called by any goroutine.
@@ -85,6 +86,9 @@ type Config struct {
 	Tag      string
 	Network  [32]byte
 	Author   event.Author
+	// Seek looks for a peer that is not connected, and has it dialled if it is
+	// found. One call runs at a time. It may be nil: then nobody is looked for.
+	Seek func(context.Context, peer.ID) error
 	// Begun is called when a chat is remembered that was not, before anything
 	// of it is stored. Changed is called when own events up to a place reached
 	// a state. Both must be quick and may be nil.
@@ -105,6 +109,7 @@ type Service struct {
 	noise   sec.SecureTransport
 	useless *budget.Budgets[peer.ID]
 	dirty   chan struct{} // a record changed
+	seeker  *seeker       // may be nil
 
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -152,6 +157,10 @@ func New(cfg Config) (*Service, error) {
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.wg.Go(s.keep)
+	if cfg.Seek != nil {
+		s.seeker = newSeeker(s)
+		s.wg.Go(func() { s.seeker.run(s.ctx) })
+	}
 	cfg.Host.SetStreamHandler(wire.DirectProtocol(cfg.Tag), s.handle)
 	return s, nil
 }
@@ -195,6 +204,7 @@ func (s *Service) Find(a event.Author) (*Pair, error) {
 
 // Met says that a peer was admitted: what waits for him goes out.
 func (s *Service) Met(a event.Author) {
+	s.seeker.hope()
 	p, err := s.Find(a)
 	if err != nil {
 		if !errors.Is(err, ErrClosed) {

@@ -55,6 +55,8 @@ func keyed(t *testing.T, networkID byte) (*Service, peer.ID) {
 
 // A stream opens only between the two peers that are meant, in one network, and
 // what goes over it cannot be read on the way.
+//
+// spec: 07-direct M3
 func TestAStreamIsSealedForItsNetworkAndPeer(t *testing.T) {
 	a, idA := keyed(t, 1)
 	b, idB := keyed(t, 1)

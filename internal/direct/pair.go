@@ -161,6 +161,9 @@ func (p *Pair) Publish(_ context.Context, b *event.Batch) error {
 		p.next = soon
 	}
 	p.mu.Unlock()
+	if l == nil {
+		p.s.seeker.want(p.author, firstDial)
+	}
 	l.wakeUp()
 	p.look()
 	return nil
@@ -302,5 +305,6 @@ func (p *Pair) drop(l *link, began time.Time) {
 		p.next = time.Now().Add(wait)
 	}
 	p.mu.Unlock()
+	p.s.seeker.want(p.author, firstSeek)
 	p.look()
 }

@@ -8,6 +8,8 @@ import (
 
 // What is acknowledged of one branch of a fork says nothing of the other, until
 // comparing has shown that the other side has both.
+//
+// spec: 07-direct M20
 func TestABranchIsNotDeliveredByTheOther(t *testing.T) {
 	r := record{Sent: Place{Seq: 12}, Acked: Place{Seq: 10}, Whole: 3}
 	for _, c := range []struct {
@@ -26,7 +28,7 @@ func TestABranchIsNotDeliveredByTheOther(t *testing.T) {
 func TestWhatIsWrittenDoesNotWaitForTheBackoff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for tries, most := range map[int]time.Duration{0: 0, 20: firstDial} {
-			p := &Pair{tries: tries, next: time.Now().Add(lastDial)}
+			p := &Pair{s: new(Service), tries: tries, next: time.Now().Add(lastDial)}
 			if err := p.Publish(t.Context(), nil); err != nil || time.Until(p.next) > most {
 				t.Errorf("after %d tries it waits for %v, %v", tries, time.Until(p.next), err)
 			}

@@ -24,6 +24,8 @@ func drawDrafts(t *rapid.T) []Draft {
 }
 
 // What Seal makes is what Decode reads, field by field, and the slow encoder writes.
+//
+// spec: 03-events M11, M13
 func TestSealedIsWhatIsDecoded(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		drafts := drawDrafts(t)
@@ -54,6 +56,8 @@ func TestSealedIsWhatIsDecoded(t *testing.T) {
 }
 
 // Each event of a batch can be served alone, also when others are erased.
+//
+// spec: 03-events M38, M39
 func TestAloneAndErasedKeepTheirProof(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		b, err := Seal(testLog, testAuthor, 0, ID{}, drawDrafts(t), testSign)
@@ -133,6 +137,7 @@ func TestAckIsWantedOfOneBatchOnly(t *testing.T) {
 	}
 }
 
+// spec: 03-events M37
 func TestSealRefusesWhatNobodyWouldAccept(t *testing.T) {
 	one := func(change func(*Draft)) []Draft {
 		d := texts(1, 1)
@@ -172,6 +177,7 @@ func TestSealRefusesWhatNobodyWouldAccept(t *testing.T) {
 	}
 }
 
+// spec: 03-events M14
 func TestSealSortsHeadsAndDropsDoubles(t *testing.T) {
 	heads := []ID{{3}, {1}, {9}, {1}, {2}}
 	d := texts(1, 1)
@@ -188,6 +194,7 @@ func TestSealSortsHeadsAndDropsDoubles(t *testing.T) {
 	}
 }
 
+// spec: 03-events M2
 func TestLargestContentAndLargestBatchFit(t *testing.T) {
 	d := texts(1, MaxContent-SaltSize)
 	d[0].Parents = []ID{{1}, {2}, {3}, {4}, {5}, {6}, {7}}
@@ -199,6 +206,7 @@ func TestLargestContentAndLargestBatchFit(t *testing.T) {
 	decoded(t, sealed(t, texts(MaxBatchEvents, 256)).Payload())
 }
 
+// spec: 03-events M2
 func TestDecodeRefusesOneTooMany(t *testing.T) {
 	long := enc(payload(chain(MaxBatchEvents + 1)...)...)
 	if _, err := Decode(long); !errors.Is(err, ErrTooLarge) {
@@ -218,6 +226,9 @@ func TestDecodeRefusesOneTooMany(t *testing.T) {
 
 // What follows the version of a header that we cannot read is not ours to judge: a peer
 // that forwards it must not be punished for it.
+//
+// spec: 03-events M8, M42
+// spec: 04-delivery M8
 func TestLaterMajorVersionIsNotJudged(t *testing.T) {
 	for name, rest := range map[string][]byte{
 		"garbage": {0xff, 0xff, 0xff}, "a large header": make([]byte, MaxHeader+1), "nothing": nil,
@@ -277,6 +288,8 @@ func TestDecodeAllocatesLittle(t *testing.T) {
 	}
 }
 
+// spec: 03-events M20
+// spec: 07-direct M2
 func TestHeaderTells(t *testing.T) {
 	epoch := uint64(3)
 	e := Event{Header: Header{Version: Version, Kind: KindLeave, KeyEpoch: &epoch}, Content: make([]byte, 40)}

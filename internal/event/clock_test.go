@@ -33,6 +33,7 @@ func TestWhatIsWrittenAfterwardsSortsAfterwards(t *testing.T) {
 	}
 }
 
+// spec: 03-events M44
 func TestFarFutureDoesNotMoveTheClock(t *testing.T) {
 	var c Clock
 	c.Observe(noon, HLCAt(noon.Add(MaxDrift+time.Millisecond)))
@@ -42,6 +43,7 @@ func TestFarFutureDoesNotMoveTheClock(t *testing.T) {
 	}
 }
 
+// spec: 03-events M43
 func TestClockFallsBackWhenTheWallSteps(t *testing.T) {
 	var c Clock
 	c.Now(noon)
@@ -99,6 +101,8 @@ func TestCenturiesAheadAreNotThePast(t *testing.T) {
 
 // Whatever comes from outside: no time lies more than MaxDrift beyond the wall, and
 // without a backward step each is later than all given and taken in before.
+//
+// spec: 03-events M43, M44
 func TestClockPromises(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var c Clock

@@ -63,6 +63,7 @@ func contentPayloads() []contentVector {
 	}
 }
 
+// spec: 03-events M25, M26
 func TestVectorsContents(t *testing.T) {
 	made := contentPayloads()
 	for i := range made {

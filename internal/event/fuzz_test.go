@@ -12,6 +12,8 @@ import (
 
 // FuzzDecode: what is accepted has exactly one encoding, and stays acceptable in every
 // way it may be served: alone, erased, sealed again.
+//
+// spec: 03-events M1
 func FuzzDecode(f *testing.F) {
 	for _, p := range vectorPayloads(f) {
 		f.Add(p)
@@ -106,6 +108,8 @@ func checkResealed(t *testing.T, b *Batch) {
 
 // FuzzContent: payloads of the known kinds never do worse than fail, and what this
 // package wrote it reads.
+//
+// spec: 03-events M25, M26
 func FuzzContent(f *testing.F) {
 	m, _ := Message{Type: TypeText, Data: []byte("hello")}.Encode()
 	f.Add(m)
@@ -126,6 +130,8 @@ func FuzzContent(f *testing.F) {
 }
 
 // FuzzRoomKey: a key is its own key, so that a room can be named by it.
+//
+// spec: 03-events M5
 func FuzzRoomKey(f *testing.F) {
 	for _, s := range []string{"Lobby", " Ａ  b", "ΰ", "İ", "ﷺ", "ẛ̣", "ϓ", "\u1e9b\u0323", "ǰ", "㎭"} {
 		f.Add(s)

@@ -26,6 +26,8 @@ func idsOf(events []Event) []ID {
 
 // Every root and every path is the one of the RFC's own recursive definition, and each
 // path leads from its leaf to the root, and to no other place.
+//
+// spec: 03-events M29
 func TestTreeIsTheOneOfTheRFC(t *testing.T) {
 	for _, n := range []int{1, 2, 3, 4, 5, 6, 7, 8, 9, 15, 16, 17, 31, 33, 100, 128, 129, 255, 256} {
 		events := numbered(n)
@@ -55,6 +57,7 @@ type merkleVector struct {
 	Path  []string `json:"path"`
 }
 
+// spec: 03-events M29
 func TestVectorsMerkle(t *testing.T) {
 	var made []merkleVector
 	for _, v := range [][2]int{{1, 0}, {2, 0}, {2, 1}, {3, 2}, {5, 4}, {7, 3}, {7, 6}, {100, 99}, {255, 254}, {256, 0}, {256, 255}} {

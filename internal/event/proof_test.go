@@ -51,6 +51,7 @@ func TestEventsServedAloneAreJoinedAgain(t *testing.T) {
 	}
 }
 
+// spec: 08-export M7
 func TestAnEventIsWrittenAgainFromItsParts(t *testing.T) {
 	for _, n := range []int{1, 2, 100} {
 		for i, s := range singles(t, sealed(t, texts(n, 10))) {
@@ -71,6 +72,8 @@ func TestAnEventIsWrittenAgainFromItsParts(t *testing.T) {
 }
 
 // What parts do not fit together must not be written as something that does.
+//
+// spec: 08-export M7
 func TestPartsThatDoNotFitAreRefused(t *testing.T) {
 	one := singles(t, sealed(t, texts(1, 10)))[0]
 	of3 := singles(t, sealed(t, texts(3, 10)))[1]

@@ -125,6 +125,7 @@ func edgeSignatures() []ed25519Vector {
 	return out
 }
 
+// spec: 03-events M31
 func TestVectorsEd25519(t *testing.T) {
 	kept := keep(t, "ed25519.json", vectorFile[ed25519Vector]{
 		About:   "Edge cases of Ed25519: Parley's rule is Go's crypto/ed25519. docs/protocol/03-events.md",
@@ -148,6 +149,8 @@ func TestVectorsEd25519(t *testing.T) {
 
 // A key of small order is an author like any other: the rule has no exception, and two
 // implementations that disagreed here would split a room.
+//
+// spec: 03-events M31
 func TestSmallOrderAuthorFollowsTheRule(t *testing.T) {
 	good, bad := 0, 0
 	for n := range uint64(64) {

@@ -26,6 +26,7 @@ var reasonErrors = map[string]error{
 	"form": ErrForm, "too_large": ErrTooLarge, "hash": ErrHash, "signature": ErrSignature, "version": ErrVersion,
 }
 
+// spec: 03-events M1, M6, M8, M9, M13, M14, M23, M30, M33, M35, M36, M37, M38
 func TestVectorsInvalid(t *testing.T) {
 	made := append(invalidPayloads(), invalidHeaders()...)
 	made = append(made, invalidOrder()...)

@@ -15,6 +15,7 @@ type logVector struct {
 	Log     string `json:"log"`
 }
 
+// spec: 03-events M3
 func TestVectorsLogs(t *testing.T) {
 	network := [32]byte(le("000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"))
 	low, high, random := Author{0x01, 31: 0xff}, Author{0x02}, [16]byte{0xaa, 15: 0xbb}
@@ -54,6 +55,7 @@ type roomVector struct {
 	Key   string `json:"key"`
 }
 
+// spec: 03-events M4, M5
 func TestVectorsRooms(t *testing.T) {
 	inputs := []string{
 		"lobby", "Lobby", "  LOBBY ", "Coffee   Break", "Coffee\u3000Break", "Ｌｏｂｂｙ", "Straße", "STRASSE", "Ångström", "ångström",

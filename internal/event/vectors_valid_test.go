@@ -107,6 +107,7 @@ func validPayloads() []struct {
 	}
 }
 
+// spec: 03-events M1, M6, M10, M28, M33, M34
 func TestVectorsValid(t *testing.T) {
 	var made []validVector
 	for _, v := range validPayloads() {

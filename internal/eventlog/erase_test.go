@@ -11,6 +11,8 @@ import (
 
 // An erased content is gone for readers and stays gone: after opening again, when
 // its event comes again alone or beside new ones, and everything else is as it was.
+//
+// spec: 03-events M39
 func TestErase(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir)
@@ -94,6 +96,8 @@ func TestErasedBelowTheFloorStaysErased(t *testing.T) {
 }
 
 // Contents are erased when their header says so, not earlier, and once.
+//
+// spec: 03-events M21
 func TestExpiry(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir)

@@ -143,6 +143,7 @@ func (w *world) retain(s *Store, m *model) {
 	}
 }
 
+// spec: 03-events M16
 func TestStoreAgreesWithAList(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		w := newWorld(rt, t)

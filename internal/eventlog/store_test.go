@@ -72,6 +72,7 @@ func TestAppendIsReadEveryWay(t *testing.T) {
 	check(open(t, dir))
 }
 
+// spec: 03-events M32
 func TestDuplicatesAreNotStoredTwice(t *testing.T) {
 	s := open(t, t.TempDir())
 	a := newAuthor(1)

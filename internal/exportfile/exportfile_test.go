@@ -79,6 +79,7 @@ func must(t testing.TB, err error) {
 	}
 }
 
+// spec: 08-export M1
 func TestWhatIsExportedIsReadAgain(t *testing.T) {
 	file, payloads := export(t, testBatches(t))
 	r := NewReader(bytes.NewReader(file))
@@ -108,6 +109,8 @@ func TestWhatIsExportedIsReadAgain(t *testing.T) {
 }
 
 // Each of these spoils the third line; the others are read all the same.
+//
+// spec: 08-export M4
 func TestABrokenLineIsOneLine(t *testing.T) {
 	file, payloads := export(t, testBatches(t))
 	lines := strings.Split(strings.TrimSpace(string(file)), "\n")
@@ -151,6 +154,7 @@ func TestABrokenLineIsOneLine(t *testing.T) {
 	}
 }
 
+// spec: 08-export M5
 func TestAHeadThatCannotBeUsedHasNoEvents(t *testing.T) {
 	file, _ := export(t, testBatches(t))
 	for name, c := range map[string]struct {
@@ -174,6 +178,8 @@ func TestAHeadThatCannotBeUsedHasNoEvents(t *testing.T) {
 }
 
 // The greatest event, as the deepest of the largest batch, fits a line.
+//
+// spec: 08-export M2
 func TestTheLargestEventFitsALine(t *testing.T) {
 	payload := bytes.Repeat([]byte{'x'}, event.MaxContent-event.SaltSize)
 	b, err := event.Seal(testHead.Log, testAuthor, 0, event.ID{}, []event.Draft{{HLC: 1, Kind: 1, Payload: payload}},
@@ -231,5 +237,46 @@ func rewrite(t *testing.T, b *event.Batch) {
 	must(t, err)
 	if again.Events[0].ID != b.Events[0].ID || again.Claim() != b.Claim() {
 		t.Fatal("written again it is another event")
+	}
+}
+
+// spec: 08-export M2
+func TestLinesAtTheLimit(t *testing.T) {
+	file, _ := export(t, testBatches(t))
+	lines := strings.Split(string(file), "\n")
+	padded := func(size int) string {
+		return lines[0] + "\n" + lines[1] + strings.Repeat(" ", size-len(lines[1])) + "\n"
+	}
+	for size, want := range map[int]error{128 << 10: nil, 128<<10 + 1: ErrTooLong} {
+		r := NewReader(strings.NewReader(padded(size)))
+		_, err := r.Next()
+		must(t, err)
+		if rec, err := r.Next(); !errors.Is(err, want) || (rec.Payload == nil) != (want != nil) {
+			t.Errorf("a line of %d bytes: %v", size, err)
+		}
+	}
+}
+
+// spec: 08-export M3
+func TestKeysOfLaterVersionsArePassedOver(t *testing.T) {
+	file, payloads := export(t, testBatches(t))
+	later := strings.ReplaceAll(string(file), "{", `{"later":[{"x":1}],`)
+	r := NewReader(strings.NewReader(later))
+	read := 0
+	for {
+		rec, err := r.Next()
+		if err == io.EOF {
+			break
+		}
+		must(t, err)
+		if rec.Payload != nil {
+			if !bytes.Equal(rec.Payload, payloads[read]) {
+				t.Errorf("event %d is not the same", read)
+			}
+			read++
+		}
+	}
+	if read != len(payloads) {
+		t.Errorf("%d of %d read", read, len(payloads))
 	}
 }

@@ -31,6 +31,7 @@ func kept(t *testing.T, path string, made []byte) []byte {
 	return file
 }
 
+// spec: 08-export M1
 func TestVectorsExport(t *testing.T) {
 	made, _ := export(t, testBatches(t))
 	r := NewReader(bytes.NewReader(kept(t, "testdata/export.jsonl", made)))
@@ -45,6 +46,7 @@ type badLine struct {
 	Lines  string `json:"lines"`  // a head, if there is one, and one line that is refused
 }
 
+// spec: 08-export M4, M5
 func TestVectorsRefused(t *testing.T) {
 	file, _ := export(t, testBatches(t))
 	lines := strings.Split(strings.TrimSpace(string(file)), "\n")

@@ -8,6 +8,7 @@ import (
 
 // Every test here is somebody who should not get in, or somebody in between.
 
+// spec: 02-hello M17
 func TestWrongSecret(t *testing.T) {
 	a, b := pair(secret1)
 	a.Secrets = []Secret{{Epoch: 1, Key: [32]byte{0xbd}}}
@@ -51,6 +52,7 @@ func mustParse(t *testing.T, b []byte, step uint64) message {
 	return m
 }
 
+// spec: 02-hello M15
 func TestOtherNetwork(t *testing.T) {
 	a, b := pair(secret1)
 	a.Network[0] ^= 1
@@ -69,6 +71,7 @@ func TestOtherNetwork(t *testing.T) {
 	}
 }
 
+// spec: 02-hello M15
 func TestNoCommonEpoch(t *testing.T) {
 	a, b := pair(secret1)
 	b.Secrets = []Secret{secret2, secret3}
@@ -77,6 +80,7 @@ func TestNoCommonEpoch(t *testing.T) {
 	}
 }
 
+// spec: 02-hello M16
 func TestOwnWordsComeBack(t *testing.T) {
 	a, b := pair(secret1)
 	i, m1, err := Initiate(a, start)
@@ -172,6 +176,8 @@ func TestRecordedHandshakeIsWorthNothing(t *testing.T) {
 }
 
 // No alteration on the way, not of one bit, ends with both sides content.
+//
+// spec: 02-hello M18
 func TestEveryBitCounts(t *testing.T) {
 	a, b := pair(secret1, secret2)
 	for n, m := range play(t, a, b, nil).messages {
@@ -190,6 +196,7 @@ func TestEveryBitCounts(t *testing.T) {
 	}
 }
 
+// spec: 02-hello M18
 func TestEveryTruncationFails(t *testing.T) {
 	a, b := pair(secret1)
 	for n, m := range play(t, a, b, nil).messages {
@@ -221,25 +228,34 @@ func checkSilent(t *testing.T, o outcome) {
 	}
 }
 
+// spec: 02-hello M4
 func TestOversizedMessages(t *testing.T) {
 	a, b := pair(secret1)
-	for n := range 4 {
-		o := play(t, a, b, func(at int, m []byte) []byte {
+	// played grows message n to size bytes by a field that nobody knows.
+	played := func(n, size int) outcome {
+		return play(t, a, b, func(at int, m []byte) []byte {
 			if at == n {
-				m = append(m, enc(field{99, make([]byte, MaxMessage+1-len(m)-4)})...)
-				if len(m) != MaxMessage+1 {
+				m = append(m, enc(field{99, make([]byte, size-len(m)-4)})...)
+				if len(m) != size {
 					t.Fatalf("%d bytes", len(m))
 				}
 			}
 			return m
 		})
-		if !errors.Is(errors.Join(o.initErr, o.respErr), ErrTooLarge) {
+	}
+	for n := range 4 {
+		if o := played(n, MaxMessage); !o.initDone || !o.respDone {
+			t.Errorf("message %d of %d bytes: %v, %v", n+1, MaxMessage, o.initErr, o.respErr)
+		}
+		if o := played(n, MaxMessage+1); !errors.Is(errors.Join(o.initErr, o.respErr), ErrTooLarge) {
 			t.Errorf("message %d: %v, %v", n+1, o.initErr, o.respErr)
 		}
 	}
 }
 
 // Each step can be taken once and in order; after a failure nothing goes on.
+//
+// spec: 02-hello M8, M20
 func TestStepsOutOfOrder(t *testing.T) {
 	a, b := pair(secret1)
 	m := play(t, a, b, nil).messages

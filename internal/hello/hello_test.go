@@ -27,6 +27,7 @@ func TestMembersAdmitEachOther(t *testing.T) {
 	}
 }
 
+// spec: 02-hello M13
 func TestNewestCommonEpochIsProven(t *testing.T) {
 	a, b := pair()
 	a.Secrets, b.Secrets = []Secret{secret1, secret3, secret2}, []Secret{secret2, secret1}
@@ -39,6 +40,7 @@ func TestNewestCommonEpochIsProven(t *testing.T) {
 	}
 }
 
+// spec: 02-hello M11
 func TestHighestCommonVersionIsUsed(t *testing.T) {
 	for _, c := range []struct{ aMin, aMax, bMin, bMax, want uint32 }{
 		{1, 1, 1, 1, 1}, {1, 3, 2, 5, 3}, {2, 5, 1, 3, 3}, {4, 4, 1, 9, 4}, {1, 2, 3, 4, 0}, {3, 4, 1, 2, 0},
@@ -64,6 +66,8 @@ func TestOpenNetworkProvesTheNameAlone(t *testing.T) {
 }
 
 // A closed node never talks to one that proves only the name, in either role.
+//
+// spec: 02-hello M14
 func TestClosedNeverFallsBackToOpen(t *testing.T) {
 	a, b := pair(secret1)
 	a.Secrets = []Secret{Open(testNetwork)}
@@ -77,6 +81,8 @@ func TestClosedNeverFallsBackToOpen(t *testing.T) {
 }
 
 // Unknown fields come from later versions: they are ignored, and covered by the proofs.
+//
+// spec: 02-hello M6
 func TestUnknownFieldsAreIgnored(t *testing.T) {
 	extra := []field{{40, []byte("later")}, {63, uint64(7)}, {64, uint64(7)}, {1000, []byte{1}}}
 	_, b := pair(secret1)
@@ -99,6 +105,7 @@ func TestUnknownFieldsAreIgnored(t *testing.T) {
 	}
 }
 
+// spec: 02-hello M14
 func TestBadConfigurationIsToldAtOnce(t *testing.T) {
 	for name, change := range map[string]func(*Config){
 		"no secret":           func(c *Config) { c.Secrets = nil },
@@ -175,6 +182,8 @@ func TestSkewHasASign(t *testing.T) {
 }
 
 // The messages are what docs/protocol says, byte for byte.
+//
+// spec: 02-hello M17
 func TestMessagesAreAsDescribed(t *testing.T) {
 	a, b := pair(secret1)
 	o := play(t, a, b, nil)

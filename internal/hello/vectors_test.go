@@ -93,6 +93,7 @@ func side(c Config, clock time.Time) sideVector {
 	return v
 }
 
+// spec: 02-hello M10, M17
 func TestVectorsHandshakes(t *testing.T) {
 	var made []handshakeVector
 	add := func(name string, initiator, responder []Secret, change func(a, b *Config)) {
@@ -121,6 +122,11 @@ func TestVectorsHandshakes(t *testing.T) {
 		a.Min, a.Max, b.Min, b.Max = 1, 4, 2, 3
 		a.Features, b.Features, b.Role = 0b110, 0b011, RoleRegistrar
 	})
+	eight := make([]Secret, MaxEpochs)
+	for i := range eight {
+		eight[i] = Secret{Epoch: uint64(i + 1), Key: [32]byte{byte(i + 1)}}
+	}
+	add("eight epochs, of which the other knows one", eight, []Secret{eight[3], {Epoch: 9, Key: [32]byte{9}}}, func(_, _ *Config) {})
 	kept := keep(t, "handshakes.json", vectorFile[handshakeVector]{
 		About: "Whole handshakes. Given these sides an implementation makes these messages. docs/protocol/02-hello.md",
 		Fields: map[string]string{
@@ -236,6 +242,7 @@ func proofOf(b []byte) []byte {
 	return m.proof
 }
 
+// spec: 02-hello M7, M8, M10, M15, M16
 func TestVectorsRefused(t *testing.T) {
 	a, b := pair(secret1)
 	kept := keep(t, "refused.json", vectorFile[refusedVector]{

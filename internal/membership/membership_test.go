@@ -46,6 +46,7 @@ func show(v *membership.View, authors ...byte) (s string) {
 	return s
 }
 
+// spec: 03-events M18
 func TestTheLatestEventDecides(t *testing.T) {
 	for _, test := range []struct {
 		name   string
@@ -73,6 +74,7 @@ func TestTheLatestEventDecides(t *testing.T) {
 	}
 }
 
+// spec: 03-events M18
 func TestAnErasedProfileStillJoins(t *testing.T) {
 	e := profile(1, 1, 1, "ada")
 	e.Content = nil
@@ -84,6 +86,8 @@ func TestAnErasedProfileStillJoins(t *testing.T) {
 
 // The slow version as judge: sort, then let the last one win. Whatever the
 // order of arrival, and events may come twice, the view is the same.
+//
+// spec: 03-events M18
 func TestOrderOfArrivalDoesNotMatter(t *testing.T) {
 	for seed := range uint64(200) {
 		dice := rand.New(rand.NewPCG(seed, 7))

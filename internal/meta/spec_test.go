@@ -9,9 +9,10 @@ import (
 const protocolDir = "docs/protocol"
 
 var (
-	// specReference is how code cites the protocol, as in "spec: 03-events §4.2", or without a
-	// section for a whole page.
-	specReference = regexp.MustCompile(`\bspec: ([0-9]+-[a-z0-9-]+)(?: (§[0-9]+(?:\.[0-9]+)*))?`)
+	// specReference is how code cites the protocol: a section, as in "spec: 03-events §4.2", or
+	// MUSTs, as in "spec: 03-events M1, M2", or without either a whole page.
+	specReference = regexp.MustCompile(`\bspec: ([0-9]+-[a-z0-9-]+)((?:,? (?:§[0-9]+(?:\.[0-9]+)*|M[0-9]+\b))*)`)
+	specPart      = regexp.MustCompile(`§[0-9.]*[0-9]|M[0-9]+`)
 	specMention   = regexp.MustCompile(`//\s*spec:`)
 	// heading is a numbered heading of a page.
 	heading = regexp.MustCompile(`(?m)^#+ §?\s?([0-9]+(?:\.[0-9]+)*)\.?\s`)
@@ -30,6 +31,9 @@ func specReferences(t *tree) (bad []string) {
 			for _, m := range heading.FindAllSubmatch(f.text, -1) {
 				sections[page+" §"+string(m[1])] = true
 			}
+			for _, m := range mustTag.FindAllSubmatch(f.text, -1) {
+				sections[page+" "+string(m[1])] = true
+			}
 		}
 		if f.ast != nil && f.isTest() {
 			for _, m := range testFunc.FindAllSubmatch(f.text, -1) {
@@ -44,7 +48,7 @@ func specReferences(t *tree) (bad []string) {
 		if _, ok := protocolPage(f); ok {
 			bad = append(bad, missingTests(f, tests)...)
 		}
-		if f.ast != nil {
+		if f.ast != nil || strings.HasSuffix(f.path, ".js") {
 			bad = append(bad, missingSections(f, sections)...)
 		}
 	}
@@ -67,15 +71,29 @@ func missingTests(page *file, tests map[string]bool) (bad []string) {
 
 func missingSections(f *file, sections map[string]bool) (bad []string) {
 	for i, line := range strings.Split(string(f.text), "\n") {
-		refs := specReference.FindAllStringSubmatch(line, -1)
+		refs := citations(line)
 		if specMention.MatchString(line) && refs == nil {
-			bad = append(bad, fmt.Sprintf("%s:%d: write it as \"spec: PAGE §1.2\"", f.path, i+1))
+			bad = append(bad, fmt.Sprintf("%s:%d: write it as \"spec: PAGE §1.2\" or \"spec: PAGE M3, M4\"", f.path, i+1))
 		}
-		for _, m := range refs {
-			if ref := strings.TrimSpace(m[1] + " " + m[2]); !sections[ref] {
+		for _, ref := range refs {
+			if !sections[ref] {
 				bad = append(bad, fmt.Sprintf("%s:%d: docs/protocol has no %s", f.path, i+1, ref))
 			}
 		}
 	}
 	return bad
+}
+
+// citations lists what a line of code cites: "03-events", "03-events §4.2", "03-events M1".
+func citations(line string) (refs []string) {
+	for _, m := range specReference.FindAllStringSubmatch(line, -1) {
+		parts := specPart.FindAllString(m[2], -1)
+		if parts == nil {
+			refs = append(refs, m[1])
+		}
+		for _, p := range parts {
+			refs = append(refs, m[1]+" "+p)
+		}
+	}
+	return refs
 }

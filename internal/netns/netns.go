@@ -18,6 +18,8 @@
 //	  │ veth             │
 //	  port1 ── br0 ──  port2              namespace parley-PID-N-bridge
 //
+// Lab.Far adds hosts behind a router, in segments that no multicast crosses.
+//
 // All of it, processes first, ends with the test; what a killed test run left behind is removed by
 // the next one. Methods fail the test on errors and, but for those of Proc, belong to the test's
 // goroutine.
@@ -81,6 +83,8 @@ type Lab struct {
 	bridge   string // the bridge's namespace
 	lastAddr netip.Addr
 	ports    int
+	router   string // its namespace, "" before Far
+	segments int
 }
 
 // New makes an empty LAN that ends with the test.

@@ -116,6 +116,22 @@ func TestHostsReachEachOtherAndNothingElse(t *testing.T) {
 	}
 }
 
+// Unicast crosses the router, and nothing leaves.
+func TestFarHostsAreReachedThroughARouter(t *testing.T) {
+	lab := New(t)
+	a, b := lab.Far("a"), lab.Far("b")
+	p := serve(t, b)
+	if err := reach(t, a, b.Addr()); err != nil {
+		t.Errorf("a cannot reach b: %v", err)
+	}
+	p.WaitLine(10*time.Second, func(s string) bool { return s == "heard hello" })
+	for _, h := range []*Host{a, b} {
+		if routes := h.Run("ip", "route", "show", "default"); routes != "" {
+			t.Errorf("%s has a way out: %s", h.ns, routes)
+		}
+	}
+}
+
 func TestCableInterfaceAndAddress(t *testing.T) {
 	lab := New(t)
 	a, b := lab.Host("a"), lab.Offline("b")

@@ -16,6 +16,8 @@ import (
 // However many are online, and however busy their rooms are: all of them
 // together send five signals a second. Here is one of them, whose rooms change
 // all the time; his share is what is counted.
+//
+// spec: 05-presence M7
 func TestSignalsHaveAFixedRateInAll(t *testing.T) {
 	const span, perSecond = 20 * time.Minute, 5.0
 	for _, online := range []int{1, 5, 8, 50, 200, 1500} {

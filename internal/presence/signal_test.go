@@ -30,6 +30,7 @@ func sample(author [32]byte) *Signal {
 	}
 }
 
+// spec: 05-presence M6
 func TestSignalsRoundTrip(t *testing.T) {
 	author, sign := signer(1)
 	want := sample(author)
@@ -42,6 +43,7 @@ func TestSignalsRoundTrip(t *testing.T) {
 	}
 }
 
+// spec: 05-presence M4
 func TestUnknownFieldsOfASignalAreSkipped(t *testing.T) {
 	author, sign := signer(1)
 	body := sample(author).body()
@@ -54,6 +56,7 @@ func TestUnknownFieldsOfASignalAreSkipped(t *testing.T) {
 	}
 }
 
+// spec: 05-presence M3, M9
 func TestForgedSignalsAreRefused(t *testing.T) {
 	author, sign := signer(1)
 	good := sample(author).Encode(testNetwork, sign)
@@ -73,6 +76,7 @@ func TestForgedSignalsAreRefused(t *testing.T) {
 	}
 }
 
+// spec: 05-presence M5
 func TestSignalsOverALimitAreRefused(t *testing.T) {
 	author, sign := signer(1)
 	for name, change := range map[string]func(*Signal){
@@ -82,8 +86,10 @@ func TestSignalsOverALimitAreRefused(t *testing.T) {
 		"utf8":     func(s *Signal) { s.Nick = "\xff" },
 		"room":     func(s *Signal) { s.Rooms[0].Name = "" },
 		"rooms":    func(s *Signal) { s.Rooms = slices.Repeat([]Room{{Name: "a"}}, MaxRooms+1) },
+		"name":     func(s *Signal) { s.Rooms[0].Name = strings.Repeat("x", MaxName+1) },
 		"heads":    func(s *Signal) { s.Rooms[0].Heads = make([][32]byte, MaxHeads+1) },
-		"interval": func(s *Signal) { s.Interval = 2 * MaxPace },
+		"chains":   func(s *Signal) { s.Rooms[0].Chains = make([]Chain, MaxChains+1) },
+		"interval": func(s *Signal) { s.Interval = time.Hour + time.Millisecond },
 		"never":    func(s *Signal) { s.Interval = 0 },
 	} {
 		s := sample(author)
@@ -97,6 +103,37 @@ func TestSignalsOverALimitAreRefused(t *testing.T) {
 	}
 }
 
+// spec: 05-presence M6
+func TestSignalsAtTheLimitsAreTaken(t *testing.T) {
+	author, sign := signer(1)
+	full := Room{Name: "full", Heads: make([][32]byte, 8), Chains: make([]Chain, 8)}
+	for name, change := range map[string]func(*Signal){
+		"nick and name": func(s *Signal) { s.Nick, s.Rooms[0].Name = strings.Repeat("x", 256), strings.Repeat("y", 256) },
+		"rooms":         func(s *Signal) { s.Rooms = slices.Repeat([]Room{{Name: "a"}}, 64) },
+		"heads, chains": func(s *Signal) { s.Rooms = []Room{full} },
+		"interval":      func(s *Signal) { s.Interval = time.Hour },
+	} {
+		s := sample(author)
+		change(s)
+		if _, err := Decode(testNetwork, s.Encode(testNetwork, sign)); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	whole := sample(author).Encode(testNetwork, sign)
+	// The rest is a field of the envelope that nobody knows.
+	padded := func(size int) []byte { return appendBytes(bytes.Clone(whole), 15, make([]byte, size-len(whole)-3)) }
+	if b := padded(16 << 10); len(b) != 16<<10 {
+		t.Fatalf("%d bytes", len(b))
+	}
+	if _, err := Decode(testNetwork, padded(16<<10)); err != nil {
+		t.Errorf("16 KiB: %v", err)
+	}
+	if _, err := Decode(testNetwork, padded(16<<10+1)); !errors.Is(err, ErrForm) {
+		t.Errorf("a byte more: %v", err)
+	}
+}
+
+// spec: 05-presence M6
 func FuzzDecodeSignal(f *testing.F) {
 	author, sign := signer(1)
 	f.Add(sample(author).Encode(testNetwork, sign))

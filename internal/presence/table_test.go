@@ -26,6 +26,7 @@ func in(names ...string) func(*Signal) {
 	}
 }
 
+// spec: 05-presence M8, M10
 func TestNewestSignalWins(t *testing.T) {
 	tab := newTable()
 	if v, changed := tell(tab, start, 1, 5, in("a")); v != fresh || !changed {
@@ -47,22 +48,30 @@ func TestNewestSignalWins(t *testing.T) {
 	}
 }
 
+// spec: 05-presence M10
 func TestSignalsOfAnotherTimeAreRefused(t *testing.T) {
 	tab := newTable()
 	at := func(d time.Duration) *Signal {
 		return &Signal{Author: [32]byte{1}, Time: start.Add(d).UnixMilli(), Seq: 1, Interval: time.Second}
 	}
-	if v, _ := apply(tab, start, at(maxAhead+time.Second), nil, true); v != future {
+	if v, _ := apply(tab, start, at(5*time.Minute+time.Millisecond), nil, true); v != future {
 		t.Errorf("from the future: %v", v)
 	}
-	if v, _ := apply(tab, start, at(-maxBehind-time.Second), nil, false); v != past {
+	if v, _ := apply(newTable(), start, at(5*time.Minute), nil, true); v != fresh {
+		t.Errorf("five minutes ahead: %v", v)
+	}
+	if v, _ := apply(tab, start, at(-10*time.Minute-time.Millisecond), nil, false); v != past {
 		t.Errorf("an old one in gossip: %v", v)
+	}
+	if v, _ := apply(newTable(), start, at(-10*time.Minute), nil, false); v != fresh {
+		t.Errorf("ten minutes back: %v", v)
 	}
 	if v, _ := apply(tab, start, at(-maxBehind-time.Second), nil, true); v != fresh {
 		t.Errorf("of a peer whose clock is slow, from itself: %v", v)
 	}
 }
 
+// spec: 05-presence M11
 func TestOnlineIsThreeIntervals(t *testing.T) {
 	tab := newTable()
 	tell(tab, start, 1, 1, in("a"))
@@ -103,6 +112,7 @@ func TestRoomsInRotationAddUp(t *testing.T) {
 	}
 }
 
+// spec: 05-presence M10
 func TestAnAuthorsSignalsArePaced(t *testing.T) {
 	tab := newTable()
 	count := 0

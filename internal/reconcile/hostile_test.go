@@ -79,6 +79,8 @@ func TestAnAskerIsBoundedWhateverIsReplied(t *testing.T) {
 }
 
 // Replies that lie outside of what was asked, or ask for the same again.
+//
+// spec: 06-sync M12
 func TestRepliesThatAreNoAnswerAreRefused(t *testing.T) {
 	set := reconcile.NewSlice(numbered(0, 10_000))
 	fingerprint := make([]byte, 16)
@@ -158,6 +160,8 @@ func TestWorkOfAnAnswerIsBounded(t *testing.T) {
 }
 
 // A store that has to read very much for each question is compared all the same.
+//
+// spec: 06-sync M10
 func TestAnswersCutForTheirWorkLoseNothing(t *testing.T) {
 	own, peer := reconcile.NewSlice(numbered(0, 3000)), &counting{Slice: reconcile.NewSlice(numbered(1000, 9000)), reads: 30_000}
 	s := meet(t, own, peer, reconcile.At(0), base+3000, 8000, 32<<10, 128<<10)
@@ -167,6 +171,8 @@ func TestAnswersCutForTheirWorkLoseNothing(t *testing.T) {
 }
 
 // Nothing below the floor is told, whatever is asked.
+//
+// spec: 06-sync M1
 func TestNothingBelowTheFloorIsTold(t *testing.T) {
 	set := reconcile.NewSlice(numbered(0, 60))
 	floor := reconcile.At(base + 10)
@@ -187,6 +193,7 @@ func TestNothingBelowTheFloorIsTold(t *testing.T) {
 	}
 }
 
+// spec: 06-sync M8
 func FuzzAnswer(f *testing.F) {
 	set := reconcile.NewSlice(numbered(0, 200))
 	f.Add([]byte{0x61, 0, 0, 2, 0}, uint64(0))
@@ -208,6 +215,7 @@ func FuzzAnswer(f *testing.F) {
 	})
 }
 
+// spec: 06-sync M8
 func FuzzTake(f *testing.F) {
 	set := reconcile.NewSlice(numbered(0, 200))
 	f.Add([]byte{0x61, 0, 0, 2, 0})
@@ -222,4 +230,22 @@ func FuzzTake(f *testing.F) {
 			t.Fatalf("%d needed, %d had, %d open", len(found.Need), found.Have, a.Open())
 		}
 	})
+}
+
+// A message has 4,096 ranges at most, those that are skipped too.
+//
+// spec: 06-sync M5, M6
+func TestMessagesOfManyRanges(t *testing.T) {
+	// Each skips one more second.
+	skips := func(n int) []byte { return append([]byte{0x61}, bytes.Repeat([]byte{2, 0, 0}, n)...) }
+	answer := func(msg []byte) error {
+		_, _, err := reconcile.Answer(reconcile.NewSlice(nil), reconcile.At(0), msg, 128<<10)
+		return err
+	}
+	if err := answer(skips(4096)); err != nil {
+		t.Errorf("4,096 ranges: %v", err)
+	}
+	if err := answer(skips(4097)); !errors.Is(err, reconcile.ErrForm) {
+		t.Errorf("4,097 ranges: %v", err)
+	}
 }

@@ -165,6 +165,7 @@ func TestExactlyWhatIsMissingIsFound(t *testing.T) {
 	})
 }
 
+// spec: 06-sync M15
 func TestEqualSetsTakeOneRound(t *testing.T) {
 	set := reconcile.NewSlice(numbered(0, 10_000))
 	s := meet(t, set, set, reconcile.At(0), base+4000, 10_000, 32<<10, 128<<10)

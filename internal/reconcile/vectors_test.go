@@ -111,6 +111,8 @@ func unhex(t *testing.T, s string) []byte {
 }
 
 // The vectors hold: they change with -update only.
+//
+// spec: 06-sync M7, M8, M9
 func TestVectors(t *testing.T) {
 	if *update {
 		writeVectors(t)
@@ -158,6 +160,8 @@ func TestVectors(t *testing.T) {
 }
 
 // What the other implementation asked is answered as it answered itself.
+//
+// spec: 06-sync M7, M9, M10
 func TestRepliesEqualThoseOfAnotherImplementation(t *testing.T) {
 	var v struct {
 		Transcripts []transcript `json:"transcripts"`

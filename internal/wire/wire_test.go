@@ -15,6 +15,7 @@ import (
 	"github.com/parley-chat/parley/internal/wire"
 )
 
+// spec: 01-network M8
 func TestFramesRoundTripUpToTheLimit(t *testing.T) {
 	for _, size := range []int{0, 1, 127, 128, 64 << 10, 64<<10 + 1, 300_000} {
 		want := bytes.Repeat([]byte{7}, size)
@@ -29,6 +30,7 @@ func TestFramesRoundTripUpToTheLimit(t *testing.T) {
 	}
 }
 
+// spec: 01-network M9
 func TestFrameOverTheLimitIsRefused(t *testing.T) {
 	frame := wire.AppendFrame(nil, make([]byte, 11))
 	if _, err := wire.ReadFrame(bufio.NewReader(bytes.NewReader(frame)), 10); !errors.Is(err, wire.ErrFrameSize) {

@@ -147,7 +147,7 @@ export class Admission {
       return
     }
     if (failures === 0) this.onRefused(connection.remotePeer, 'half_open')
-    setTimeout(() => this.#begin(connection, failures + 1), pauses[Math.min(failures, pauses.length - 1)]).unref()
+    setTimeout(() => this.#begin(connection, failures + 1), pauses[Math.min(failures, pauses.length - 1)]).unref?.()
   }
 
   #admit (peer) {

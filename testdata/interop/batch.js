@@ -1,6 +1,6 @@
 // Batches: 03-events §6 and §7. The tree, the signature, the payload that travels.
 
-import { equal, join, pieces, sha256, u32, verify } from './bytes.js'
+import { compare, equal, join, pieces, sha256, u32, verify } from './bytes.js'
 import { contentHash, millis, readEvent, salted, writeHeader } from './events.js'
 import { Refused, strict, Writer } from './proto.js'
 
@@ -108,7 +108,7 @@ export function seal (key, log, previous, heads, drafts) {
       author: key.public,
       seq: (before?.seq ?? 0n) + 1n,
       hlc: d.hlc,
-      parents: [...(before == null ? [] : [before.id]), ...others.sort(Buffer.compare)],
+      parents: [...(before == null ? [] : [before.id]), ...others.sort(compare)],
       kind: d.kind,
       contentSize: content.length,
       contentHash: contentHash(content)

@@ -1,7 +1,7 @@
 // One direct chat: 07-direct §1, §4 and §5. Frames, and what is acknowledged.
 
 import { readPayload, seal, writePayload } from './batch.js'
-import { compare, equal, hex, join, u64 } from './bytes.js'
+import { compare, equal, hex, join, readU64, u64 } from './bytes.js'
 import { directLog, kinds, show, writeText } from './events.js'
 import { frames } from './host.js'
 import { Log } from './log.js'
@@ -15,7 +15,7 @@ const nowhere = { seq: 0n, id: new Uint8Array(32) }
 const writePlace = p => join(u64(p.seq), p.id)
 
 function readPlace (b) {
-  const p = { seq: Buffer.from(b).readBigUInt64BE(0), id: b.slice(8, 40) }
+  const p = { seq: readU64(b), id: b.slice(8, 40) }
   if ((p.seq === 0n) !== equal(p.id, nowhere.id)) throw new Refused('form', 'place')
   return p
 }
@@ -38,7 +38,9 @@ export function readFrame (bytes) {
   need(type === types.signal && body.length <= 1025)
   if (body[0] !== readSignal) return { type, kind: body[0] }
   need(body.length === 41)
-  return { type, kind: readSignal, place: readPlace(body.slice(1)) }
+  const place = readPlace(body.slice(1))
+  need(place.seq > 0n)
+  return { type, kind: readSignal, place }
 }
 
 export class Chat {

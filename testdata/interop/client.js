@@ -15,8 +15,8 @@ const dialTime = 10_000
 
 export class Client {
   /** tell takes each thing that happens, as an object. */
-  constructor ({ seed, network, nick, listen, tell }) {
-    Object.assign(this, { network, nick, listen, tell, key: keyOf(seed), clock: new Clock() })
+  constructor ({ seed, network, nick, listen, transports, tell }) {
+    Object.assign(this, { network, nick, listen, transports, tell, key: keyOf(seed), clock: new Clock() })
     this.admission = new Admission(network)
     this.rooms = new Rooms(this)
     this.online = new Online(this)
@@ -28,6 +28,7 @@ export class Client {
       key: this.key,
       network: this.network,
       listen: this.listen,
+      transports: this.transports,
       gate: service => this.admission.gate(service),
       validators: dht.validator(this.network),
       selectors: dht.selector(this.network)

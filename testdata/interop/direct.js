@@ -44,6 +44,13 @@ export class Direct {
     return events.map(e => hex(e.id))
   }
 
+  /** Opens a stream while another may run, which is what becomes of two that are opened at one moment. */
+  async cross (author) {
+    const pair = this.#pair(author)
+    const stream = await this.#open(author, 'chat')
+    this.#run(pair, stream, true).catch(() => {}) // it may be the one that goes
+  }
+
   history (author) {
     return this.#pair(author).chat.history()
   }
@@ -124,6 +131,7 @@ export class Direct {
     }
     const session = { stream, ours }
     pair.session = session
+    this.client.tell({ event: 'chat', with: hex(pair.chat.other), ours })
     try {
       await pair.chat.run(stream, () => pair.session === session)
     } catch (err) {

@@ -1,7 +1,7 @@
 // Exports: 08-export, the lines of a file read and verified.
 
 import { readPayload } from './batch.js'
-import { equal, hex, sha256, unhex } from './bytes.js'
+import { ascii, equal, hex, sha256, unhex } from './bytes.js'
 import { roomLog } from './events.js'
 import { roomKey } from './network.js'
 import { Refused, Writer } from './proto.js'
@@ -11,7 +11,7 @@ const maxLine = 131_072
 /** Reads lines one after the other; line(text) gives a verified event, or null for a head, an end, an empty line. */
 export class ExportReader {
   line (text) {
-    if (Buffer.byteLength(text) > maxLine) throw new Refused('form', 'length of a line')
+    if (ascii(text).length > maxLine) throw new Refused('form', 'length of a line')
     if (text.trim() === '') return null
     const l = parse(text)
     if ('parley_export' in l) return this.#head(l)
@@ -60,7 +60,9 @@ function bytes32 (text) {
 }
 
 function base64 (text) {
-  const b = Buffer.from(String(text), 'base64')
-  if (b.toString('base64') !== text) throw new Refused('form', 'base64')
-  return new Uint8Array(b)
+  try {
+    const letters = atob(text)
+    if (btoa(letters) === text) return Uint8Array.from(letters, c => c.charCodeAt(0))
+  } catch {}
+  throw new Refused('form', 'base64')
 }

@@ -28,12 +28,17 @@ export function readRequest (bytes) {
 export async function ask (stream, log, want) {
   const f = frames(stream, maxPayload)
   await f.write(writeRequest(log, want))
-  const first = await f.read(time)
+  return readReply(() => f.read(time), log, want)
+}
+
+/** Reads a reply, of which next gives one frame after the other. */
+export async function readReply (next, log, want) {
+  const first = await next()
   if (first.length !== 1 || first[0] !== status.ok) throw new Refused('status', String(first[0]))
   const batches = []
   const missing = new Set(want.map(hex))
   for (let size = 0; ;) {
-    const bytes = await f.read(time)
+    const bytes = await next()
     if (bytes.length === 0) return batches
     if (size >= maxReply) throw new Refused('size', 'reply')
     size += bytes.length

@@ -7,7 +7,6 @@ import { kadDHT, passthroughMapper } from '@libp2p/kad-dht'
 import { noise } from '@libp2p/noise'
 import { peerIdFromPublicKey } from '@libp2p/peer-id'
 import { ping } from '@libp2p/ping'
-import { tcp } from '@libp2p/tcp'
 import { lpStream } from '@libp2p/utils'
 import { yamux } from '@libp2p/yamux'
 import { createLibp2p } from 'libp2p'
@@ -21,15 +20,15 @@ Promise.withResolvers ??= function () {
 }
 
 /**
- * Makes a host of an author's key. gate holds streams of GossipSub and Kademlia back until their peer is
+ * Makes a host of an author's key. transports are options of libp2p that differ between Node.js and a page. gate holds streams of GossipSub and Kademlia back until their peer is
  * admitted; validators and selectors are those of 09-dht §3.
  */
-export function makeHost ({ key, network, listen, gate, validators, selectors }) {
+export function makeHost ({ key, network, listen, transports, gate, validators, selectors }) {
   const privateKey = privateKeyFromRaw(join(key.seed, key.public))
   return createLibp2p({
     privateKey,
     addresses: { listen },
-    transports: [tcp()],
+    ...transports,
     connectionEncrypters: [noise()],
     streamMuxers: [yamux()],
     services: {

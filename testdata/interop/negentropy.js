@@ -1,6 +1,6 @@
 // Messages of Negentropy v1: 06-sync §3. Items are { second, id }, sorted by second and id.
 
-import { compare, equal, hex, join, sha256 } from './bytes.js'
+import { compare, equal, hex, join, sha256, unhex } from './bytes.js'
 import { Refused } from './proto.js'
 
 const protocol = 0x61
@@ -116,7 +116,7 @@ export const within = (items, from, to) => items.slice(place(items, from), place
 export function fingerprint (items) {
   let sum = 0n
   for (const { id } of items) sum += BigInt('0x' + hex(id.slice().reverse()))
-  const le = Buffer.from((sum & (1n << 256n) - 1n).toString(16).padStart(64, '0'), 'hex').reverse()
+  const le = unhex((sum & (1n << 256n) - 1n).toString(16).padStart(64, '0')).reverse()
   return sha256(le, varint(items.length)).slice(0, 16)
 }
 

@@ -1,6 +1,6 @@
 // Comparing a log with a peer's: 06-sync §2 and §4.
 
-import { equal, hex, pieces } from './bytes.js'
+import { compare, equal, hex, join, pieces } from './bytes.js'
 import { seconds } from './events.js'
 import { frames } from './host.js'
 import { answer, boundBetween, fingerprint, infinity, MessageWriter, modes, readMessage, within, zero } from './negentropy.js'
@@ -15,13 +15,13 @@ const think = 30_000
 /** The elements of a log from a floor on. */
 function itemsOf (log, floor) {
   const items = log.history().map(e => ({ second: seconds(e.hlc), id: e.id })).filter(i => i.second >= floor)
-  return items.sort((a, b) => a.second - b.second || Buffer.compare(a.id, b.id))
+  return items.sort((a, b) => a.second - b.second || compare(a.id, b.id))
 }
 
 /** Compares a log over a stream. Returns { need: ids that the other has, heads, complete, equal }. */
 export async function compareOver (stream, log) {
   const f = frames(stream, maxReply)
-  await f.write(new Writer().bytes(1, log.id).end())
+  await f.write(writeRequest(log.id, 0))
   const there = readAnswer(await f.read(time))
   const items = itemsOf(log, there.floor)
   const need = new Map()
@@ -71,7 +71,15 @@ function question (ranges, items) {
   return w.end()
 }
 
-function readAnswer (bytes) {
+export const writeRequest = (log, floor) => new Writer().bytes(1, log).uint(2, floor).end()
+
+export function readRequest (bytes) {
+  const f = strict(bytes, { 1: 'bytes', 2: 'uint' })
+  if (f[1].length !== 32 || f[1].every(b => b === 0)) throw new Refused('form', 'request')
+  return { log: f[1], floor: Number(f[2]) }
+}
+
+export function readAnswer (bytes) {
   if (bytes[0] !== 0) throw new Refused('status', String(bytes[0]))
   const f = strict(bytes.slice(1), { 1: 'uint', 2: 'bytes', 3: 'uint', 4: 'uint' })
   const heads = pieces(f[2], 32)
@@ -82,14 +90,12 @@ function readAnswer (bytes) {
 /** Answers a session; logOf(id) gives a log that is served to the asker, or null. */
 export async function serve (stream, logOf) {
   const f = frames(stream, maxMessage)
-  const request = strict(await f.read(time), { 1: 'bytes', 2: 'uint' })
-  if (request[1].length !== 32 || request[1].every(b => b === 0)) throw new Refused('form', 'request')
-  const log = logOf(request[1])
+  const request = readRequest(await f.read(time))
+  const log = logOf(request.log)
   if (log == null) return f.write(Uint8Array.of(1))
-  const items = itemsOf(log, Number(request[2]))
+  const items = itemsOf(log, request.floor)
   const heads = log.heads().slice(0, 8).map(e => e.id)
-  await f.write(Buffer.concat([Uint8Array.of(0), new Writer().bytes(2, Buffer.concat(heads))
-    .uint(3, log.complete ? 1 : 0).uint(4, items.length).end()]))
+  await f.write(join(Uint8Array.of(0), new Writer().bytes(2, join(...heads)).uint(3, log.complete ? 1 : 0).uint(4, items.length).end()))
   for (let n = 0; n < maxMessages; n++) {
     let message
     try {

@@ -10,12 +10,15 @@ import { readFrame } from './chat.js'
 import * as dht from './dht.js'
 import { logId, readMessage, readProfile } from './events.js'
 import { ExportReader } from './export.js'
+import * as fetch from './fetch.js'
 import { Initiator, Responder, side } from './hello.js'
+import { readAnnouncement } from './lan.js'
 import * as neg from './negentropy.js'
-import { adHocNetwork, openNetwork, readInvite, roomKey } from './network.js'
+import { adHocNetwork, Network, openNetwork, readInvite, roomKey } from './network.js'
 import { readSignal, writeSignal } from './presence.js'
-import { Refused } from './proto.js'
+import { readVarint, Refused, varint } from './proto.js'
 import { readRecord } from './record.js'
+import * as sync from './sync.js'
 
 const load = path => JSON.parse(readFileSync(new URL(`../../${path}`, import.meta.url)))
 
@@ -30,6 +33,20 @@ function reason (f) {
   }
 }
 
+/** The frames that stand one after the other; throws if the last is cut short. */
+function framesOf (bytes, limit, out = []) {
+  for (let at = 0; at < bytes.length;) {
+    const [size, begin] = readVarint(bytes, at, false)
+    if (size > BigInt(limit)) throw new Refused('size', 'frame')
+    at = begin + Number(size)
+    if (at > bytes.length) throw new Refused('form', 'cut short')
+    out.push(bytes.slice(begin, at))
+  }
+  return out
+}
+const framed = bytes => hex(varint(bytes.length)) + hex(bytes)
+
+// spec: 01-network M2, M3, M4, M5
 test('01-network: networks', () => {
   for (const v of load('node/testdata/networks.json')) {
     const n = v.mode === 'open' ? openNetwork(v.name) : adHocNetwork(roomKey(v.name), unhex(v.secret))
@@ -37,6 +54,26 @@ test('01-network: networks', () => {
   }
 })
 
+// spec: 01-network M6
+test('01-network: names', () => {
+  const v = load('node/testdata/names.json')
+  const n = new Network(unhex(v.network_id), [])
+  for (const [what, name] of Object.entries(v.protocols)) assert.equal(n.protocol(what), name)
+  assert.deepEqual([n.topic('presence'), n.topic(v.log), n.topic(`${v.log}/signal`)], [v.topics.presence, v.topics.log, v.topics.signals])
+})
+
+// spec: 01-network M8, M9
+test('01-network: framing', () => {
+  for (const v of load('internal/wire/testdata/frames.json')) {
+    const got = []
+    const why = reason(() => framesOf(unhex(v.bytes), v.limit, got))
+    assert.equal(why, { size: 'size', cut: 'form' }[v.error] ?? '', v.name)
+    assert.deepEqual(got.map(hex), v.frames, v.name)
+    if (why === '') assert.equal(got.map(framed).join(''), v.bytes, v.name)
+  }
+})
+
+// spec: 01-network M25
 test('01-network: invites', () => {
   for (const [name, v] of Object.entries(load('node/testdata/invites.json'))) {
     const got = readInvite(v.text)
@@ -56,6 +93,7 @@ function handshake (v) {
   return [new Initiator(i, r.peerId), new Responder(r, i.peerId)]
 }
 
+// spec: 02-hello M10, M17
 test('02-hello: handshakes', () => {
   for (const v of load('internal/hello/testdata/handshakes.json').vectors) {
     const [i, r] = handshake(v)
@@ -69,6 +107,7 @@ test('02-hello: handshakes', () => {
   }
 })
 
+// spec: 02-hello M7, M8, M10, M15, M16
 test('02-hello: refused', () => {
   const [first] = load('internal/hello/testdata/handshakes.json').vectors
   const m = first.messages.map(unhex)
@@ -84,6 +123,7 @@ test('02-hello: refused', () => {
   }
 })
 
+// spec: 03-events M1, M28, M33, M34
 test('03-events: valid', () => {
   for (const v of load('internal/event/testdata/valid.json').vectors) {
     const b = readPayload(unhex(v.payload))
@@ -100,12 +140,14 @@ test('03-events: valid', () => {
   }
 })
 
+// spec: 03-events M1, M6, M9, M13, M14, M23, M30, M33, M35, M36, M37, M38
 test('03-events: invalid', () => {
   for (const v of load('internal/event/testdata/invalid.json').vectors) {
     assert.equal(reason(() => readPayload(unhex(v.payload))), v.reason, v.name)
   }
 })
 
+// spec: 03-events M29
 test('03-events: merkle', () => {
   for (const v of load('internal/event/testdata/merkle.json').vectors) {
     const ids = Array.from({ length: v.count }, (_, i) => sha256(u32(i)))
@@ -114,12 +156,14 @@ test('03-events: merkle', () => {
   }
 })
 
+// spec: 03-events M31
 test('03-events: ed25519', () => {
   for (const v of load('internal/event/testdata/ed25519.json').vectors) {
     assert.equal(verify(unhex(v.public_key), unhex(v.message), unhex(v.signature)), v.valid, v.name)
   }
 })
 
+// spec: 03-events M3, M4, M5
 test('03-events: logs and rooms', () => {
   for (const v of load('internal/event/testdata/logs.json').vectors) {
     assert.equal(hex(logId(unhex(v.network), v.kind, unhex(v.seed))), v.log, v.name)
@@ -129,6 +173,7 @@ test('03-events: logs and rooms', () => {
   }
 })
 
+// spec: 03-events M25, M26
 test('03-events: contents', () => {
   for (const v of load('internal/event/testdata/contents.json').vectors) {
     const read = () => v.kind === 1 ? readMessage(unhex(v.payload)) : readProfile(unhex(v.payload))
@@ -140,6 +185,46 @@ test('03-events: contents', () => {
   }
 })
 
+const deliveries = what => load('internal/delivery/testdata/frames.json').vectors.filter(v => v.what === what)
+
+// spec: 04-delivery M11, M13, M14
+test('04-delivery: fetch', async () => {
+  for (const v of deliveries('fetch request')) {
+    const read = () => fetch.readRequest(framesOf(unhex(v.bytes), 2096)[0])
+    assert.equal(reason(read) === '', v.valid, v.name)
+    if (!v.valid) continue
+    const { log, want } = read()
+    assert.deepEqual([hex(log), want.map(hex)], [v.log, v.want], v.name)
+    assert.equal(framed(fetch.writeRequest(log, want)), v.bytes, v.name)
+  }
+  for (const v of deliveries('fetch reply')) {
+    const frames = framesOf(unhex(v.bytes), 131_072)
+    const events = (v.payloads ?? []).flatMap(p => readPayload(unhex(p)).events)
+    const next = () => frames.length > 0 ? frames.shift() : assert.fail('cut off')
+    const reply = fetch.readReply(next, events[0]?.log, events.map(e => e.id))
+    if (v.status !== 0) await assert.rejects(reply, new RegExp(`status: ${v.status}`), v.name)
+    else if (!v.valid) await assert.rejects(reply, /cut off/, v.name)
+    else assert.deepEqual((await reply).map(b => hex(writePayload(b))), v.payloads ?? [], v.name)
+  }
+})
+
+// spec: 06-sync M2, M4
+test('06-sync: requests and answers', () => {
+  for (const v of deliveries('sync request')) {
+    const read = () => sync.readRequest(framesOf(unhex(v.bytes), 64)[0])
+    assert.equal(reason(read) === '', v.valid, v.name)
+    if (v.valid) assert.equal(framed(sync.writeRequest(unhex(v.log), read().floor)), v.bytes, v.name)
+    if (v.valid) assert.equal(read().floor, v.floor ?? 0, v.name)
+  }
+  for (const v of deliveries('sync answer')) {
+    const read = () => sync.readAnswer(framesOf(unhex(v.bytes), 512)[0])
+    assert.equal(reason(read) === '', v.valid, v.name)
+    if (!v.valid) continue
+    const { floor, heads, complete, count } = read()
+    assert.deepEqual([floor, heads.map(hex), complete, count], [v.floor ?? 0, v.heads ?? [], v.complete ?? false, v.count ?? 0], v.name)
+  }
+})
+
 const item = i => {
   const b = Buffer.alloc(8)
   b.writeBigUInt64BE(BigInt(i))
@@ -148,6 +233,7 @@ const item = i => {
 const items = sets => sets.flatMap(([from, to]) => Array.from({ length: to - from }, (_, i) => item(from + i)))
   .sort((a, b) => a.second - b.second || compare(a.id, b.id))
 
+// spec: 06-sync M7, M8
 test('06-sync: parts', () => {
   const v = load('internal/reconcile/testdata/vectors.json')
   for (const x of v.fingerprints) assert.equal(hex(neg.fingerprint(x.ids.map(id => ({ id: unhex(id) })))), x.fingerprint)
@@ -169,6 +255,7 @@ for (const file of ['vectors', 'reference']) {
   })
 }
 
+// spec: 05-presence M3
 test('05-presence: signals', () => {
   for (const v of load('internal/presence/testdata/signals.json')) {
     const [key, network] = [keyOf(unhex(v.seed)), unhex(v.network)]
@@ -189,12 +276,21 @@ test('05-presence: signals', () => {
   }
 })
 
+// spec: 05-presence M5
+test('05-presence: refused', () => {
+  for (const v of load('internal/presence/testdata/refused.json')) {
+    assert.equal(reason(() => readSignal(unhex(v.envelope), unhex(v.network))), v.reason, v.comment)
+  }
+})
+
+// spec: 07-direct M9
 test('07-direct: frames', () => {
   for (const v of Object.values(load('internal/direct/testdata/frames.json'))) {
     assert.equal(reason(() => readFrame(unhex(v.frame))) === '', v.valid, v.name)
   }
 })
 
+// spec: 01-network M18, M19
 test('01-network: record', () => {
   const v = load('node/testdata/record.json')
   const signed = Uint8Array.from(Buffer.from(v.signed_record_base64, 'base64'))
@@ -204,6 +300,18 @@ test('01-network: record', () => {
     [v.name, 2, v.sequence, v.epochs, v.registrar_set, v.version, v.wire_min, v.wire_max])
   signed[20] ^= 1
   assert.equal(reason(() => readRecord(signed, unhex(v.network_id))), 'signature')
+})
+
+test('01-network: an announcement on the LAN', () => {
+  const lines = readFileSync(new URL('../../node/internal/lan/testdata/announcement.hex', import.meta.url), 'utf8').trim().split('\n')
+  const packet = unhex(lines.pop())
+  const text = lines.join('\n')
+  const [[, peer], [, tag]] = [/peer (\w+)/.exec(text), /tag (\w+)/.exec(text)]
+  const addrs = [...text.matchAll(/^#\s+(\/.*)$/gm)].map(m => m[1])
+  assert.equal(addrs.length, 3)
+  assert.deepEqual(readAnnouncement(packet, tag), [{ peer, addrs, goodbye: false }])
+  assert.deepEqual(readAnnouncement(packet, 'ffffffff'), [])
+  for (let n = 0; n < packet.length; n++) assert.equal(reason(() => readAnnouncement(packet.slice(0, n), tag)), 'form', `cut to ${n}`)
 })
 
 test('09-dht: records, rooms, short addresses', () => {
@@ -224,6 +332,7 @@ test('09-dht: records, rooms, short addresses', () => {
   for (const s of v.short_addresses) assert.equal(dht.shortAddress(s.zone, unhex(s.peer)), s.address)
 })
 
+// spec: 08-export M1, M4
 test('08-export: a whole file, and refused lines', () => {
   const dir = 'internal/exportfile/testdata'
   const r = new ExportReader()

@@ -177,7 +177,9 @@ type StatusResponse struct {
 	ClockAheadMs int64 `protobuf:"varint,14,opt,name=clock_ahead_ms,json=clockAheadMs,proto3" json:"clock_ahead_ms,omitempty"`
 	ClockWrong   bool  `protobuf:"varint,15,opt,name=clock_wrong,json=clockWrong,proto3" json:"clock_wrong,omitempty"`
 	// Whether the key of the store is sealed under a passphrase.
-	KeySealed     bool `protobuf:"varint,16,opt,name=key_sealed,json=keySealed,proto3" json:"key_sealed,omitempty"`
+	KeySealed bool `protobuf:"varint,16,opt,name=key_sealed,json=keySealed,proto3" json:"key_sealed,omitempty"`
+	// The site, floor or rack the node is in; empty if it was not told.
+	Zone          string `protobuf:"bytes,17,opt,name=zone,proto3" json:"zone,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -322,6 +324,13 @@ func (x *StatusResponse) GetKeySealed() bool {
 		return x.KeySealed
 	}
 	return false
+}
+
+func (x *StatusResponse) GetZone() string {
+	if x != nil {
+		return x.Zone
+	}
+	return ""
 }
 
 type Discovery struct {
@@ -2972,7 +2981,7 @@ const file_parley_v1_parley_proto_rawDesc = "" +
 	"\x04what\x18\x03 \x01(\tR\x04what\x12\x0e\n" +
 	"\x02do\x18\x04 \x01(\tR\x02do\x12\x14\n" +
 	"\x05cause\x18\x05 \x01(\tR\x05cause\"\x0f\n" +
-	"\rStatusRequest\"\xdd\x03\n" +
+	"\rStatusRequest\"\xf1\x03\n" +
 	"\x0eStatusResponse\x12\x17\n" +
 	"\apeer_id\x18\x01 \x01(\tR\x06peerId\x12\x12\n" +
 	"\x04nick\x18\x02 \x01(\tR\x04nick\x12\x18\n" +
@@ -2994,7 +3003,8 @@ const file_parley_v1_parley_proto_rawDesc = "" +
 	"\vclock_wrong\x18\x0f \x01(\bR\n" +
 	"clockWrong\x12\x1d\n" +
 	"\n" +
-	"key_sealed\x18\x10 \x01(\bR\tkeySealed\"\xfa\x02\n" +
+	"key_sealed\x18\x10 \x01(\bR\tkeySealed\x12\x12\n" +
+	"\x04zone\x18\x11 \x01(\tR\x04zone\"\xfa\x02\n" +
 	"\tDiscovery\x12\x1c\n" +
 	"\tmulticast\x18\x01 \x01(\bR\tmulticast\x12\x1e\n" +
 	"\n" +

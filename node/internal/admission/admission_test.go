@@ -155,6 +155,8 @@ func TestBothDialAtOnce(t *testing.T) {
 }
 
 // With the same tag by chance or by intent, only hello tells networks apart.
+//
+// spec: 02-hello M22
 func TestOthersAreRefused(t *testing.T) {
 	for name, c := range map[string]struct {
 		other  func(*Config)
@@ -217,6 +219,8 @@ func TestStrangersDoNotStay(t *testing.T) {
 
 // Who had a wrong secret and mends it is admitted at once when it comes: the
 // backoff is for our own dials.
+//
+// spec: 02-hello M23
 func TestAMendedSecretIsAdmittedAtOnce(t *testing.T) {
 	inBubble(t, func(t *testing.T, net *testnet.Net) {
 		var mu sync.Mutex

@@ -23,6 +23,7 @@ func dialHello(t *testing.T, from host.Host, a *side) network.Stream {
 	return s
 }
 
+// spec: 02-hello M4
 func TestAttacksOnTheHandshake(t *testing.T) {
 	for name, c := range map[string]struct {
 		attack func(network.Stream)
@@ -113,6 +114,8 @@ func pipe(from, to network.Stream) {
 
 // An admitted peer that sends broken words keeps its place: its admission
 // stands, and the words admit nobody else.
+//
+// spec: 02-hello M21
 func TestAnAdmittedPeerIsNotTouchedByAFailure(t *testing.T) {
 	inBubble(t, func(t *testing.T, net *testnet.Net) {
 		a, b := newSide(t, net, 0), newSide(t, net, 1)

@@ -86,6 +86,7 @@ func (w *world) call(t *testing.T) bool {
 	return err != nil && err.Error() == "EOF"
 }
 
+// spec: 01-network M11
 func TestAStrangerDoesNotExist(t *testing.T) {
 	inWorld(t, Options{}, func(t *testing.T, w *world) {
 		sub, err := w.gate.Host().EventBus().Subscribe([]any{
@@ -120,6 +121,8 @@ func TestAStrangerDoesNotExist(t *testing.T) {
 
 // The protocols above give a peer up whose first stream is reset. So a stream
 // that comes before its peer's admission waits for it.
+//
+// spec: 01-network M12
 func TestAnEarlyStreamIsHeldUntilAdmission(t *testing.T) {
 	inWorld(t, Options{}, func(t *testing.T, w *world) {
 		w.connect(t)
@@ -134,6 +137,20 @@ func TestAnEarlyStreamIsHeldUntilAdmission(t *testing.T) {
 		}
 		if !<-done || len(w.served) != 1 {
 			t.Error("the stream was not served after admission")
+		}
+	})
+}
+
+// spec: 01-network M12
+func TestEarlyStreamsAreHeldForFiveSeconds(t *testing.T) {
+	inWorld(t, Options{}, func(t *testing.T, w *world) {
+		w.connect(t)
+		begin := time.Now()
+		if w.call(t) {
+			t.Error("served without admission")
+		}
+		if took := time.Since(begin).Round(time.Second); took != 5*time.Second {
+			t.Errorf("reset after %v", took)
 		}
 	})
 }
@@ -314,6 +331,8 @@ func TestSeveralConnectionsAreOneAdmission(t *testing.T) {
 // GossipSub on a broken connection forgets what the peer subscribed to, and a
 // peer that is still connected by another does not tell it again. So the first
 // connection with streams that ends takes the others with it.
+//
+// spec: 01-network M14
 func TestABrokenConnectionEndsTheAdmission(t *testing.T) {
 	inWorld(t, Options{}, func(t *testing.T, w *world) {
 		f := w.gate.Follow()
@@ -349,6 +368,8 @@ type fakeConn struct{ network.Conn }
 
 // A peer whose early stream had to be reset may have given us up. Admitting it
 // on the old connection would leave it deaf for good, so it has to come anew.
+//
+// spec: 01-network M13
 func TestAPeerThatMayBeDeafIsReconnected(t *testing.T) {
 	inWorld(t, Options{}, func(t *testing.T, w *world) {
 		w.connect(t)

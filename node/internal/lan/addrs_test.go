@@ -66,6 +66,8 @@ func TestAnnouncedAddressesAreFew(t *testing.T) {
 
 // What is heard must not make a node dial anywhere but on the link: not the
 // internet, not itself, not another site.
+//
+// spec: 01-network M31
 func TestBelievedAddresses(t *testing.T) {
 	i := iface{prefixes: usablePrefixes("10.0.0.5/24", "fd00::5/128")}
 	for text, want := range map[string]bool{

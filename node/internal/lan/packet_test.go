@@ -45,6 +45,7 @@ func testRecord() record {
 	}
 }
 
+// spec: 01-network M29
 func TestAnnouncementComesBack(t *testing.T) {
 	n, r := testNames(), testRecord()
 	packet := n.answer(r)
@@ -139,6 +140,7 @@ func must(t *testing.T, err error) {
 	}
 }
 
+// spec: 01-network M31
 func TestHostileTexts(t *testing.T) {
 	n := testNames()
 	a, b := testPeer("a").String(), testPeer("b").String()
@@ -215,6 +217,8 @@ func TestForeignTag(t *testing.T) {
 }
 
 // The vector is what a stranger's implementation should be able to read.
+//
+// spec: 01-network M29
 func TestVector(t *testing.T) {
 	const file = "testdata/announcement.hex"
 	packet := testNames().answer(testRecord())

@@ -31,6 +31,7 @@ func (l *loop) hear(t *testing.T, packet []byte, o origin) {
 	}
 }
 
+// spec: 01-network M29
 func TestHeardOnALink(t *testing.T) {
 	var got []peer.AddrInfo
 	l := testLoop(func(p peer.AddrInfo) { got = append(got, p) })
@@ -87,6 +88,7 @@ func TestOtherNetworksAreNoted(t *testing.T) {
 	}
 }
 
+// spec: 01-network M30
 func TestAnswersAreRare(t *testing.T) {
 	l := testLoop(nil)
 	k := l.links[7]
@@ -107,6 +109,7 @@ func TestAnswersAreRare(t *testing.T) {
 	}
 }
 
+// spec: 01-network M30
 func TestKnownAnswerSilences(t *testing.T) {
 	l := testLoop(nil)
 	l.handle(received{origin{index: 7}, message{asks: true, known: []string{l.names.instanceName()}}})

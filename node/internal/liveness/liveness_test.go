@@ -76,6 +76,8 @@ func TestRTTIsMeasured(t *testing.T) {
 }
 
 // Whenever a peer dies, three seconds later it is known.
+//
+// spec: 01-network M15
 func TestASilentConnectionIsClosedWithinThreeSeconds(t *testing.T) {
 	for _, after := range []time.Duration{0, 100 * time.Millisecond, 799 * time.Millisecond, 19 * time.Second, streamTime, 21 * time.Second} {
 		t.Run(after.String(), func(t *testing.T) {
@@ -165,6 +167,8 @@ func TestAPeerThatDoesNotServePingIsNotClosed(t *testing.T) {
 }
 
 // Other implementations ping us with libp2p's own client.
+//
+// spec: 01-network M15
 func TestPingIsServed(t *testing.T) {
 	inPair(t, testnet.Config{}, true, func(t *testing.T, p *pair) {
 		n := 0

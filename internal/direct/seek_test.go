@@ -132,3 +132,30 @@ func TestManyAreLookedForOneAfterTheOther(t *testing.T) {
 		}
 	})
 }
+
+// ended is a shelf on which the own chain of every chat has so many events.
+type ended struct {
+	*shelf
+	own uint64
+}
+
+func (e ended) Last(event.LogID, event.Author) (seq uint64, id event.ID, err error) {
+	return e.own, id, nil
+}
+
+// After a start nobody has said a word yet: chats are asked what waits.
+func TestWhatWaitsIsKnownAfterAStart(t *testing.T) {
+	s, f := shelved(3)
+	s.cfg.Store, s.cfg.Author = ended{f, 7}, strangerOf(9)
+	s.order = []event.Author{strangerOf(0), strangerOf(1), strangerOf(2), strangerOf(9)}
+	s.pairs[strangerOf(0)].rec.Acked = Place{Seq: 7}
+	s.pairs[strangerOf(1)].rec.Acked = Place{Seq: 6}
+	if k := newSeeker(s); len(k.away) != len(s.order) {
+		t.Errorf("%d of %d chats are looked at", len(k.away), len(s.order))
+	}
+	for i, want := range map[int]bool{0: false, 1: true, 2: true, 9: false} { // 9 is oneself
+		if s.waits(strangerOf(i)) != want {
+			t.Errorf("something waits for %d: %v", i, !want)
+		}
+	}
+}

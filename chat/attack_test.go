@@ -118,7 +118,6 @@ func TestBadBatchesAreRefusedAndCounted(t *testing.T) {
 	})
 }
 
-// spec: 04-delivery M5
 func TestReplaysAreNotForwarded(t *testing.T) {
 	attack(t, func(t *testing.T, v *villain) {
 		first := v.seal(v.log, 1, event.ID{}, time.Now(), "first")

@@ -41,8 +41,6 @@ func (p *party) listen(i int) (heard func(text string) (time.Time, bool)) {
 
 // Two nodes meet that never heard of each other. What was said before, and
 // what is said before gossip has a mesh, is there soon nevertheless.
-//
-// spec: 05-presence M2
 func TestTheFirstMessagesOfStrangersAreQuick(t *testing.T) {
 	for offset := time.Duration(0); offset < time.Second; offset += 190 * time.Millisecond {
 		for _, waiting := range []bool{false, true} { // the second is in the room before they meet

@@ -72,7 +72,6 @@ func (p *party) waitMembers(d time.Duration, i int, name string, want ...string)
 	})
 }
 
-// spec: 05-presence M2
 func TestMembersJoinGoAndLeave(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := gather(t, 3, nodetest.Config{})

@@ -3,6 +3,7 @@ package chat_test
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/binary"
@@ -237,6 +238,74 @@ func TestTheServerDoesNotWaitForTheEnd(t *testing.T) {
 		reply, err := io.ReadAll(s)
 		if err != nil || !bytes.Contains(reply, []byte("hello")) || time.Since(begin) > time.Second {
 			t.Errorf("%d bytes, %v after %v", len(reply), err, time.Since(begin))
+		}
+	})
+}
+
+// What was published once is found by comparing from then on: published again, after a restart
+// too, it would be a replay that everybody pays for.
+//
+// spec: 04-delivery M5
+func TestWhatWasPublishedIsNotPublishedAgain(t *testing.T) {
+	attack(t, func(t *testing.T, v *villain) {
+		sub, err := v.topic.Subscribe(pubsub.WithBufferSize(4096))
+		if err != nil {
+			t.Fatal(err)
+		}
+		heard := make(map[event.ID]int)
+		hear := func(d time.Duration) {
+			ctx, cancel := context.WithTimeout(t.Context(), d)
+			defer cancel()
+			for {
+				m, err := sub.Next(ctx)
+				if err != nil {
+					return
+				}
+				if b, err := event.Decode(m.Data); err == nil {
+					for i := range b.Events {
+						heard[b.Events[i].ID]++
+					}
+				}
+			}
+		}
+		old := v.say(0, "lobby", "old")
+		hear(10 * time.Second)
+		time.Sleep(6 * time.Minute) // pubsub has forgotten that it saw it
+		v.Restart(0)
+		v.WaitAdmitted(time.Minute)
+		hear(20 * time.Second)
+		fresh := v.say(0, "lobby", "fresh")
+		hear(10 * time.Second)
+		if heard[old] != 1 || heard[fresh] != 1 {
+			t.Errorf("the old one was heard %d times, the fresh one %d times", heard[old], heard[fresh])
+		}
+	})
+}
+
+// spec: 05-presence M2
+func TestSignalsAreHandedOverAtAdmission(t *testing.T) {
+	attack(t, func(t *testing.T, v *villain) {
+		n, author := v.Nodes[2], authorOf(t, v.Nodes[0].ID())
+		handed := make(chan *presence.Signal, 16)
+		n.Host().SetStreamHandler(wire.SignalProtocol(n.Network().Tag), func(s network.Stream) {
+			defer s.Close()
+			data, err := wire.ReadFrame(bufio.NewReader(s), presence.MaxSignal)
+			if err != nil {
+				return
+			}
+			if sig, err := presence.Decode(n.Network().ID, data); err == nil && sig.Author == author && !sig.Goodbye {
+				handed <- sig
+			}
+		})
+		v.Restart(0)
+		v.WaitAdmitted(time.Minute)
+		select {
+		case sig := <-handed:
+			if len(sig.Rooms) != 1 || sig.Rooms[0].Name != "lobby" {
+				t.Errorf("rooms %+v", sig.Rooms)
+			}
+		case <-time.After(3 * time.Second):
+			t.Error("no signal was handed over")
 		}
 	})
 }

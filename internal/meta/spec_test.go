@@ -18,14 +18,17 @@ var (
 	heading = regexp.MustCompile(`(?m)^#+ §?\s?([0-9]+(?:\.[0-9]+)*)\.?\s`)
 	// namedTest is a test that a page names beside a sentence it holds.
 	namedTest = regexp.MustCompile("`((?:Test|Fuzz)[A-Za-z0-9_]+)`")
-	testFunc  = regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)[A-Za-z0-9_]+)\(`)
+	// vectorFile is a file of vectors that a page names.
+	vectorFile = regexp.MustCompile("`([a-z]+(?:/[a-z]+)*/testdata/[A-Za-z0-9_.-]+)`")
+	testFunc   = regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)[A-Za-z0-9_]+)\(`)
 )
 
-// specReferences: what the code cites exists in docs/protocol, and the tests that the pages name
-// exist in the code.
+// specReferences: what the code cites exists in docs/protocol, and the tests and vectors that the
+// pages name exist.
 func specReferences(t *tree) (bad []string) {
-	sections, tests := make(map[string]bool), make(map[string]bool)
+	sections, tests, files := make(map[string]bool), make(map[string]bool), make(map[string]bool)
 	for _, f := range t.files {
+		files[f.path] = true
 		if page, ok := protocolPage(f); ok {
 			sections[page] = true
 			for _, m := range heading.FindAllSubmatch(f.text, -1) {
@@ -47,6 +50,11 @@ func specReferences(t *tree) (bad []string) {
 		}
 		if _, ok := protocolPage(f); ok {
 			bad = append(bad, missingTests(f, tests)...)
+			for _, m := range vectorFile.FindAllSubmatch(f.text, -1) {
+				if !files[string(m[1])] {
+					bad = append(bad, f.path+": names "+string(m[1])+", and there is no such file")
+				}
+			}
 		}
 		if f.ast != nil || strings.HasSuffix(f.path, ".js") {
 			bad = append(bad, missingSections(f, sections)...)

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { multiaddr } from '@multiformats/multiaddr'
+import { readAppFrame, readAppSignal, writeAppFrame, writeAppSignal } from './appsignal.js'
 import { pathOf, readPayload, rootOf, signed, writePayload } from './batch.js'
 import { compare, hex, keyOf, sha256, u32, unhex, verify } from './bytes.js'
 import { readFrame } from './chat.js'
@@ -347,5 +348,20 @@ test('08-export: a whole file, and refused lines', () => {
     const last = all.pop()
     for (const l of all) reason(() => reader.line(l)) // a head that is refused leaves events without one
     assert.equal(reason(() => reader.line(last)), v.reason, v.why)
+  }
+})
+
+// spec: 10-signals M2
+test('10-signals: signals', () => {
+  for (const v of load('internal/appsignal/testdata/signals.json')) {
+    const [key, network, log] = [keyOf(unhex(v.seed)), unhex(v.network), unhex(v.log)]
+    const s = { time: v.time, seq: v.seq, type: v.type, data: unhex(v.data) }
+    assert.equal(hex(writeAppSignal(key, network, log, s)), v.envelope, v.comment)
+    const got = readAppSignal(unhex(v.envelope), network, log)
+    assert.deepEqual([hex(got.author), got.time, Number(got.seq), got.type, hex(got.data)], [v.author, v.time, v.seq, v.type, v.data], v.comment)
+    assert.equal(reason(() => readAppSignal(unhex(v.envelope), network, network)), 'signature')
+    assert.equal(hex(writeAppFrame(s)), v.frame, v.comment)
+    const frame = readAppFrame(unhex(v.frame))
+    assert.deepEqual([frame.type, hex(frame.data)], [v.type, v.data], v.comment)
   }
 })

@@ -71,7 +71,7 @@ func membersFindEachOther(t *testing.T, n int) {
 		return nil
 	})
 	if n > 12 {
-		time.Sleep(2 * time.Minute) // until it is settled who serves
+		time.Sleep(40 * time.Second) // until it is settled who serves
 	}
 	servers, peers := 0, 0
 	for _, v := range c.Nodes {

@@ -96,14 +96,14 @@ func Open(cfg Config) (*Table, error) {
 	}
 	m := newMetrics()
 	t := &Table{
-		cfg: cfg, log: cfg.Logger, metrics: m, budget: newBudgets(),
+		cfg: cfg, log: cfg.Logger, metrics: m,
 		nodes: newCache[*Record](m.lookups), valid: validator{cfg.Network, cfg.Now},
 		wake: make(chan struct{}, 1), roles: newRoles(cfg.Host.ID()), rooms: make(map[[32]byte]*room),
 	}
 	if t.log == nil {
 		t.log = slog.New(slog.DiscardHandler)
 	}
-	t.store = openStore(cfg.Dir, t.log)
+	t.budget, t.store = newBudgets(t.holds), openStore(cfg.Dir, t.log)
 	var err error
 	if t.kad, err = kad.New(cfg.Host, t.options()...); err != nil {
 		return nil, errors.Join(fmt.Errorf("dht: %w", err), t.store.Close())

@@ -24,21 +24,29 @@ const (
 // refusedType is a message that no handler takes: the stream is reset.
 const refusedType = pb.Message_MessageType(-1)
 
-type budgets struct{ asks, puts *budget.Budgets[peer.ID] }
+type budgets struct {
+	asks, puts *budget.Budgets[peer.ID]
+	holds      func(ctx context.Context, key string) bool // whether a record is stored
+}
 
-func newBudgets() *budgets {
-	return &budgets{budget.New[peer.ID](asksPerSecond, asksAtOnce), budget.New[peer.ID](putsPerSecond, putsAtOnce)}
+func newBudgets(holds func(context.Context, string) bool) *budgets {
+	return &budgets{
+		budget.New[peer.ID](asksPerSecond, asksAtOnce), budget.New[peer.ID](putsPerSecond, putsAtOnce), holds,
+	}
 }
 
 // charge is called with each request before it is handled, and spoils those of
-// peers that ask too much or bring another's record: so each may have stored
-// one record, however many keys he makes.
-func (b *budgets) charge(_ context.Context, s network.Stream, req *pb.Message) {
+// peers that ask too much or bring a record that is not their own: so each may
+// have stored one, however many keys he makes. What takes the place of a record
+// that is stored is welcome from all: who looks one up corrects servers that
+// have an older one, and other implementations fail if they cannot.
+func (b *budgets) charge(ctx context.Context, s network.Stream, req *pb.Message) {
 	p, of := s.Conn().RemotePeer(), b.asks
 	switch req.Type {
 	case pb.Message_PUT_VALUE:
 		of = b.puts
-		if key, err := peerKey(p); err != nil || string(req.GetKey()) != key {
+		key := string(req.GetKey())
+		if own, err := peerKey(p); (err != nil || key != own) && !b.holds(ctx, key) {
 			req.Type = refusedType
 		}
 	case pb.Message_ADD_PROVIDER:

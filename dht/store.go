@@ -1,6 +1,8 @@
 package dht
 
 import (
+	"context"
+	"encoding/base32"
 	"errors"
 	"log/slog"
 	"os"
@@ -54,4 +56,11 @@ func openBounded(path string) (*bounded, error) {
 		return nil, errors.Join(err, store.Close())
 	}
 	return b, nil
+}
+
+// holds reports whether the record of a key is stored. Kademlia's values lie
+// under their namespace and the key in base32.
+func (t *Table) holds(ctx context.Context, key string) bool {
+	has, err := t.store.Has(ctx, datastore.NewKey("/"+namespace+"/"+base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString([]byte(key))))
+	return has && err == nil
 }

@@ -2,7 +2,7 @@
 
 import { privateKeyFromRaw, publicKeyFromRaw } from '@libp2p/crypto/keys'
 import { gossipsub } from '@libp2p/gossipsub'
-import { identify } from '@libp2p/identify'
+import { identify, identifyPush } from '@libp2p/identify'
 import { kadDHT, passthroughMapper } from '@libp2p/kad-dht'
 import { noise } from '@libp2p/noise'
 import { peerIdFromPublicKey } from '@libp2p/peer-id'
@@ -33,6 +33,7 @@ export function makeHost ({ key, network, listen, transports, gate, validators, 
     streamMuxers: [yamux()],
     services: {
       identify: identify(),
+      identifyPush: identifyPush(), // tells who begins to serve the table
       // Kademlia pings who it takes up; one stream at a time would lose some.
       ping: ping({ maxOutboundStreams: 16 }),
       pubsub: gate(oneMessageAnRpc(gossipsub({

@@ -12,8 +12,8 @@
 // Nodes that provide a room are handed to Config.Found as they are found.
 //
 // All methods may be called by any goroutine. One goroutine follows peers and
-// decides who serves, one publishes and searches; those of go-libp2p-kad-dht
-// come on top.
+// decides who serves, one has at most eight others publish and search; those of
+// go-libp2p-kad-dht come on top.
 //
 // spec: 09-dht
 package dht
@@ -32,6 +32,7 @@ import (
 	record "github.com/libp2p/go-libp2p-record"
 	"github.com/libp2p/go-libp2p/core/event"
 	"github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/protocol"
 	"github.com/libp2p/go-libp2p/core/routing"
@@ -82,6 +83,7 @@ type Table struct {
 	nick  string
 	rooms map[[32]byte]*room
 	self  task // publishing the own record
+	hired int  // workers
 
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -130,6 +132,7 @@ const (
 	roomLife  = 2 * time.Hour    // of a room's provider
 	cleanup   = 15 * time.Minute
 	queryTime = 30 * time.Second // for one look-up
+	dialTime  = 3 * time.Second  // for one node of it: servers may name such as never answer
 )
 
 func (t *Table) options() []kad.Option {
@@ -197,7 +200,7 @@ func (t *Table) Forget(id peer.ID) {
 }
 
 func (t *Table) ask(ctx context.Context, key string) (*Record, bool, error) {
-	ctx, cancel := context.WithTimeout(ctx, queryTime)
+	ctx, cancel := context.WithTimeout(network.WithDialPeerTimeout(ctx, dialTime), queryTime)
 	defer cancel()
 	data, err := t.kad.GetValue(ctx, key)
 	if ctx.Err() != nil {

@@ -75,6 +75,8 @@ type Table struct {
 	metrics *metrics
 	budget  *budgets
 	nodes   *cache[*Record]
+	look    func(key string) (*Record, bool, error) // ask, except in tests
+	within  time.Duration                           // that a look-up ends: queryTime, except in tests
 	valid   validator
 	wake    chan struct{}
 
@@ -88,6 +90,8 @@ type Table struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
+	once   sync.Once
+	end    error // of Close
 }
 
 // Open starts the node's part in the table. Errors are of the host and of
@@ -99,12 +103,14 @@ func Open(cfg Config) (*Table, error) {
 	m := newMetrics()
 	t := &Table{
 		cfg: cfg, log: cfg.Logger, metrics: m, budget: newBudgets(),
-		nodes: newCache[*Record](m.lookups), valid: validator{cfg.Network, cfg.Now},
-		wake: make(chan struct{}, 1), roles: newRoles(cfg.Host.ID()), rooms: make(map[[32]byte]*room),
+		valid: validator{cfg.Network, cfg.Now},
+		nodes: newCache(m.lookups, func(r *Record) time.Duration { return r.Expiry.Sub(cfg.Now()) }),
+		wake:  make(chan struct{}, 1), roles: newRoles(cfg.Host.ID()), rooms: make(map[[32]byte]*room),
 	}
 	if t.log == nil {
 		t.log = slog.New(slog.DiscardHandler)
 	}
+	t.look, t.within = t.ask, queryTime
 	t.store = openStore(cfg.Dir, t.log)
 	var err error
 	if t.kad, err = kad.New(cfg.Host, t.options()...); err != nil {
@@ -178,13 +184,14 @@ func (t *Table) SetNick(nick string) {
 }
 
 // Lookup returns what a node says of itself. Answers up to half an hour old
-// serve. Errors: ErrNotFound, ctx's.
+// serve, if they have not expired. It takes half a minute at most. Errors:
+// ErrNotFound, also when servers do not answer in time and after Close; ctx's.
 func (t *Table) Lookup(ctx context.Context, id peer.ID) (*Record, error) {
 	key, err := peerKey(id)
 	if err != nil {
 		return nil, ErrNotFound
 	}
-	r, found, err := t.nodes.get(key, func() (*Record, bool, error) { return t.ask(ctx, key) })
+	r, found, err := t.nodes.get(ctx, key, func() (*Record, bool, error) { return t.look(key) })
 	if err == nil && !found {
 		err = ErrNotFound
 	}
@@ -195,25 +202,39 @@ func (t *Table) Lookup(ctx context.Context, id peer.ID) (*Record, error) {
 // proved wrong.
 func (t *Table) Forget(id peer.ID) {
 	if key, err := peerKey(id); err == nil {
-		t.nodes.entries.Remove(key)
+		t.nodes.forget(key)
 	}
 }
 
-func (t *Table) ask(ctx context.Context, key string) (*Record, bool, error) {
-	ctx, cancel := context.WithTimeout(network.WithDialPeerTimeout(ctx, dialTime), queryTime)
+// ask asks the table. Of a search that is cut short the best record counts: it
+// is good by itself.
+func (t *Table) ask(key string) (*Record, bool, error) {
+	if !t.begin() {
+		return nil, false, ErrNotFound
+	}
+	defer t.wg.Done()
+	ctx, cancel := context.WithTimeout(network.WithDialPeerTimeout(t.ctx, dialTime), t.within)
 	defer cancel()
 	data, err := t.kad.GetValue(ctx, key)
-	if ctx.Err() != nil {
-		return nil, false, ctx.Err()
+	if r, bad := t.valid.read(key, data); bad == nil {
+		return r, true, nil
 	}
-	if errors.Is(err, routing.ErrNotFound) || err != nil && t.Servers() == 0 {
+	if err == nil || errors.Is(err, routing.ErrNotFound) || ctx.Err() != nil || t.Servers() == 0 {
 		return nil, false, nil
 	}
-	if err != nil {
-		return nil, false, err
+	return nil, false, err
+}
+
+// begin says that something begins for which Close has to wait, unless it was
+// called. The end of it is t.wg.Done.
+func (t *Table) begin() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.ctx.Err() != nil {
+		return false
 	}
-	r, err := t.valid.read(key, data)
-	return r, err == nil, err
+	t.wg.Add(1)
+	return true
 }
 
 // Servers is how many other servers this node can ask.
@@ -232,14 +253,19 @@ func (t *Table) Serving() bool {
 	return t.roles.serving
 }
 
-// Close ends everything and waits. What was provided is forgotten by others
-// within two hours.
+// Close ends everything and waits, as does each further call, with the same
+// error. What was provided is forgotten by others within two hours.
 func (t *Table) Close() error {
-	t.cancel()
-	err := t.kad.Close()
-	t.wg.Wait()
-	t.metrics.unregister(t.cfg.Registerer)
-	return errors.Join(err, t.store.Close())
+	t.once.Do(func() {
+		t.mu.Lock() // nothing begins from here on
+		t.cancel()
+		t.mu.Unlock()
+		err := t.kad.Close()
+		t.wg.Wait()
+		t.metrics.unregister(t.cfg.Registerer)
+		t.end = errors.Join(err, t.store.Close())
+	})
+	return t.end
 }
 
 func (t *Table) poke() {

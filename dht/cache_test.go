@@ -54,6 +54,7 @@ func TestLookupsAreMostlyCached(t *testing.T) {
 		}
 	})
 }
+
 func TestCachedAnswersAge(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		life, asked := time.Hour, 0

@@ -158,8 +158,8 @@ func (t *Table) options() []kad.Option {
 	}
 }
 
-// Heard notes that nodes were heard of, by presence or from peers: who serves
-// depends on it.
+// Heard notes that nodes themselves were heard, by a signal: who serves depends
+// on it. What others tell of a node is not enough.
 func (t *Table) Heard(ids ...peer.ID) {
 	now := time.Now()
 	t.mu.Lock()

@@ -57,24 +57,33 @@ func (k *task) done(now time.Time, ok bool, first time.Duration) {
 type room struct {
 	provide task
 	search  task
+	by      int // calls of Provide
 }
 
-// Provide says that this node is in a log, from now until Withdraw or Close,
-// and looks for others who are. At most 1,024 are; more are not told.
+// Provide says that this node is in a log, from now until as many calls of
+// Withdraw or until Close, and looks for others who are. At most 1,024 logs
+// are; more are not told.
 func (t *Table) Provide(log [32]byte) {
 	t.mu.Lock()
 	if t.rooms[log] == nil && len(t.rooms) < maxRooms {
 		t.rooms[log] = new(room)
 	}
+	if r := t.rooms[log]; r != nil {
+		r.by++
+	}
 	t.mu.Unlock()
 	t.poke()
 }
 
-// Withdraw ends what Provide began. Others forget it within two hours.
+// Withdraw ends what one call of Provide began. Others forget it within two hours.
 func (t *Table) Withdraw(log [32]byte) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	delete(t.rooms, log)
+	if r := t.rooms[log]; r != nil {
+		if r.by--; r.by == 0 {
+			delete(t.rooms, log)
+		}
+	}
 }
 
 // follow takes note of peers and of the own addresses, and decides who serves,

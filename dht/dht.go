@@ -26,7 +26,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/ipfs/go-datastore"
 	kad "github.com/libp2p/go-libp2p-kad-dht"
 	"github.com/libp2p/go-libp2p-kad-dht/records"
 	record "github.com/libp2p/go-libp2p-record"
@@ -71,7 +70,7 @@ type Table struct {
 	cfg     Config
 	log     *slog.Logger
 	kad     *kad.IpfsDHT
-	store   datastore.Batching
+	store   *bounded
 	metrics *metrics
 	budget  *budgets
 	nodes   *cache[*Record]

@@ -38,6 +38,10 @@ func (m *metrics) register(reg prometheus.Registerer, t *Table) error {
 		}
 		return 0
 	})
+	gauge("stored_bytes", "What is stored for all nodes together, at most 64 MiB.", func() float64 { return float64(t.store.bytes()) })
+	m.all = append(m.all, prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: metricsPrefix + "evicted_total", Help: "Records and providers of those who held most, dropped because the store was full.",
+	}, func() float64 { return float64(t.store.evicted.Load()) }))
 	if reg == nil {
 		return nil
 	}

@@ -19,13 +19,13 @@ const tablesEnv = "TABLES"
 // hears of all. Rooms of five: each finds the other four. Then everybody looks
 // others up, few often and many seldom. 40 nodes unless make soak asks for more.
 func TestManyTables(t *testing.T) {
-	n, looks := 40, 60
+	n, looks, settled := 40, 20, time.Minute
 	if text := os.Getenv(tablesEnv); text != "" {
 		var err error
 		if n, err = strconv.Atoi(text); err != nil || n < 40 {
 			t.Fatalf("%s is %q: at least 40", tablesEnv, text)
 		}
-		looks = 300
+		looks, settled = 300, 3*time.Minute
 	} else if testing.Short() {
 		t.Skip("takes many seconds under the race detector")
 	}
@@ -61,7 +61,7 @@ func TestManyTables(t *testing.T) {
 				s.nodes[(7*room+k*n/5)%n].table.Provide([32]byte{byte(room), byte(room >> 8)})
 			}
 		}
-		time.Sleep(3 * time.Minute)
+		time.Sleep(settled)
 		s.report(n)
 		s.lookAround(rng, ids, looks)
 	})

@@ -250,7 +250,9 @@ func (m *Messenger) Close() error {
 		}
 		if m.delivery != nil {
 			for _, r := range m.rooms {
-				m.node.Table().Withdraw(r.log)
+				if r.Joined() {
+					m.node.Table().Withdraw(r.log)
+				}
 			}
 			m.delivery.Close()
 		}

@@ -12,8 +12,8 @@
 // Nodes that provide a room are handed to Config.Found as they are found.
 //
 // All methods may be called by any goroutine. One goroutine follows peers and
-// decides who serves, one publishes and searches; those of go-libp2p-kad-dht
-// come on top.
+// decides who serves, one has at most eight others publish and search; those of
+// go-libp2p-kad-dht come on top.
 //
 // spec: 09-dht
 package dht
@@ -26,12 +26,12 @@ import (
 	"sync"
 	"time"
 
-	"github.com/ipfs/go-datastore"
 	kad "github.com/libp2p/go-libp2p-kad-dht"
 	"github.com/libp2p/go-libp2p-kad-dht/records"
 	record "github.com/libp2p/go-libp2p-record"
 	"github.com/libp2p/go-libp2p/core/event"
 	"github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/protocol"
 	"github.com/libp2p/go-libp2p/core/routing"
@@ -70,10 +70,12 @@ type Table struct {
 	cfg     Config
 	log     *slog.Logger
 	kad     *kad.IpfsDHT
-	store   datastore.Batching
+	store   *bounded
 	metrics *metrics
 	budget  *budgets
 	nodes   *cache[*Record]
+	look    func(key string) (*Record, bool, error) // ask, except in tests
+	within  time.Duration                           // that a look-up ends: queryTime, except in tests
 	valid   validator
 	wake    chan struct{}
 
@@ -82,10 +84,13 @@ type Table struct {
 	nick  string
 	rooms map[[32]byte]*room
 	self  task // publishing the own record
+	hired int  // workers
 
 	ctx    context.Context
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
+	once   sync.Once
+	end    error // of Close
 }
 
 // Open starts the node's part in the table. Errors are of the host and of
@@ -97,12 +102,14 @@ func Open(cfg Config) (*Table, error) {
 	m := newMetrics()
 	t := &Table{
 		cfg: cfg, log: cfg.Logger, metrics: m,
-		nodes: newCache[*Record](m.lookups), valid: validator{cfg.Network, cfg.Now},
-		wake: make(chan struct{}, 1), roles: newRoles(cfg.Host.ID()), rooms: make(map[[32]byte]*room),
+		valid: validator{cfg.Network, cfg.Now},
+		nodes: newCache(m.lookups, func(r *Record) time.Duration { return r.Expiry.Sub(cfg.Now()) }),
+		wake:  make(chan struct{}, 1), roles: newRoles(cfg.Host.ID()), rooms: make(map[[32]byte]*room),
 	}
 	if t.log == nil {
 		t.log = slog.New(slog.DiscardHandler)
 	}
+	t.look, t.within = t.ask, queryTime
 	t.budget, t.store = newBudgets(t.holds), openStore(cfg.Dir, t.log)
 	var err error
 	if t.kad, err = kad.New(cfg.Host, t.options()...); err != nil {
@@ -130,6 +137,7 @@ const (
 	roomLife  = 2 * time.Hour    // of a room's provider
 	cleanup   = 15 * time.Minute
 	queryTime = 30 * time.Second // for one look-up
+	dialTime  = 3 * time.Second  // for one node of it: servers may name such as never answer
 )
 
 func (t *Table) options() []kad.Option {
@@ -149,8 +157,8 @@ func (t *Table) options() []kad.Option {
 	}
 }
 
-// Heard notes that nodes were heard of, by presence or from peers: who serves
-// depends on it.
+// Heard notes that nodes themselves were heard, by a signal: who serves depends
+// on it. What others tell of a node is not enough.
 func (t *Table) Heard(ids ...peer.ID) {
 	now := time.Now()
 	t.mu.Lock()
@@ -175,13 +183,14 @@ func (t *Table) SetNick(nick string) {
 }
 
 // Lookup returns what a node says of itself. Answers up to half an hour old
-// serve. Errors: ErrNotFound, ctx's.
+// serve, if they have not expired. It takes half a minute at most. Errors:
+// ErrNotFound, also when servers do not answer in time and after Close; ctx's.
 func (t *Table) Lookup(ctx context.Context, id peer.ID) (*Record, error) {
 	key, err := peerKey(id)
 	if err != nil {
 		return nil, ErrNotFound
 	}
-	r, found, err := t.nodes.get(key, func() (*Record, bool, error) { return t.ask(ctx, key) })
+	r, found, err := t.nodes.get(ctx, key, func() (*Record, bool, error) { return t.look(key) })
 	if err == nil && !found {
 		err = ErrNotFound
 	}
@@ -192,25 +201,39 @@ func (t *Table) Lookup(ctx context.Context, id peer.ID) (*Record, error) {
 // proved wrong.
 func (t *Table) Forget(id peer.ID) {
 	if key, err := peerKey(id); err == nil {
-		t.nodes.entries.Remove(key)
+		t.nodes.forget(key)
 	}
 }
 
-func (t *Table) ask(ctx context.Context, key string) (*Record, bool, error) {
-	ctx, cancel := context.WithTimeout(ctx, queryTime)
+// ask asks the table. Of a search that is cut short the best record counts: it
+// is good by itself.
+func (t *Table) ask(key string) (*Record, bool, error) {
+	if !t.begin() {
+		return nil, false, ErrNotFound
+	}
+	defer t.wg.Done()
+	ctx, cancel := context.WithTimeout(network.WithDialPeerTimeout(t.ctx, dialTime), t.within)
 	defer cancel()
 	data, err := t.kad.GetValue(ctx, key)
-	if ctx.Err() != nil {
-		return nil, false, ctx.Err()
+	if r, bad := t.valid.read(key, data); bad == nil {
+		return r, true, nil
 	}
-	if errors.Is(err, routing.ErrNotFound) || err != nil && t.Servers() == 0 {
+	if err == nil || errors.Is(err, routing.ErrNotFound) || ctx.Err() != nil || t.Servers() == 0 {
 		return nil, false, nil
 	}
-	if err != nil {
-		return nil, false, err
+	return nil, false, err
+}
+
+// begin says that something begins for which Close has to wait, unless it was
+// called. The end of it is t.wg.Done.
+func (t *Table) begin() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.ctx.Err() != nil {
+		return false
 	}
-	r, err := t.valid.read(key, data)
-	return r, err == nil, err
+	t.wg.Add(1)
+	return true
 }
 
 // Servers is how many other servers this node can ask.
@@ -229,14 +252,19 @@ func (t *Table) Serving() bool {
 	return t.roles.serving
 }
 
-// Close ends everything and waits. What was provided is forgotten by others
-// within two hours.
+// Close ends everything and waits, as does each further call, with the same
+// error. What was provided is forgotten by others within two hours.
 func (t *Table) Close() error {
-	t.cancel()
-	err := t.kad.Close()
-	t.wg.Wait()
-	t.metrics.unregister(t.cfg.Registerer)
-	return errors.Join(err, t.store.Close())
+	t.once.Do(func() {
+		t.mu.Lock() // nothing begins from here on
+		t.cancel()
+		t.mu.Unlock()
+		err := t.kad.Close()
+		t.wg.Wait()
+		t.metrics.unregister(t.cfg.Registerer)
+		t.end = errors.Join(err, t.store.Close())
+	})
+	return t.end
 }
 
 func (t *Table) poke() {

@@ -121,6 +121,35 @@ func TestNobodyProvidesForAnother(t *testing.T) {
 	})
 }
 
+// spec: 09-dht §4
+func TestAProviderIsOneWithFewAddresses(t *testing.T) {
+	onSite(t, func(s *site) {
+		s.start(0)
+		s.start(1, 0)
+		time.Sleep(10 * time.Second)
+		own := func(addrs [][]byte) *pb.Message_Peer {
+			return &pb.Message_Peer{Id: []byte(s.nodes[1].ID()), Addrs: addrs}
+		}
+		addr := s.net.Addr(1).Bytes()
+		for i, c := range []struct {
+			what  string
+			peers []*pb.Message_Peer
+			taken bool
+		}{
+			{"as many addresses as there may be", []*pb.Message_Peer{own(slices.Repeat([][]byte{addr}, maxNamed))}, true},
+			{"one more", []*pb.Message_Peer{own(slices.Repeat([][]byte{addr}, maxNamed+1))}, false},
+			{"a long address", []*pb.Message_Peer{own([][]byte{addr, make([]byte, maxAddr+1)})}, false},
+			{"twice", []*pb.Message_Peer{own([][]byte{addr}), own([][]byte{addr})}, false},
+		} {
+			log := [32]byte{byte(i)}
+			s.request(1, 0, &pb.Message{Type: pb.Message_ADD_PROVIDER, Key: roomKey(log).Hash(), ProviderPeers: c.peers})
+			if s.holds(0, 1, log) != c.taken {
+				t.Errorf("%s: taken %v", c.what, !c.taken)
+			}
+		}
+	})
+}
+
 // A server that lies: the record it gives is another's, or forged. spec: 09-dht §3
 //
 // spec: 09-dht M2

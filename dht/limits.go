@@ -2,6 +2,7 @@ package dht
 
 import (
 	"context"
+	"slices"
 
 	pb "github.com/libp2p/go-libp2p-kad-dht/pb"
 	"github.com/libp2p/go-libp2p/core/network"
@@ -51,15 +52,27 @@ func (b *budgets) charge(ctx context.Context, s network.Stream, req *pb.Message)
 		}
 	case pb.Message_ADD_PROVIDER:
 		of = b.puts
+		if !oneProvider(req.GetProviderPeers()) {
+			req.Type = refusedType
+		}
 	}
 	if !of.Take(p, 1) {
 		req.Type = refusedType
 	}
 }
 
+// oneProvider reports whether a request names one node, as those do that name
+// themselves, with few addresses: each of them is read and kept.
+func oneProvider(peers []*pb.Message_Peer) bool {
+	if len(peers) != 1 || len(peers[0].GetAddrs()) > maxNamed {
+		return false
+	}
+	return !slices.ContainsFunc(peers[0].GetAddrs(), func(a []byte) bool { return len(a) > maxAddr })
+}
+
 // dialable leaves out what is not an IP address, for names would be asked of
 // servers outside, and loopback addresses, if there are others: they lead
-// nowhere from another machine.
+// nowhere from another machine. Of the rest 32 are enough.
 func dialable(addrs []ma.Multiaddr) []ma.Multiaddr {
 	var out, loopback []ma.Multiaddr
 	for _, a := range addrs {
@@ -72,7 +85,7 @@ func dialable(addrs []ma.Multiaddr) []ma.Multiaddr {
 		}
 	}
 	if out == nil {
-		return loopback
+		out = loopback
 	}
-	return out
+	return out[:min(len(out), maxNamed)]
 }

@@ -17,15 +17,17 @@ const tablesEnv = "TABLES"
 
 // A site of TABLES nodes, each of which knows three that came before it and
 // hears of all. Rooms of five: each finds the other four. Then everybody looks
-// others up, few often and many seldom, for five minutes.
+// others up, few often and many seldom. 40 nodes unless make soak asks for more.
 func TestManyTables(t *testing.T) {
-	text := os.Getenv(tablesEnv)
-	if text == "" {
-		t.Skip("takes minutes: make soak runs it, with TABLES nodes")
-	}
-	n, err := strconv.Atoi(text)
-	if err != nil || n < 40 {
-		t.Fatalf("%s is %q: at least 40", tablesEnv, text)
+	n, looks, settled := 40, 20, time.Minute
+	if text := os.Getenv(tablesEnv); text != "" {
+		var err error
+		if n, err = strconv.Atoi(text); err != nil || n < 40 {
+			t.Fatalf("%s is %q: at least 40", tablesEnv, text)
+		}
+		looks, settled = 300, 3*time.Minute
+	} else if testing.Short() {
+		t.Skip("takes many seconds under the race detector")
 	}
 	onSite(t, func(s *site) {
 		rng := rand.New(rand.NewPCG(1, 2))
@@ -59,9 +61,9 @@ func TestManyTables(t *testing.T) {
 				s.nodes[(7*room+k*n/5)%n].table.Provide([32]byte{byte(room), byte(room >> 8)})
 			}
 		}
-		time.Sleep(3 * time.Minute)
+		time.Sleep(settled)
 		s.report(n)
-		s.lookAround(rng, ids)
+		s.lookAround(rng, ids, looks)
 	})
 }
 
@@ -69,13 +71,17 @@ func TestManyTables(t *testing.T) {
 func (s *site) report(n int) {
 	s.t.Helper()
 	serving, conns, most, lacking := 0, 0, 0, 0
+	asking := 0 // connections of those who do not serve
 	for _, v := range s.nodes {
-		if v.table.Serving() {
-			serving++
-		}
 		c := len(v.Network().Peers())
 		conns, most = conns+c, max(most, c)
+		if v.table.Serving() {
+			serving++
+		} else {
+			asking += c
+		}
 	}
+	asking /= max(n-serving, 1)
 	for room := range n / 10 {
 		for k := range 5 {
 			if found := len(s.nodes[(7*room+k*n/5)%n].foundOthers()); found < 4 {
@@ -83,7 +89,10 @@ func (s *site) report(n int) {
 			}
 		}
 	}
-	s.t.Logf("%d nodes: %d serve; connections of a node: %d on average, %d at most", n, serving, conns/n, most)
+	s.t.Logf("%d nodes: %d serve; connections of a node: %d on average, %d at most; %d of one that does not serve", n, serving, conns/n, most, asking)
+	if limit := serversOut + 8; asking > limit { // all servers, and whom it began with
+		s.t.Errorf("nodes that do not serve have %d connections on average, and not at most %d", asking, limit)
+	}
 	if serving < servers || serving > serversOut {
 		s.t.Errorf("%d nodes serve", serving)
 	}
@@ -93,9 +102,8 @@ func (s *site) report(n int) {
 }
 
 // lookAround has every node look others up, one a second.
-func (s *site) lookAround(rng *rand.Rand, ids []peer.ID) {
+func (s *site) lookAround(rng *rand.Rand, ids []peer.ID, looks int) {
 	s.t.Helper()
-	const looks = 300
 	asked, missing := 0, 0
 	var took []time.Duration
 	order := rng.Perm(len(ids))

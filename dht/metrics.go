@@ -1,8 +1,6 @@
 package dht
 
 import (
-	"errors"
-
 	"github.com/prometheus/client_golang/prometheus"
 )
 
@@ -27,7 +25,7 @@ func newMetrics() *metrics {
 	return m
 }
 
-// register registers the metrics of a table, unless reg is nil.
+// register registers the metrics of a table, all or none, unless reg is nil.
 func (m *metrics) register(reg prometheus.Registerer, t *Table) error {
 	gauge := func(name, help string, f func() float64) {
 		m.all = append(m.all, prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: metricsPrefix + name, Help: help}, f))
@@ -40,14 +38,21 @@ func (m *metrics) register(reg prometheus.Registerer, t *Table) error {
 		}
 		return 0
 	})
+	gauge("stored_bytes", "What is stored for all nodes together, at most 64 MiB.", func() float64 { return float64(t.store.bytes()) })
+	m.all = append(m.all, prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: metricsPrefix + "evicted_total", Help: "Records and providers of those who held most, dropped because the store was full.",
+	}, func() float64 { return float64(t.store.evicted.Load()) }))
 	if reg == nil {
 		return nil
 	}
-	var errs []error
-	for _, c := range m.all {
-		errs = append(errs, reg.Register(c))
+	for i, c := range m.all {
+		if err := reg.Register(c); err != nil {
+			m.all = m.all[:i] // what is not this table's stays
+			m.unregister(reg)
+			return err
+		}
 	}
-	return errors.Join(errs...)
+	return nil
 }
 
 func (m *metrics) unregister(reg prometheus.Registerer) {

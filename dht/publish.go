@@ -2,9 +2,11 @@ package dht
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/event"
+	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 )
 
@@ -17,6 +19,7 @@ const (
 	firstRetry  = 5 * time.Second  // what could not be published; the same
 	maxFound    = 64               // providers of a room, a search
 	maxRooms    = 1024             // provided at a time
+	workers     = 8                // that publish and search: one that waits for a silent node holds no other up
 )
 
 // task is what is done now and again, ever more rarely.
@@ -24,10 +27,20 @@ type task struct {
 	next  time.Time
 	pause time.Duration // what next is after the time before
 	ok    bool          // that time went well
+	busy  bool          // it is being done
 }
 
 // again has it done at once.
-func (k *task) again() { *k = task{} }
+func (k *task) again() { k.next, k.pause = time.Time{}, 0 }
+
+// before reports whether it is done before o: what never went well comes first,
+// then what has been due for longer.
+func (k *task) before(o *task) bool {
+	if k.ok != o.ok {
+		return !k.ok
+	}
+	return k.next.Before(o.next)
+}
 
 // done says when it is done again: after first, then after twice as long each
 // time up to a refresh. What went well and then fails, or the reverse, begins anew.
@@ -44,24 +57,33 @@ func (k *task) done(now time.Time, ok bool, first time.Duration) {
 type room struct {
 	provide task
 	search  task
+	by      int // calls of Provide
 }
 
-// Provide says that this node is in a log, from now until Withdraw or Close,
-// and looks for others who are. At most 1,024 are; more are not told.
+// Provide says that this node is in a log, from now until as many calls of
+// Withdraw or until Close, and looks for others who are. At most 1,024 logs
+// are; more are not told.
 func (t *Table) Provide(log [32]byte) {
 	t.mu.Lock()
 	if t.rooms[log] == nil && len(t.rooms) < maxRooms {
 		t.rooms[log] = new(room)
 	}
+	if r := t.rooms[log]; r != nil {
+		r.by++
+	}
 	t.mu.Unlock()
 	t.poke()
 }
 
-// Withdraw ends what Provide began. Others forget it within two hours.
+// Withdraw ends what one call of Provide began. Others forget it within two hours.
 func (t *Table) Withdraw(log [32]byte) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	delete(t.rooms, log)
+	if r := t.rooms[log]; r != nil {
+		if r.by--; r.by == 0 {
+			delete(t.rooms, log)
+		}
+	}
 }
 
 // follow takes note of peers and of the own addresses, and decides who serves,
@@ -70,7 +92,7 @@ func (t *Table) follow(changes event.Subscription) {
 	defer changes.Close()
 	anyway := time.NewTicker(decideEvery)
 	defer anyway.Stop()
-	soon := time.NewTimer(settle)
+	soon := newAlarm(settle)
 	defer soon.Stop()
 	for {
 		select {
@@ -82,9 +104,10 @@ func (t *Table) follow(changes event.Subscription) {
 				t.self.again() // other addresses
 				t.mu.Unlock()
 			}
-			soon.Reset(settle)
+			soon.within(settle)
 			t.poke()
 		case <-soon.C: // who has just met the network need not serve it for long
+			soon.rang()
 			t.decide()
 		case <-anyway.C:
 			t.decide()
@@ -106,28 +129,34 @@ func (t *Table) decide() {
 	}
 }
 
-// run publishes and searches until Close.
+// run has the workers publish and search until Close.
 func (t *Table) run() {
-	timer := time.NewTimer(settle)
-	defer timer.Stop()
-	for servers := 0; ; {
+	at := newAlarm(settle)
+	defer at.Stop()
+	var servers int
+	var since time.Time // that there are so many
+	for {
 		select {
 		case <-t.wake:
-			timer.Reset(settle)
+			at.within(settle)
 			continue
 		case <-t.ctx.Done():
 			return
-		case <-timer.C:
+		case <-at.C:
+			at.rang()
 		}
 		// Who was told little because few were there is told again when there
-		// are twice as many: that is seldom, and soon.
+		// are twice as many: that is seldom, and soon. Servers that come and go
+		// do not have everything told each time.
 		n := t.Servers()
-		if n > 2*servers || n > 0 && servers == 0 {
-			servers = n
+		if n > 2*servers {
+			servers, since = n, time.Now()
 			t.everything()
 		}
-		servers = min(servers, n)
-		timer.Reset(t.work())
+		if time.Since(since) > firstAgain {
+			servers = min(servers, n)
+		}
+		at.within(t.work())
 	}
 }
 
@@ -142,47 +171,106 @@ func (t *Table) everything() {
 	}
 }
 
-// work does what is due and returns how long until the next is. Nobody to tell
-// is no failure: peers that come have it done.
+// job is a task with what is to be done.
+type job struct {
+	*task
+	do func(context.Context) (ok bool, first time.Duration)
+}
+
+// work begins what is due, as far as workers are free, and returns how long
+// until the next is. Nobody to tell is no failure: peers that come have it done.
+// It is called by run alone.
 func (t *Table) work() time.Duration {
 	if t.Servers() == 0 {
 		return refresh
 	}
-	t.do(&t.self, t.tellSelf)
-	t.mu.Lock()
-	logs := make([][32]byte, 0, len(t.rooms))
-	for log := range t.rooms {
-		logs = append(logs, log)
-	}
-	t.mu.Unlock()
-	for _, log := range logs {
-		t.mu.Lock()
-		r := t.rooms[log]
-		t.mu.Unlock()
-		if r == nil {
-			continue
+	for {
+		j, ok := t.hire()
+		if !ok {
+			return t.next()
 		}
-		t.do(&r.provide, func(ctx context.Context) (bool, time.Duration) {
-			return published(t.kad.Provide(ctx, roomKey(log), true))
-		})
-		t.do(&r.search, func(ctx context.Context) (bool, time.Duration) {
-			t.search(ctx, log)
-			return true, firstSearch
-		})
+		t.wg.Go(func() { t.labour(j) })
 	}
-	return t.next()
 }
 
+// hire takes the most urgent job for one more worker, if there may be one.
+func (t *Table) hire() (job, bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.hired == workers || t.ctx.Err() != nil {
+		return job{}, false
+	}
+	j, ok := t.urgent()
+	if ok {
+		t.hired++
+	}
+	return j, ok
+}
+
+// labour does a job and then what is due, until nothing is.
+func (t *Table) labour(j job) {
+	for ok := true; ok; {
+		ctx, cancel := context.WithTimeout(t.ctx, queryTime)
+		well, first := j.do(network.WithDialPeerTimeout(ctx, dialTime))
+		cancel()
+		t.mu.Lock()
+		j.busy = false
+		if !j.next.IsZero() { // else it was asked for again meanwhile, and stays due
+			j.done(time.Now(), well, first)
+		}
+		if j, ok = t.urgent(); !ok || t.ctx.Err() != nil {
+			ok = false
+			t.hired--
+		}
+		t.mu.Unlock()
+	}
+	t.poke()
+}
+
+// urgent takes the most urgent of the jobs that are due. t.mu is held.
+func (t *Table) urgent() (best job, found bool) {
+	now := time.Now()
+	offer := func(k *task) bool {
+		if k.busy || k.next.After(now) || found && !k.before(best.task) {
+			return false
+		}
+		best.task, found = k, true
+		return true
+	}
+	if offer(&t.self) {
+		best.do = t.tellSelf
+	}
+	for log, r := range t.rooms {
+		if offer(&r.provide) {
+			best.do = func(ctx context.Context) (bool, time.Duration) { return t.tellRoom(ctx, log) }
+		}
+		if offer(&r.search) {
+			best.do = func(ctx context.Context) (bool, time.Duration) {
+				t.search(ctx, log)
+				return true, firstSearch
+			}
+		}
+	}
+	if found {
+		best.busy, best.next = true, now.Add(refresh)
+	}
+	return best, found
+}
+
+// next is how long until something is due that is not being done.
 func (t *Table) next() time.Duration {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	first := t.self.next
-	for _, r := range t.rooms {
-		for _, k := range []*task{&r.provide, &r.search} {
-			if k.next.Before(first) {
-				first = k.next
-			}
+	first := time.Now().Add(refresh)
+	consider := func(k *task) {
+		if !k.busy && k.next.Before(first) {
+			first = k.next
 		}
+	}
+	consider(&t.self)
+	for _, r := range t.rooms {
+		consider(&r.provide)
+		consider(&r.search)
 	}
 	return max(time.Until(first), settle)
 }
@@ -194,26 +282,10 @@ func published(err error) (ok bool, first time.Duration) {
 	return true, firstAgain
 }
 
-// do does a task that is due; f says whether it went well and after how long it
-// is to be done again at first. One that was asked for again meanwhile stays due.
-func (t *Table) do(k *task, f func(context.Context) (ok bool, first time.Duration)) {
-	t.mu.Lock()
-	due := !k.next.After(time.Now())
-	if due {
-		k.next = time.Now().Add(refresh)
-	}
-	t.mu.Unlock()
-	if !due || t.ctx.Err() != nil {
-		return
-	}
-	ctx, cancel := context.WithTimeout(t.ctx, queryTime)
-	defer cancel()
-	ok, first := f(ctx)
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if !k.next.IsZero() {
-		k.done(time.Now(), ok, first)
-	}
+// tellRoom puts this node down as one who is in a log.
+func (t *Table) tellRoom(ctx context.Context, log [32]byte) (bool, time.Duration) {
+	ctx, told := withTally(ctx)
+	return published(errors.Join(t.kad.Provide(ctx, roomKey(log), true), told.err()))
 }
 
 // tellSelf puts the own record into the table.
@@ -232,7 +304,8 @@ func (t *Table) tellSelf(ctx context.Context) (bool, time.Duration) {
 	}
 	data, err := r.encode(t.cfg.Network, t.cfg.Sign)
 	if err == nil {
-		err = t.kad.PutValue(ctx, key, data)
+		ctx, told := withTally(ctx)
+		err = errors.Join(t.kad.PutValue(ctx, key, data), told.err())
 	}
 	if err != nil && ctx.Err() == nil {
 		t.log.Debug("own record not told", "err", err)

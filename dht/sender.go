@@ -3,6 +3,7 @@ package dht
 import (
 	"context"
 	"errors"
+	"io"
 	"time"
 
 	pb "github.com/libp2p/go-libp2p-kad-dht/pb"
@@ -16,7 +17,7 @@ import (
 // What is read of one answer; the rest is cut off.
 const (
 	answerTime   = 10 * time.Second
-	maxCloser    = 64   // servers it names
+	maxCloser    = 20   // servers it names: a bucket
 	maxProviders = 4096 // providers it names
 	maxNamed     = 32   // addresses of one of them
 )
@@ -39,9 +40,27 @@ func newSender(h host.Host, protos []protocol.ID) pb.MessageSenderWithDisconnect
 // OnDisconnect implements pb.MessageSenderWithDisconnect.
 func (s *sender) OnDisconnect(context.Context, peer.ID) {}
 
-// SendMessage tells without an answer.
+// SendMessage tells without an answer. It waits, at most 10 s, for the end of
+// the stream: who does not take what it is told resets it.
 func (s *sender) SendMessage(ctx context.Context, p peer.ID, msg *pb.Message) error {
-	return s.with(ctx, p, func(stream network.Stream) error { return pbio.NewDelimitedWriter(stream).WriteMsg(msg) })
+	err := s.with(ctx, p, func(stream network.Stream) error {
+		err := pbio.NewDelimitedWriter(stream).WriteMsg(msg)
+		if err == nil {
+			err = stream.CloseWrite()
+		}
+		if err == nil {
+			_, err = io.ReadFull(stream, make([]byte, 1))
+		}
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err == nil:
+			return errAnswer
+		}
+		return err
+	})
+	tallyOf(ctx).note(err)
+	return err
 }
 
 // SendRequest asks and waits, at most 10 s, for the answer.
@@ -53,17 +72,20 @@ func (s *sender) SendRequest(ctx context.Context, p peer.ID, req *pb.Message) (*
 		}
 		return pbio.NewDelimitedReader(stream, network.MessageSizeMax).ReadMsg(answer)
 	})
-	if err != nil {
-		return nil, err
+	if err == nil {
+		answer, err = checkAnswer(req, answer)
 	}
-	return checkAnswer(req, answer)
+	if req.GetType() == pb.Message_PUT_VALUE {
+		tallyOf(ctx).note(err)
+	}
+	return answer, err
 }
 
 // with opens a stream for f and ends it with ctx.
 func (s *sender) with(ctx context.Context, p peer.ID, f func(network.Stream) error) error {
 	ctx, cancel := context.WithTimeout(ctx, answerTime)
 	defer cancel()
-	stream, err := s.host.NewStream(ctx, p, s.protos...)
+	stream, err := s.host.NewStream(network.WithDialPeerTimeout(ctx, dialTime), p, s.protos...)
 	if err != nil {
 		return err
 	}

@@ -19,7 +19,7 @@ import (
 // error and not the end of the process. It is a cache: others tell again what
 // is not there. What cannot be opened is begun anew, and where that cannot be
 // done either records are kept in memory, until the next start.
-func openStore(dir string, log *slog.Logger) datastore.Batching {
+func openStore(dir string, log *slog.Logger) *bounded {
 	if dir == "" {
 		return newBounded(inMemory())
 	}

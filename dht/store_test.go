@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -106,8 +108,84 @@ func eachFile(dir string, change func([]byte) []byte) error {
 	})
 }
 
-// spec: 09-dht §6
-func TestAFullStoreTakesNothingNew(t *testing.T) {
+// Some hundred keys fill the store; others are taken none the less, and what
+// those told who told little stays. spec: 09-dht §6
+func TestAFullStoreTakesFromThoseWhoHoldMost(t *testing.T) {
+	ctx := context.Background()
+	b, err := openBounded(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	key := func(who string, i int) datastore.Key {
+		return datastore.NewKey(fmt.Sprintf("/providers/%d/%s", i, who))
+	}
+	const greedy = 100
+	value := make([]byte, maxStored/greedy/10)
+	put := func(key datastore.Key, value []byte) {
+		t.Helper()
+		if err := b.Put(ctx, key, value); err != nil {
+			t.Fatal(err)
+		}
+		if b.size > maxStored {
+			t.Fatalf("%d bytes", b.size)
+		}
+	}
+	for i := range 20 {
+		put(key("modest", i), value[:100])
+	}
+	for i := range 12 { // a fifth more than there is room for
+		for k := range greedy {
+			put(key(fmt.Sprint("greedy", k), i), value)
+		}
+	}
+	put(key("late", 0), value[:100])
+	w, err := b.Batch(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 2 * greedy {
+		if err := w.Put(ctx, key("batch", i), value); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Commit(ctx); err != nil || b.size > maxStored {
+		t.Fatalf("a batch: %v, %d bytes", err, b.size)
+	}
+	for _, k := range append([]datastore.Key{key("late", 0)}, key("modest", 0), key("modest", 19)) {
+		if has, err := b.Has(ctx, k); !has || err != nil {
+			t.Errorf("%v is gone: %v", k, err)
+		}
+	}
+	if b.evicted.Load() == 0 || b.size < maxStored/2 {
+		t.Errorf("%d evicted, %d bytes left", b.evicted.Load(), b.size)
+	}
+	counted, held := b.size, b.held
+	b.size, b.held = 0, make(map[uint64]int)
+	if err := b.count(); err != nil || b.size != counted || !maps.Equal(b.held, held) {
+		t.Errorf("%d bytes of %d holders were counted, and there are %d of %d: %v", counted, len(held), b.size, len(b.held), err)
+	}
+}
+
+func TestFairShare(t *testing.T) {
+	for _, c := range []struct {
+		held        map[uint64]int
+		limit, want int
+	}{
+		{nil, 10, math.MaxInt},
+		{map[uint64]int{1: 3, 2: 4}, 10, math.MaxInt},
+		{map[uint64]int{1: 3, 2: 40}, 10, 7},
+		{map[uint64]int{1: 3, 2: 40, 3: 5}, 18, 10},
+		{map[uint64]int{1: 30, 2: 40}, 10, 5},
+		{map[uint64]int{1: 30, 2: 40}, -1, 0},
+	} {
+		if got := fairShare(c.held, c.limit); got != c.want {
+			t.Errorf("%v in %d: %d, not %d", c.held, c.limit, got, c.want)
+		}
+	}
+}
+
+func TestABoundedStoreCountsWhatIsThere(t *testing.T) {
 	ctx := context.Background()
 	dir := t.TempDir()
 	b, err := openBounded(dir)
@@ -115,44 +193,26 @@ func TestAFullStoreTakesNothingNew(t *testing.T) {
 		t.Fatal(err)
 	}
 	key := func(i int) datastore.Key { return datastore.NewKey(fmt.Sprint(i)) }
-	value := make([]byte, 100)
 	for i := range 3 {
-		if err := b.Put(ctx, key(i), value); err != nil {
+		if err := b.Put(ctx, key(i), make([]byte, 100)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if want := 3 * (len("/0") + 100); b.size != want {
-		t.Errorf("%d bytes are counted, not %d", b.size, want)
-	}
-	full := func() { b.size = maxStored - 50 } // as if others had filled it
-	full()
-	if err := b.Put(ctx, key(3), value); !errors.Is(err, errFull) {
-		t.Errorf("what is new: %v", err)
-	}
-	if err := b.Put(ctx, key(0), value); err != nil {
-		t.Errorf("what replaces something: %v", err)
-	}
-	other := bytes.Repeat([]byte{1}, 100)
 	w, err := b.Batch(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, err := range []error{w.Put(ctx, key(1), other), w.Put(ctx, key(4), value), w.Commit(ctx)} {
+	for _, err := range []error{
+		w.Put(ctx, key(0), make([]byte, 50)), w.Put(ctx, key(4), make([]byte, 10)), w.Delete(ctx, key(1)), w.Delete(ctx, key(7)), w.Commit(ctx),
+		b.Delete(ctx, key(2)), b.Delete(ctx, key(2)),
+	} {
 		if err != nil {
-			t.Errorf("a batch: %v", err)
+			t.Error(err)
 		}
 	}
-	if has, err := b.Has(ctx, key(4)); has || err != nil {
-		t.Errorf("a batch stores what there is no room for: %v", err)
-	}
-	if got, err := b.Get(ctx, key(1)); err != nil || !bytes.Equal(got, other) {
-		t.Errorf("the rest of a batch: %s, %v", got, err)
-	}
-	if err := b.Delete(ctx, key(2)); err != nil {
-		t.Fatal(err)
-	}
-	if err := b.Put(ctx, key(3), value); err != nil {
-		t.Errorf("when there is room again: %v", err)
+	want := 2*len("/0") + 50 + 10
+	if b.size != want || len(b.held) != 2 {
+		t.Errorf("%d bytes of %d are counted, not %d", b.size, len(b.held), want)
 	}
 	if err := b.Close(); err != nil {
 		t.Fatal(err)
@@ -161,7 +221,7 @@ func TestAFullStoreTakesNothingNew(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer b.Close()
-	if want := 3 * (len("/0") + 100); b.size != want {
-		t.Errorf("after a restart %d bytes are counted, not %d", b.size, want)
+	if b.size != want || len(b.held) != 2 {
+		t.Errorf("after a restart %d bytes of %d are counted, not %d", b.size, len(b.held), want)
 	}
 }

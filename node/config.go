@@ -21,6 +21,7 @@ const (
 	maxStatic    = 1024 // Config.Peers
 	maxPeerAddrs = 64   // of one of Config.Peers
 	maxZone      = 64   // bytes
+	maxVersion   = 64   // bytes
 )
 
 // Config says how a node runs. The zero value of each field is its default;
@@ -54,6 +55,11 @@ type Config struct {
 	// Zone is the site, floor or rack the node is in, at most 64 bytes of
 	// UTF-8 that can be seen. Empty: none.
 	Zone string
+
+	// Version is that of the program, which the node's record in the table
+	// tells, at most 64 bytes of UTF-8 that can be seen. Empty: that of this
+	// module in it, or "dev" where that is not known.
+	Version string
 
 	// Logger takes the node's structured log. Nil: silent.
 	Logger *slog.Logger
@@ -105,6 +111,9 @@ func (c *Config) validate() error {
 	add(validateListen(c.Listen))
 	add(validatePeers(c.Peers))
 	add(ValidateZone(c.Zone))
+	if !seen(c.Version, maxVersion) {
+		add(fmt.Errorf("version %q: take at most %d bytes that can be seen", c.Version, maxVersion))
+	}
 	if c.NoMDNS && c.Discovery != nil {
 		add(errors.New("multicast DNS is switched off, and a discovery is given in its place"))
 	}
@@ -164,9 +173,13 @@ func validatePeers(peers []peer.AddrInfo) error {
 	return nil
 }
 
+func seen(s string, limit int) bool {
+	return len(s) <= limit && utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) })
+}
+
 // ValidateZone says what is wrong with a zone ([Config.Zone]), if anything.
 func ValidateZone(zone string) error {
-	if len(zone) > maxZone || !utf8.ValidString(zone) || strings.ContainsFunc(zone, func(r rune) bool { return !unicode.IsPrint(r) }) {
+	if !seen(zone, maxZone) {
 		return fmt.Errorf("zone %q: take at most %d bytes that can be seen", zone, maxZone)
 	}
 	return nil

@@ -21,7 +21,7 @@ func TestConfigDefaultsAreFine(t *testing.T) {
 		"everything": {
 			Dir: "x", Network: NetworkConfig{Name: "lab", Secret: &[32]byte{}},
 			Listen: []ma.Multiaddr{ma.StringCast("/ip4/0.0.0.0/udp/0/quic-v1"), ma.StringCast("/ip6/::/tcp/7330/ws")},
-			Peers:  []peer.AddrInfo{somePeer(t, 1, "/dns4/x.local/tcp/1")}, Zone: "楼 3", NoMDNS: true, MapPort: true, Light: true,
+			Peers:  []peer.AddrInfo{somePeer(t, 1, "/dns4/x.local/tcp/1")}, Zone: "楼 3", Version: "1.2.3", NoMDNS: true, MapPort: true, Light: true,
 		},
 		"a discovery of one's own": {Dir: "x", Discovery: noDiscovery{}},
 	} {
@@ -48,6 +48,7 @@ func TestConfigFaults(t *testing.T) {
 		"an empty peer":    {Config{Dir: "x", Peers: []peer.AddrInfo{somePeer(t, 1)}}, "0 addresses"},
 		"too many peers":   {Config{Dir: "x", Peers: peers}, "1025 peers"},
 		"a long zone":      {Config{Dir: "x", Zone: strings.Repeat("x", 65)}, "zone"},
+		"a long version":   {Config{Dir: "x", Version: strings.Repeat("x", 65)}, "version"},
 		"a strange zone":   {Config{Dir: "x", Zone: "a\nb"}, "zone"},
 		"a broken zone":    {Config{Dir: "x", Zone: "\xff"}, "zone"},
 		"two discoveries":  {Config{Dir: "x", NoMDNS: true, Discovery: noDiscovery{}}, "multicast DNS"},

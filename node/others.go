@@ -50,10 +50,9 @@ func (n *Node) askAgain() {
 }
 
 // told takes in peers that others know of. They are claims: who is dialled is
-// bounded, and hello decides.
+// bounded, and hello decides. Who serves the table does not depend on them.
 func (n *Node) told(peers []peer.AddrInfo) {
 	for _, p := range peers {
-		n.table.Heard(p.ID)
 		n.seek(p)
 	}
 }

@@ -1,8 +1,10 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 
 	"github.com/libp2p/go-libp2p/core/network"
@@ -17,7 +19,7 @@ func (n *Node) openTable(context.Context) (err error) {
 	net := n.Network()
 	n.table, err = dht.Open(dht.Config{
 		Host: n.Host(), Tag: net.Tag, Network: net.ID, Sign: n.Sign, Addrs: n.host.Addrs,
-		Zone: n.cfg.Zone, Dir: filepath.Join(n.cfg.Dir, "dht"),
+		Zone: n.cfg.Zone, Version: cmp.Or(n.cfg.Version, moduleVersion(debug.ReadBuildInfo())), Dir: filepath.Join(n.cfg.Dir, "dht"),
 		Serve: n.serve, Found: n.seek,
 		Now: n.cfg.Now, Logger: n.log, Registerer: n.cfg.Registerer,
 	})
@@ -38,8 +40,32 @@ func (n *Node) serve(serves bool) {
 	n.gate.SetReachability(r)
 }
 
+// Table is the network's table of nodes and rooms as those see it who use the
+// node: it ends with the node alone. Any goroutine may call its methods.
+type Table struct{ of *dht.Table }
+
 // Table returns the network's table, in which nodes and rooms are looked up.
-func (n *Node) Table() *dht.Table { return n.table }
+func (n *Node) Table() Table { return Table{n.table} }
+
+// Lookup returns what a node says of itself: [dht.Table.Lookup].
+func (t Table) Lookup(ctx context.Context, id peer.ID) (*dht.Record, error) {
+	return t.of.Lookup(ctx, id)
+}
+
+// Provide says that this node is in a log: [dht.Table.Provide].
+func (t Table) Provide(log [32]byte) { t.of.Provide(log) }
+
+// Withdraw ends what one call of Provide began.
+func (t Table) Withdraw(log [32]byte) { t.of.Withdraw(log) }
+
+// SetNick says what the node's record names it: [dht.Table.SetNick].
+func (t Table) SetNick(nick string) { t.of.SetNick(nick) }
+
+// Heard notes nodes of which a signal came: [dht.Table.Heard].
+func (t Table) Heard(ids ...peer.ID) { t.of.Heard(ids...) }
+
+// Serving reports whether this node serves the table.
+func (t Table) Serving() bool { return t.of.Serving() }
 
 // Seek looks a peer up in the table and has it dialled, for those who want to
 // talk to one they are not connected with. It waits for the look-up, at most

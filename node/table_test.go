@@ -38,7 +38,10 @@ func TestMembersFindEachOtherFromOneAddress(t *testing.T) {
 func membersFindEachOther(t *testing.T, n int) {
 	var c *nodetest.Cluster
 	c = nodetest.New(t, nodetest.Config{Configure: func(i int, cfg *node.Config) {
-		cfg.Discovery, cfg.NoMDNS = nil, true
+		cfg.Discovery, cfg.NoMDNS, cfg.Version = nil, true, "1.2.3"
+		if i == 0 {
+			cfg.Version = ""
+		}
 		if i > 0 && c != nil && c.Nodes[i-1] != nil {
 			cfg.Peers = []peer.AddrInfo{{ID: c.Nodes[i-1].ID(), Addrs: []ma.Multiaddr{c.Addr(i - 1)}}}
 		}
@@ -64,9 +67,11 @@ func membersFindEachOther(t *testing.T, n int) {
 	})
 	t.Logf("members met after %v", time.Since(began))
 	c.Wait(2*time.Minute, "records are found", func() error {
-		r, err := c.Nodes[0].Table().Lookup(context.Background(), c.Nodes[n-1].ID())
-		if err != nil || len(r.Addrs) == 0 {
-			return fmt.Errorf("%v %w", r, err)
+		for i, want := range map[int]string{0: "dev", n - 1: "1.2.3"} {
+			r, err := c.Nodes[n-1-i].Table().Lookup(context.Background(), c.Nodes[i].ID())
+			if err != nil || len(r.Addrs) == 0 || r.Version != want && (i > 0 || r.Version == "") {
+				return fmt.Errorf("%v %w", r, err)
+			}
 		}
 		return nil
 	})

@@ -83,7 +83,7 @@ func (r *runFlags) given(flags *pflag.FlagSet) []string {
 
 // config turns the flags into a node's configuration.
 func (r *runFlags) config(a *app) (node.Config, error) {
-	cfg := node.Config{Dir: a.dir, NoMDNS: r.noMDNS, MapPort: r.mapPort, Light: r.light, Zone: r.zone}
+	cfg := node.Config{Dir: a.dir, NoMDNS: r.noMDNS, MapPort: r.mapPort, Light: r.light, Zone: r.zone, Version: ourVersion().Release}
 	cfg.Network.Name = r.network
 	if err := a.checkZone(r.zone); err != nil {
 		return cfg, err

@@ -1,0 +1,18 @@
+package node
+
+import "runtime/debug"
+
+const module = "github.com/parley-chat/parley"
+
+// moduleVersion is the version of this module in a program, as far as the
+// program knows.
+func moduleVersion(info *debug.BuildInfo, ok bool) string {
+	if ok {
+		for _, m := range append(info.Deps, &info.Main) {
+			if m.Path == module && m.Version != "" && m.Version != "(devel)" && len(m.Version) <= maxVersion {
+				return m.Version
+			}
+		}
+	}
+	return "dev"
+}

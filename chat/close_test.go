@@ -2,6 +2,8 @@ package chat_test
 
 import (
 	"errors"
+	"fmt"
+	"sync"
 	"testing"
 	"testing/synctest"
 
@@ -23,6 +25,38 @@ func TestCloseMayComeTwiceAndAfterTheNode(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+	})
+}
+
+// Whoever joins while it is closed is told so, or has joined.
+func TestJoiningWhileItCloses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := gather(t, 1, nodetest.Config{})
+		p.join(0, "lobby")
+		midway := make(chan struct{})
+		var wg sync.WaitGroup
+		for i := range 4 {
+			wg.Go(func() {
+				for j := range 100 {
+					if i == 0 && j == 3 {
+						close(midway)
+					}
+					_, err := p.ms[0].Join(t.Context(), fmt.Sprintf("room %d %d", i, j))
+					if errors.Is(err, chat.ErrClosed) {
+						return
+					}
+					if err != nil {
+						t.Errorf("join: %v", err)
+						return
+					}
+				}
+			})
+		}
+		<-midway
+		if err := p.ms[0].Close(); err != nil {
+			t.Error(err)
+		}
+		wg.Wait()
 	})
 }
 

@@ -3,6 +3,7 @@ package chat
 import (
 	"fmt"
 	"slices"
+	"unicode/utf8"
 
 	"github.com/parley-chat/parley/internal/event"
 	"github.com/parley-chat/parley/internal/eventlog"
@@ -65,12 +66,18 @@ func spoken(ev *event.Event) bool {
 	return ev.Kind == event.KindMessage || ev.NeedsNewer()
 }
 
-// encode returns the event payload of a content. Errors: ErrContent,
-// ErrTooLong.
+// encode returns the event payload of a content. Errors: ErrType, ErrText,
+// ErrContent, ErrTooLong.
 func (c Content) encode() ([]byte, error) {
 	m := event.Message{Type: c.Type, Data: c.Data, Fallback: c.Fallback}
 	if c.Type == TextType {
 		m.Data, m.Fallback = []byte(c.Fallback), ""
+	}
+	if !event.ValidType(c.Type) {
+		return nil, ErrType.Withf("%.80q cannot be the type of a message", c.Type)
+	}
+	if !utf8.ValidString(c.Fallback) {
+		return nil, ErrText
 	}
 	if len(m.Data) == 0 && m.Fallback == "" {
 		return nil, ErrContent

@@ -2,6 +2,7 @@ package chat_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -32,17 +33,22 @@ func TestContentOfAnotherApplicationShowsItsFallback(t *testing.T) {
 				t.Errorf("%+v", msg)
 			}
 		}
-		for name, c := range map[string]chat.Content{
-			"nothing":         chat.Custom("com.example.reading", nil, ""),
-			"no type":         chat.Custom("", []byte("x"), "x"),
-			"type too long":   chat.Custom(string(make([]byte, 65)), []byte("x"), "x"),
-			"no UTF-8":        chat.Custom("x", nil, "\xff"),
-			"text, no UTF-8":  chat.Text("\xff"),
-			"a type of words": chat.Custom("two words", nil, "x"),
+		const allowed = ": use 1 to 64 printable ASCII characters without spaces (P4015)"
+		const otherBytes = ": write it in UTF-8, and give other bytes as data (P4016)"
+		long := strings.Repeat("x", 65)
+		for want, c := range map[string]chat.Content{
+			"the message has no content: give it text or data (P4008)": chat.Custom("com.example.reading", nil, ""),
+			`"" cannot be the type of a message` + allowed:             chat.Custom("", []byte("x"), "x"),
+			`"` + long + `" cannot be the type of a message` + allowed: chat.Custom(long, []byte("x"), "x"),
+			`"two words" cannot be the type of a message` + allowed:    chat.Custom("two words", nil, "x"),
+			"the text is not UTF-8" + otherBytes:                       chat.Custom("x", nil, "\xff"),
 		} {
-			if _, err := r.Send(t.Context(), c); !errors.Is(err, chat.ErrContent) {
-				t.Errorf("%s: %v", name, err)
+			if _, err := r.Send(t.Context(), c); err == nil || err.Error() != want {
+				t.Errorf("%v, want %s", err, want)
 			}
+		}
+		if _, err := r.Send(t.Context(), chat.Text("\xff")); !errors.Is(err, chat.ErrText) {
+			t.Errorf("text: %v", err)
 		}
 		if _, err := r.Send(t.Context(), chat.Custom("x", make([]byte, 64<<10), "")); !errors.Is(err, chat.ErrTooLong) {
 			t.Errorf("too long: %v", err)

@@ -6,7 +6,7 @@
 //	m, err := chat.Open(ctx, n, chat.Config{Nick: "ada"})
 //	room, err := m.Join(ctx, "lobby")
 //	id, err := room.Send(ctx, chat.Text("hello"))
-//	for u := range m.Updates(ctx, m.LastCursor()) { … }
+//	for u := range m.Updates(ctx, m.LastCursor()) { … } // then ask m.Err()
 //
 // A Messenger owns the store in the node's directory, the replication of each
 // joined room and the node's presence signals; close it before the node. All

@@ -21,7 +21,7 @@ var (
 	ErrNick = fault.New("P4006", fault.User, "that is not a usable nick", "use 1 to 64 printable characters")
 	// ErrNoRoom is returned for a room that this node has never joined.
 	ErrNoRoom = fault.New("P4007", fault.User, "this node was never in that room", "join it first (parley join ROOM)")
-	// ErrContent is returned for content that cannot be sent, such as empty text.
+	// ErrContent is returned for content without text and data.
 	ErrContent = fault.New("P4008", fault.User, "the message has no content", "give it text or data")
 	// ErrPeer is returned for a peer ID that cannot be one of ours.
 	ErrPeer = fault.New("P4010", fault.User, "that is not a peer of this kind of network", "check the peer ID")
@@ -33,6 +33,10 @@ var (
 	ErrPeers = fault.New("P4013", fault.User, "several peers have that name", "give more of the peer ID")
 	// ErrKey is returned for content whose key is too long.
 	ErrKey = fault.New("P4014", fault.User, "the idempotency key is too long", "use at most 64 bytes")
+	// ErrType is returned for content whose type cannot be one.
+	ErrType = fault.New("P4015", fault.User, "that cannot be the type of a message", "use 1 to 64 printable ASCII characters without spaces")
+	// ErrText is returned for text, or a fallback, that is not UTF-8.
+	ErrText = fault.New("P4016", fault.User, "the text is not UTF-8", "write it in UTF-8, and give other bytes as data")
 	// ErrRooms is returned when the bound on joined rooms is reached.
 	ErrRooms = fault.New("P4009", fault.User, "too many rooms are joined", "leave one first (parley leave ROOM)")
 

@@ -20,9 +20,10 @@ const (
 
 // FindPeer returns the peer that a text names: a whole peer ID, which may be
 // unknown; a case-sensitive ending of at least 6 characters that only one known
-// peer's ID has; a nick that only one known peer bears. Known are oneself, the
+// peer's ID has; a nick that only one known peer bears, oneself left out if
+// another does. Known are oneself, the
 // peers admitted, remembered, spoken with, and who wrote in a stored log.
-// Errors: ErrPeer, ErrNoPeer, ErrPeers, which lists them, ErrClosed, store
+// Errors: ErrPeer, ErrNoPeer, ErrPeers, which lists endings that name them, ErrClosed, store
 // errors.
 func (m *Messenger) FindPeer(ctx context.Context, text string) (peer.ID, error) {
 	if err := m.alive(); err != nil {
@@ -47,6 +48,9 @@ func (m *Messenger) FindPeer(ctx context.Context, text string) (peer.ID, error) 
 	found, err := m.bearing(text, known)
 	if err != nil {
 		return "", err
+	}
+	if len(found) > 1 { // others are meant
+		found = slices.DeleteFunc(found, func(p peer.ID) bool { return p == m.id })
 	}
 	return m.onlyOne(text, found)
 }
@@ -75,12 +79,25 @@ func (m *Messenger) onlyOne(text string, found []peer.ID) (peer.ID, error) {
 	}
 	var list []string
 	for _, p := range found[:min(len(found), maxCandidates)] {
-		list = append(list, p.String())
+		list = append(list, ending(p, found))
 	}
 	if len(found) > maxCandidates {
 		list = append(list, "…")
 	}
 	return "", ErrPeers.Withf("%d known peers are called %.80q: %s", len(found), text, strings.Join(list, ", "))
+}
+
+// ending returns the shortest ending of a peer's ID, of at least shortID
+// characters, that none of the others' has.
+func ending(p peer.ID, all []peer.ID) string {
+	id := p.String()
+	for n := shortID; n < len(id); n++ {
+		text := id[len(id)-n:]
+		if !slices.ContainsFunc(all, func(o peer.ID) bool { return o != p && strings.HasSuffix(o.String(), text) }) {
+			return text
+		}
+	}
+	return id
 }
 
 // knownPeers returns the known peers, each once, ascending.

@@ -60,6 +60,7 @@ type Messenger struct {
 
 	mu      sync.Mutex // over the fields below; never held while waiting
 	closed  bool
+	failed  error // the first failure to read the store for Updates
 	nick    string
 	ignored map[event.Author]struct{}
 	rooms   map[string]*Room // by comparison key, joined now or once
@@ -249,12 +250,15 @@ func (m *Messenger) Close() error {
 			d.Close()
 		}
 		if m.delivery != nil {
+			m.delivery.Close() // a change under way fails, at the latest where it writes
+		}
+		m.changing <- struct{}{} // kept: it has ended, and none begins
+		if m.delivery != nil {
 			for _, r := range m.rooms {
 				if r.Joined() {
 					m.node.Table().Withdraw(r.log)
 				}
 			}
-			m.delivery.Close()
 		}
 		if m.store != nil {
 			m.saveHolds(len(m.rooms))
@@ -283,6 +287,10 @@ func (m *Messenger) change(ctx context.Context) (end func(), err error) {
 	}
 	select {
 	case m.changing <- struct{}{}:
+		if err := m.alive(); err != nil { // both were ready
+			<-m.changing
+			return nil, err
+		}
 		return func() { <-m.changing }, nil
 	case <-m.ctx.Done():
 		return nil, ErrClosed

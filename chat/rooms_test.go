@@ -191,7 +191,7 @@ func TestWrongNamesAndContentsAreTold(t *testing.T) {
 		if _, err := r.Send(ctx, chat.Text("")); !errors.Is(err, chat.ErrContent) {
 			t.Errorf("empty: %v", err)
 		}
-		if _, err := r.Send(ctx, chat.Custom("two words", []byte("x"), "")); !errors.Is(err, chat.ErrContent) {
+		if _, err := r.Send(ctx, chat.Custom("two words", []byte("x"), "")); !errors.Is(err, chat.ErrType) {
 			t.Errorf("bad type: %v", err)
 		}
 		if _, err := m.Get(ctx, chat.ID{1}); !errors.Is(err, chat.ErrNoMessage) {

@@ -54,7 +54,7 @@ func (c *conversation) submit(ctx context.Context, content Content) (*delivery.P
 // Send writes a message. When it returns without error the event is safe on
 // disk; how far it has come is told by Updates. It waits while 2,048 messages
 // of the room or chat are under way. Errors: ErrNotJoined, ErrPeer,
-// ErrDirects, ErrTooLong, ErrContent, ErrClosed, store errors such as a full disk, and ctx's, after
+// ErrDirects, ErrTooLong, ErrContent, ErrType, ErrText, ErrClosed, store errors such as a full disk, and ctx's, after
 // which the message may still be sent.
 func (c *conversation) Send(ctx context.Context, content Content) (ID, error) {
 	p, err := c.submit(ctx, content)

@@ -153,7 +153,7 @@ func (m *Messenger) passOn(log event.LogID, author event.Author, typ string, dat
 // signalFault gives errors of signals their code.
 func (m *Messenger) signalFault(err error) error {
 	switch {
-	case errors.Is(err, appsignal.ErrOften):
+	case errors.Is(err, appsignal.ErrOften), errors.Is(err, direct.ErrOften):
 		return ErrOften
 	case errors.Is(err, appsignal.ErrClosed):
 		return ErrClosed
@@ -174,15 +174,15 @@ func (d *Direct) signal(_ context.Context, typ string, data []byte) error {
 	if d.author == d.m.self {
 		return nil // nobody else is there
 	}
-	if !d.m.signals.May() {
-		return ErrOften
-	}
 	p, err := d.m.direct.Load().Find(d.author)
 	if err != nil {
 		return d.m.directFault(err)
 	}
-	if p == nil {
+	if p == nil || !p.Here() {
 		return ErrAway
+	}
+	if !d.m.signals.May() {
+		return ErrOften
 	}
 	return p.Signal(appsignal.Frame(typ, data))
 }

@@ -2,12 +2,10 @@ package chat
 
 import (
 	"context"
-	"errors"
 	"iter"
 	"sync"
 
 	"github.com/parley-chat/parley/internal/event"
-	"github.com/parley-chat/parley/internal/eventlog"
 	"github.com/parley-chat/parley/internal/wake"
 	"github.com/parley-chat/parley/internal/wire"
 )
@@ -72,7 +70,7 @@ func (m *Messenger) LastCursor() uint64 { return m.store.LastArrival() }
 
 // Updates yields news: first every stored message after cursor, then live ones
 // and changes, until ctx ends, the Messenger is closed or reading the store
-// fails. Cursor 0 is the beginning of everything, LastCursor() only what is
+// fails, which Err tells. Cursor 0 is the beginning of everything, LastCursor() only what is
 // new. A reader may be slow; see Lagged.
 func (m *Messenger) Updates(ctx context.Context, cursor uint64) iter.Seq[Update] {
 	return func(yield func(Update) bool) {
@@ -100,8 +98,9 @@ func (m *Messenger) Updates(ctx context.Context, cursor uint64) iter.Seq[Update]
 func (m *Messenger) tellStored(ctx context.Context, cursor *uint64, yield func(Update) bool) bool {
 	for e, err := range m.store.Since(ctx, *cursor) {
 		if err != nil {
-			if ctx.Err() == nil && !errors.Is(err, eventlog.ErrClosed) {
+			if ctx.Err() == nil && m.ctx.Err() == nil {
 				m.log.Error("updates end", "err", err)
+				m.fail(err)
 			}
 			return false
 		}
@@ -115,6 +114,23 @@ func (m *Messenger) tellStored(ctx context.Context, cursor *uint64, yield func(U
 		}
 	}
 	return true
+}
+
+// Err returns why Updates ended though neither its context nor the Messenger
+// did: reading the store failed. Nil: it did not. It is kept until Close and
+// after.
+func (m *Messenger) Err() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.failed
+}
+
+func (m *Messenger) fail(err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.failed == nil {
+		m.failed = err
+	}
 }
 
 func (m *Messenger) tellChanges(changes *wake.Queue[change], cursor uint64, yield func(Update) bool) bool {

@@ -48,17 +48,17 @@ type Config struct {
 	Host    host.Host // shows admitted peers only; tells of reachability what Serve said
 	Tag     string    // the network's, in the name of the protocol
 	Network [32]byte
-	Sign    func([]byte) []byte // by the host's key
-	Addrs   func() []ma.Multiaddr
-	Zone    string // may be empty
-	Version string // of the software; may be empty
-	Dir     string // where records are kept over restarts; empty: in memory
+	Sign    func([]byte) []byte   // by the host's key
+	Addrs   func() []ma.Multiaddr // the most useful first
+	Zone    string                // may be empty
+	Version string                // of the software; may be empty
+	Dir     string                // where records are kept over restarts; empty: in memory
 
 	// Serve is told whether this node is to serve, when that changes. It must
 	// make Host tell so as a change of reachability.
 	Serve func(bool)
-	// Found is told of nodes that provide what is provided here. It must not block.
-	Found func(peer.AddrInfo)
+	// Found is told of nodes that provide a log which is provided here. It must not block.
+	Found func(log [32]byte, p peer.AddrInfo)
 
 	Now        func() time.Time      // the wall clock; may be nil: time.Now
 	Logger     *slog.Logger          // may be nil: silent

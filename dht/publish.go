@@ -318,7 +318,7 @@ func (t *Table) search(ctx context.Context, log [32]byte) {
 	for info := range t.kad.FindProvidersAsync(ctx, roomKey(log), maxFound) {
 		if info.ID != t.cfg.Host.ID() && len(info.Addrs) > 0 {
 			t.metrics.found.Inc()
-			t.cfg.Found(peer.AddrInfo{ID: info.ID, Addrs: dialable(info.Addrs)})
+			t.cfg.Found(log, peer.AddrInfo{ID: info.ID, Addrs: dialable(info.Addrs)})
 		}
 	}
 }

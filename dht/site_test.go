@@ -100,7 +100,7 @@ func (s *site) start(i int, knows ...int) *siteNode {
 			}
 			_ = reach.Emit(event.EvtLocalReachabilityChanged{Reachability: r})
 		},
-		Found: func(p peer.AddrInfo) { n.mu.Lock(); n.found[p.ID]++; n.mu.Unlock() },
+		Found: func(_ [32]byte, p peer.AddrInfo) { n.mu.Lock(); n.found[p.ID]++; n.mu.Unlock() },
 	})
 	if err != nil {
 		s.t.Fatal(err)

@@ -9,6 +9,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/protocol"
+	manet "github.com/multiformats/go-multiaddr/net"
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/parley-chat/parley/internal/wire"
@@ -43,9 +44,10 @@ func aboutProtocol(tag string) protocol.ID { return protocol.ID("/parley/" + tag
 
 // about is one answer.
 type about struct {
-	record []byte
-	zone   string
-	peers  []peer.AddrInfo
+	record   []byte
+	zone     string
+	peers    []peer.AddrInfo
+	loopback bool // it is of a peer on this machine: only such may tell loopback addresses
 }
 
 func (a about) encode() []byte {
@@ -64,7 +66,8 @@ func (a about) encode() []byte {
 
 var errAbout = errors.New("malformed answer about the network")
 
-func decodeAbout(b []byte) (a about, err error) {
+func decodeAbout(b []byte, loopback bool) (a about, err error) {
+	a.loopback = loopback
 	err = wire.Fields(b, func(num protowire.Number, _ uint64, v []byte) error {
 		switch num {
 		case aboutRecord:
@@ -86,7 +89,7 @@ func decodeAbout(b []byte) (a about, err error) {
 func (n *Node) serveAbout() {
 	n.Host().SetStreamHandler(aboutProtocol(n.Network().Tag), func(s network.Stream) {
 		_ = s.SetDeadline(time.Now().Add(aboutTime))
-		a := about{record: n.networkFile().Record, zone: n.cfg.Zone, peers: n.somePeers(s.Conn().RemotePeer())}
+		a := about{record: n.networkFile().Record, zone: n.cfg.Zone, peers: n.somePeers(s.Conn())}
 		if err := wire.WriteFrame(s, a.encode()); err != nil {
 			_ = s.Reset()
 			return
@@ -107,7 +110,7 @@ func (n *Node) askAbout(p peer.ID) {
 	}
 	n.mates.update(p, func(m *mate) { m.zone = a.zone })
 	n.dialer.near(p, n.inZone(a.zone))
-	n.told(a.peers)
+	n.told(a.peers, p)
 	if err := n.takeRecord(a.record); err != nil {
 		n.log.Warn("a network record is not taken over", "peer", p, "err", err)
 	}
@@ -128,7 +131,7 @@ func (n *Node) fetchAbout(ctx context.Context, p peer.ID) (about, error) {
 	if err != nil {
 		return about{}, err
 	}
-	return decodeAbout(frame)
+	return decodeAbout(frame, manet.IsIPLoopback(s.Conn().RemoteMultiaddr()))
 }
 
 // takeRecord verifies, saves and uses a record that is newer than ours.

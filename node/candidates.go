@@ -13,7 +13,7 @@ import (
 // Tuning of what is dialled when.
 const (
 	maxCandidates  = 1024 // besides the static ones
-	maxTold        = 256  // of those, known from others' words alone
+	maxTold        = 256  // of those, known from others' words alone; and as many from the table alone
 	minBackoff     = time.Second
 	maxBackoff     = time.Minute
 	slowBackoff    = 5 * time.Minute // of peers not heard of lately, and of refused ones
@@ -33,7 +33,8 @@ const (
 	fromConfig    source = iota // for ever, at once
 	fromMemory                  // remembered: for ever
 	fromDiscovery               // while it is heard, ten minutes on
-	fromOthers                  // told by a peer, or found in the table: for ten minutes
+	fromOthers                  // told by a peer: for ten minutes
+	fromTable                   // found in the table as one of a room: the same
 	fromLookup                  // looked up because somebody here wants it: the same
 	numSources
 )
@@ -42,7 +43,8 @@ const (
 type candidate struct {
 	id      peer.ID
 	addrs   [numSources][]ma.Multiaddr
-	heard   time.Time // last told by discovery
+	share   share     // of hearsay, whose word it was first
+	heard   time.Time // when it was last told of; hearsay about one that fails does not count
 	tried   time.Time // when the last try began
 	next    time.Time // when to try again
 	fails   int
@@ -58,8 +60,10 @@ func (c *candidate) rank() int {
 		return 0
 	case c.near:
 		return 1
-	default:
+	case c.vouched():
 		return 2
+	default:
+		return 3
 	}
 }
 
@@ -73,25 +77,28 @@ func (c *candidate) all() []ma.Multiaddr {
 
 // add tells of a peer, or of its addresses, which take the place of those the
 // same source told before.
-func (d *dialer) add(info peer.AddrInfo, from source) {
+func (d *dialer) add(info peer.AddrInfo, from source) { d.hear(info, share{from: from}) }
+
+func (d *dialer) hear(info peer.AddrInfo, of share) {
 	if info.ID == d.host.ID() || len(info.Addrs) == 0 {
 		return
 	}
-	now := time.Now()
+	now, from := time.Now(), of.from
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	c := d.peers[info.ID]
 	if c == nil {
-		if c = d.newCandidateLocked(info.ID, from, now); c == nil {
+		if c = d.newCandidateLocked(info.ID, of, now); c == nil {
 			return
 		}
 	}
 	changed := hasNew(c.all(), info.Addrs)
 	c.addrs[from] = info.Addrs
-	if from != fromConfig && from != fromMemory {
+	if from != fromConfig && from != fromMemory && !(from.hearsay() && c.fails > 0) {
 		c.heard = now
 	}
 	switch {
+	case from.hearsay() && c.vouched(): // its addresses are tried too, in their turn
 	case (changed || c.moved) && c.dialing != nil:
 		c.moved = true
 		if now.Sub(c.tried) > staleDial { // an old address may take its whole time to fail
@@ -108,7 +115,8 @@ func (d *dialer) add(info peer.AddrInfo, from source) {
 // newCandidateLocked returns nil when there are too many. The higher peer ID of two
 // waits a little, so that both do not dial at once; a peer from the
 // configuration may not know of us and is dialled at once.
-func (d *dialer) newCandidateLocked(id peer.ID, from source, now time.Time) *candidate {
+func (d *dialer) newCandidateLocked(id peer.ID, of share, now time.Time) *candidate {
+	from := of.from
 	if from != fromConfig && len(d.peers) >= maxCandidates {
 		d.forgetLocked(now)
 		if len(d.peers) >= maxCandidates {
@@ -116,11 +124,11 @@ func (d *dialer) newCandidateLocked(id peer.ID, from source, now time.Time) *can
 			return nil
 		}
 	}
-	if from == fromOthers && d.toldLocked() >= maxTold { // whoever invents peers must not crowd out others
+	if from.hearsay() && !d.makeRoomLocked(of) { // whoever invents peers must not crowd out others
 		d.status.Dropped++
 		return nil
 	}
-	c := &candidate{id: id, next: now}
+	c := &candidate{id: id, share: of, next: now}
 	if from != fromConfig && d.host.ID() > id {
 		c.next = now.Add(yieldDelay)
 	}
@@ -135,20 +143,6 @@ func (d *dialer) near(id peer.ID, near bool) {
 	if c := d.peers[id]; c != nil {
 		c.near = near
 	}
-}
-
-// hearsay reports that nothing but the words of others speaks for a peer.
-func (c *candidate) hearsay() bool {
-	return c.addrs[fromConfig] == nil && c.addrs[fromMemory] == nil && c.addrs[fromDiscovery] == nil
-}
-
-func (d *dialer) toldLocked() (n int) {
-	for _, c := range d.peers {
-		if c.hearsay() && c.addrs[fromLookup] == nil {
-			n++
-		}
-	}
-	return n
 }
 
 // failing reports whether the last try of a peer failed: where it is said to be

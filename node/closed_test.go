@@ -233,7 +233,7 @@ func FuzzDecodeAbout(f *testing.F) {
 	f.Add([]byte{0x0a, 0xff, 0xff, 0xff, 0xff, 0x0f})
 	f.Add([]byte{0x13, 0x08, 0x01, 0x14})
 	f.Fuzz(func(t *testing.T, b []byte) {
-		a, err := decodeAbout(b)
+		a, err := decodeAbout(b, true)
 		if err != nil {
 			return
 		}
@@ -245,7 +245,7 @@ func FuzzDecodeAbout(f *testing.F) {
 				t.Errorf("%v is told of", p)
 			}
 		}
-		again, err := decodeAbout(a.encode())
+		again, err := decodeAbout(a.encode(), true)
 		if err != nil || again.zone != a.zone || string(again.record) != string(a.record) || len(again.peers) != len(a.peers) {
 			t.Errorf("%+v became %+v, %v", a, again, err)
 		}

@@ -128,7 +128,8 @@ func (d *dialer) take(ctx context.Context, now time.Time) (due []try, wait time.
 }
 
 // readyLocked lists the peers to dial now, those of the configuration first, then
-// those of the own zone, and says how long until there are more.
+// those of the own zone, and says how long until there are more. Those that are
+// stale are forgotten.
 func (d *dialer) readyLocked(now time.Time) (ready []*candidate, wait time.Duration) {
 	wait = maxBackoff
 	for _, c := range d.peers {
@@ -137,6 +138,10 @@ func (d *dialer) readyLocked(now time.Time) (ready []*candidate, wait time.Durat
 		}
 		if left := c.next.Sub(now); left > 0 {
 			wait = min(wait, left)
+			continue
+		}
+		if c.stale(now) {
+			delete(d.peers, c.id)
 			continue
 		}
 		ready = append(ready, c)
@@ -190,10 +195,6 @@ func (d *dialer) done(id peer.ID, err error) {
 func (d *dialer) failedLocked(c *candidate, now time.Time, err error) {
 	d.status.Failures++
 	d.status.LastError = err.Error()
-	if c.hearsay() && now.Sub(c.heard) > forgetUnheard {
-		delete(d.peers, c.id)
-		return
-	}
 	limit := maxBackoff
 	if c.addrs[fromConfig] == nil && now.Sub(c.heard) > forgetUnheard {
 		limit = slowBackoff

@@ -1,15 +1,12 @@
 package node
 
 import (
-	"slices"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/event"
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/p2p/host/eventbus"
-	ma "github.com/multiformats/go-multiaddr"
-	manet "github.com/multiformats/go-multiaddr/net"
 )
 
 // saveEvery is how often remembered peers are written while they change, and
@@ -80,21 +77,4 @@ func (n *Node) gone(p peer.ID) {
 	n.skew.remove(p)
 	n.mates.remove(p)
 	n.dialer.lost(p)
-}
-
-// usefulAddrs are the addresses to dial a peer at later, the one that led to
-// it first, at most maxPeerAddrs. A peer's loopback addresses are of use on
-// this machine alone.
-func usefulAddrs(c network.Conn, listen []ma.Multiaddr) []ma.Multiaddr {
-	var out []ma.Multiaddr
-	if c.Stat().Direction == network.DirOutbound {
-		out = append(out, c.RemoteMultiaddr())
-	}
-	local := manet.IsIPLoopback(c.RemoteMultiaddr())
-	for _, a := range listen {
-		if len(out) < maxPeerAddrs && listenable(a) && (local || !manet.IsIPLoopback(a)) {
-			out = append(out, a)
-		}
-	}
-	return slices.Clip(ma.Unique(out))
 }

@@ -4,28 +4,36 @@ import (
 	"math/rand/v2"
 	"slices"
 
+	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	ma "github.com/multiformats/go-multiaddr"
+	manet "github.com/multiformats/go-multiaddr/net"
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/parley-chat/parley/internal/wire"
 )
 
-// enoughPeers is how many admitted peers a node looks for by itself: with fewer
-// it dials whom others tell of. Neighbours on the LAN, and peers that were met
-// or asked for, are dialled in any case.
+// enoughPeers is how many admitted peers a node looks for by itself, and how many
+// in each of its rooms: with fewer it dials whom others tell of, or whom the table
+// says is in the room. Neighbours on the LAN, and peers that were met or asked
+// for, are dialled in any case.
 const enoughPeers = 16
 
 // somePeers are admitted peers to tell p of: those that serve the table first,
-// since p may know none, then any.
-func (n *Node) somePeers(p peer.ID) []peer.AddrInfo {
+// since p may know none, then any. Loopback addresses are told on this machine
+// alone.
+func (n *Node) somePeers(c network.Conn) []peer.AddrInfo {
+	p, loopback := c.RemotePeer(), manet.IsIPLoopback(c.RemoteMultiaddr())
 	ids := n.gate.Peers()
 	rand.Shuffle(len(ids), func(i, j int) { ids[i], ids[j] = ids[j], ids[i] })
 	slices.SortStableFunc(ids, func(a, b peer.ID) int { return rank(n.table.Serves(a)) - rank(n.table.Serves(b)) })
 	var out []peer.AddrInfo
 	for _, id := range ids {
-		if addrs := n.mates.get(id).addrs; id != p && len(addrs) > 0 && len(out) < maxAboutPeers {
-			out = append(out, peer.AddrInfo{ID: id, Addrs: addrs[:min(len(addrs), maxAboutAddrs)]})
+		if id == p || len(out) == maxAboutPeers {
+			continue
+		}
+		if addrs := cut(dialable(n.mates.get(id).addrs, loopback), maxAboutAddrs); len(addrs) > 0 {
+			out = append(out, peer.AddrInfo{ID: id, Addrs: addrs})
 		}
 	}
 	return out
@@ -49,20 +57,33 @@ func (n *Node) askAgain() {
 	n.wg.Go(func() { n.askAbout(p) })
 }
 
-// told takes in peers that others know of. They are claims: who is dialled is
-// bounded, and hello decides. Who serves the table does not depend on them.
-func (n *Node) told(peers []peer.AddrInfo) {
+// told takes in peers that another knows of, and has them dialled unless there
+// are enough of peers and of servers. They are claims: who is dialled is bounded,
+// and hello decides. Who serves the table does not depend on them.
+func (n *Node) told(peers []peer.AddrInfo, teller peer.ID) {
 	for _, p := range peers {
-		n.seek(p)
+		if len(n.gate.Peers()) < enoughPeers || n.table.Scarce() {
+			n.dialer.told(p, teller)
+		}
 	}
 }
 
-// seek has a peer dialled that others told of, unless there are enough of peers
-// and of servers.
-func (n *Node) seek(p peer.AddrInfo) {
-	if len(n.gate.Peers()) < enoughPeers || n.table.Scarce() {
-		n.dialer.add(p, fromOthers)
+// found has a peer dialled that the table says is in a log of ours, unless enough
+// who are in it are here: however many others are.
+func (n *Node) found(log [32]byte, p peer.AddrInfo) {
+	if len(n.pubsub.ListPeers(wire.LogTopic(n.Network().Tag, log))) < enoughPeers {
+		n.dialer.add(peer.AddrInfo{ID: p.ID, Addrs: toldAddrs(p.Addrs, n.alone())}, fromTable)
 	}
+}
+
+// addrsInOrder are the own addresses, the most useful first: the record holds a
+// few of them.
+func (n *Node) addrsInOrder() []ma.Multiaddr { return inOrder(n.host.Addrs(), nil) }
+
+// alone reports whether this node is reached from its own machine alone: then
+// loopback addresses in the table may be of use.
+func (n *Node) alone() bool {
+	return !slices.ContainsFunc(n.host.Addrs(), func(a ma.Multiaddr) bool { return !manet.IsIPLoopback(a) })
 }
 
 func encodeAboutPeer(p peer.AddrInfo) []byte {
@@ -94,9 +115,7 @@ func (a *about) addPeer(b []byte) error {
 			if err != nil {
 				return err
 			}
-			if listenable(addr) {
-				p.Addrs = append(p.Addrs, addr)
-			}
+			p.Addrs = append(p.Addrs, addr)
 		case num == 1 || num == 2:
 			return errAbout
 		}
@@ -105,6 +124,7 @@ func (a *about) addPeer(b []byte) error {
 	if err != nil || p.ID == "" {
 		return errAbout
 	}
+	p.Addrs = toldAddrs(p.Addrs, a.loopback)
 	a.peers = append(a.peers, p)
 	return nil
 }

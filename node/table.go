@@ -5,11 +5,9 @@ import (
 	"context"
 	"path/filepath"
 	"runtime/debug"
-	"slices"
 
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
-	ma "github.com/multiformats/go-multiaddr"
 
 	"github.com/parley-chat/parley/dht"
 )
@@ -18,9 +16,9 @@ import (
 func (n *Node) openTable(context.Context) (err error) {
 	net := n.Network()
 	n.table, err = dht.Open(dht.Config{
-		Host: n.Host(), Tag: net.Tag, Network: net.ID, Sign: n.Sign, Addrs: n.host.Addrs,
+		Host: n.Host(), Tag: net.Tag, Network: net.ID, Sign: n.Sign, Addrs: n.addrsInOrder,
 		Zone: n.cfg.Zone, Version: cmp.Or(n.cfg.Version, moduleVersion(debug.ReadBuildInfo())), Dir: filepath.Join(n.cfg.Dir, "dht"),
-		Serve: n.serve, Found: n.seek,
+		Serve: n.serve, Found: n.found,
 		Now: n.cfg.Now, Logger: n.log, Registerer: n.cfg.Registerer,
 	})
 	if err != nil {
@@ -83,8 +81,7 @@ func (n *Node) Seek(ctx context.Context, id peer.ID) error {
 	if err != nil {
 		return err
 	}
-	addrs := slices.DeleteFunc(slices.Clone(r.Addrs), func(a ma.Multiaddr) bool { return !listenable(a) })
-	n.dialer.add(peer.AddrInfo{ID: id, Addrs: addrs}, fromLookup)
+	n.dialer.add(peer.AddrInfo{ID: id, Addrs: toldAddrs(r.Addrs, n.alone())}, fromLookup)
 	n.dialer.near(id, n.inZone(r.Zone))
 	return nil
 }

@@ -48,6 +48,9 @@ func (s *service) Watch(ctx context.Context, req *v1.WatchRequest, stream *watch
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
+	if err := s.chat.Err(); err != nil {
+		return err
+	}
 	return api.ErrGone
 }
 

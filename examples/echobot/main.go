@@ -70,7 +70,7 @@ func run(ctx context.Context, cfg node.Config, room string) error {
 			return err
 		}
 	}
-	return interrupted(ctx, errors.New("the store cannot be read"))
+	return interrupted(ctx, m.Err())
 }
 
 // answer says again what a person said, where he said it.

@@ -175,7 +175,7 @@ func answer(w http.ResponseWriter, v any) {
 // fail says what a person can do something about; the rest is the server's.
 func fail(w http.ResponseWriter, err error) {
 	switch {
-	case errors.Is(err, chat.ErrContent), errors.Is(err, chat.ErrTooLong), errors.Is(err, chat.ErrNoMessage):
+	case errors.Is(err, chat.ErrContent), errors.Is(err, chat.ErrText), errors.Is(err, chat.ErrTooLong), errors.Is(err, chat.ErrNoMessage):
 		http.Error(w, err.Error(), http.StatusBadRequest)
 	case errors.Is(err, chat.ErrClosed), errors.Is(err, context.Canceled):
 		http.Error(w, "closing", http.StatusServiceUnavailable)

@@ -47,5 +47,5 @@ func run(ctx context.Context, cfg node.Config, out io.Writer) error {
 			fmt.Fprintf(out, "%s: %s\n", added.Message.Nick, added.Message.Text)
 		}
 	}
-	return nil
+	return m.Err()
 }

@@ -122,5 +122,5 @@ func dashboard(ctx context.Context, cfg node.Config, name string, out io.Writer)
 		fmt.Fprintf(out, "%s\t%.1f °C\t%.1f ms\n",
 			added.Message.Nick, r.Celsius, float64(time.Since(r.At).Microseconds())/1000)
 	}
-	return nil
+	return m.Err()
 }

@@ -35,7 +35,7 @@ func inward(room *chat.Room, secret []byte) http.Handler {
 		_, err = room.Send(r.Context(), chat.Text(p.Text).Once(p.ID))
 		switch {
 		case err == nil:
-		case errors.Is(err, chat.ErrContent), errors.Is(err, chat.ErrTooLong), errors.Is(err, chat.ErrKey):
+		case errors.Is(err, chat.ErrContent), errors.Is(err, chat.ErrText), errors.Is(err, chat.ErrTooLong), errors.Is(err, chat.ErrKey):
 			http.Error(w, err.Error(), http.StatusBadRequest)
 		default: // a full disk, an end: it may go better later
 			http.Error(w, "not now", http.StatusServiceUnavailable)

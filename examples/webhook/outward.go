@@ -71,10 +71,7 @@ func (o *outward) run(ctx context.Context, room *chat.Room) error {
 			return err
 		}
 	}
-	if ctx.Err() == nil {
-		return errors.New("the store cannot be read")
-	}
-	return nil
+	return o.m.Err()
 }
 
 // insist posts until it is taken, or refused for good: then it is logged, and

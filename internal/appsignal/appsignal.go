@@ -89,9 +89,11 @@ type Service struct {
 	useless *budget.Budgets[peer.ID]
 	authors *budget.Budgets[event.Author]
 
-	mu     sync.Mutex // over the fields below, also while a signal is published
+	sending chan struct{} // holds a token while a signal is published: they leave in their order
+	seq     uint64        // of the last one; under the token
+
+	mu     sync.Mutex // over the fields below; not held while a signal is published
 	closed bool
-	seq    uint64
 	topics map[event.LogID]*topic
 
 	numbers sync.Mutex // over what follows; nothing is waited for under it
@@ -121,7 +123,7 @@ func New(cfg Config) (*Service, error) {
 		all:     budget.New[peer.ID](perSecond, atOnce),
 		useless: budget.New[peer.ID](uselessPerSecond, uselessAtOnce),
 		authors: budget.New[event.Author](slack*sendPerSecond, slack*sendAtOnce),
-		seq:     cfg.FirstSeq, topics: make(map[event.LogID]*topic), windows: windows,
+		sending: make(chan struct{}, 1), seq: cfg.FirstSeq, topics: make(map[event.LogID]*topic), windows: windows,
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
@@ -141,9 +143,15 @@ func (s *Service) Send(ctx context.Context, log event.LogID, typ string, data []
 	if !s.May() {
 		return ErrOften
 	}
+	select {
+	case s.sending <- struct{}{}:
+		defer func() { <-s.sending }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 	s.mu.Lock()
-	defer s.mu.Unlock() // so that numbers leave in their order
 	t, err := s.topicLocked(log)
+	s.mu.Unlock()
 	if err != nil {
 		return err
 	}

@@ -24,19 +24,34 @@ func (s *Service) validate(log event.LogID, from peer.ID, msg *pubsub.Message) p
 		s.metrics.refused.WithLabelValues("budget").Inc()
 		return pubsub.ValidationIgnore
 	}
-	sig, err := Decode(s.cfg.Network, log, msg.Data)
+	sig, proof, err := parse(msg.Data)
 	if err != nil {
 		s.reject(from, err)
 		return pubsub.ValidationReject
 	}
-	if why := s.ignores(log, sig); why != "" {
-		s.metrics.refused.WithLabelValues(why).Inc()
-		s.useless.Charge(from, 1)
-		return pubsub.ValidationIgnore
+	if why := s.ignores(log, sig); why != "" { // before the signature, which costs the most
+		return s.ignore(from, why)
+	}
+	if !proof.valid(s.cfg.Network, log, sig.Author) {
+		s.reject(from, ErrSignature)
+		return pubsub.ValidationReject
+	}
+	if why := s.refuses(sig); why != "" {
+		return s.ignore(from, why)
 	}
 	s.metrics.heard.Inc()
 	s.cfg.Heard(log, sig)
 	return pubsub.ValidationAccept
+}
+
+// ignore charges what is of no use to who sent it; that one's own comes back is
+// nobody's fault.
+func (s *Service) ignore(from peer.ID, why string) pubsub.ValidationResult {
+	s.metrics.refused.WithLabelValues(why).Inc()
+	if why != "own" {
+		s.useless.Charge(from, 1)
+	}
+	return pubsub.ValidationIgnore
 }
 
 func (s *Service) reject(from peer.ID, err error) {
@@ -49,7 +64,8 @@ func (s *Service) reject(from peer.ID, err error) {
 	s.log.Debug("application's signal refused", "peer", from, "err", err)
 }
 
-// ignores says why a verified signal does not count here; empty if it does.
+// ignores says why a signal does not count here, whoever made it; empty if it
+// may.
 func (s *Service) ignores(log event.LogID, sig *Signal) string {
 	if sig.Author == s.cfg.Author {
 		return "own" // come back
@@ -60,8 +76,16 @@ func (s *Service) ignores(log event.LogID, sig *Signal) string {
 	if !s.cfg.Counts(log, sig.Author) {
 		return "stranger"
 	}
-	if !s.fresh(sig) {
+	if s.knows(sig) {
 		return "stale"
+	}
+	return ""
+}
+
+// refuses says why a verified signal does not count; empty if it does.
+func (s *Service) refuses(sig *Signal) string {
+	if !s.fresh(sig) {
+		return "stale" // it came twice at once
 	}
 	if !s.authors.Take(sig.Author, 1) {
 		return "often"
@@ -69,7 +93,15 @@ func (s *Service) ignores(log event.LogID, sig *Signal) string {
 	return ""
 }
 
-// fresh reports whether a number of an author is new.
+// knows reports whether a number of an author was taken, or is too old.
+func (s *Service) knows(sig *Signal) bool {
+	s.numbers.Lock()
+	defer s.numbers.Unlock()
+	w, ok := s.windows.Peek(sig.Author)
+	return ok && w.has(sig.Seq)
+}
+
+// fresh reports whether a number of an author is new, and takes it.
 func (s *Service) fresh(sig *Signal) bool {
 	s.numbers.Lock()
 	defer s.numbers.Unlock()

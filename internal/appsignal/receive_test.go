@@ -1,10 +1,14 @@
 package appsignal
 
 import (
+	"context"
+	"errors"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/libp2p/go-libp2p"
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	pubsub "github.com/libp2p/go-libp2p-pubsub"
@@ -142,4 +146,83 @@ func TestOwnSignalsKeepToThePace(t *testing.T) {
 			t.Errorf("%d in a second", n)
 		}
 	})
+}
+
+// One's own that comes back is nobody's fault, and what cannot count is put
+// aside before its signature is looked at.
+func TestCheapChecksComeFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, heard := hearing(t)
+		echo := now(9, 1, 0)
+		for range 2 * uselessAtOnce {
+			s.gossip("honest", echo)
+		}
+		if s.gossip("honest", now(1, 1, 0)) != pubsub.ValidationAccept {
+			t.Error("who brings one's own back is not heard any more")
+		}
+		forge := func(b []byte) []byte { b[len(b)-1] ^= 1; return b }
+		for name, b := range map[string][]byte{
+			"known": forge(now(1, 1, 0)), "of a stranger": forge(now(100, 1, 0)), "old": forge(now(1, 2, -time.Hour)), "own": forge(now(9, 1, 0)),
+		} {
+			if got := s.gossip("a", b); got != pubsub.ValidationIgnore {
+				t.Errorf("forged and %s: %v, its signature was verified", name, got)
+			}
+		}
+		if got := s.gossip("a", forge(now(1, 3, 0))); got != pubsub.ValidationReject {
+			t.Errorf("forged: %v", got)
+		}
+		if s.gossip("a", now(1, 3, 0)) != pubsub.ValidationAccept || *heard != 2 {
+			t.Error("a forged one took the number of the true one")
+		}
+	})
+}
+
+// While one signal is on its way nothing else of the service waits.
+func TestASignalThatHangsBlocksNoListener(t *testing.T) {
+	h, err := libp2p.New(libp2p.NoListenAddrs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer h.Close()
+	ps, err := pubsub.NewGossipSub(t.Context(), h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	self, sign := signer(9)
+	var once sync.Once
+	hangs, goOn := make(chan struct{}), make(chan struct{})
+	s, err := New(Config{
+		PubSub: ps, Tag: "x", Network: testNetwork, Author: self, Now: time.Now,
+		Sign: func(b []byte) []byte { once.Do(func() { close(hangs) }); <-goOn; return sign(b) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sent := make(chan error)
+	go func() { sent <- s.Send(t.Context(), testLog, "typing", nil) }()
+	<-hangs
+	late, cancel := context.WithCancel(t.Context())
+	cancel()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if stop, err := s.Listen(event.LogID{1}); err != nil {
+			t.Error(err)
+		} else {
+			stop()
+		}
+		if err := s.Send(late, testLog, "typing", nil); !errors.Is(err, context.Canceled) {
+			t.Errorf("a second one does not end with its context: %v", err)
+		}
+		s.Leave(event.LogID{1})
+		s.Close()
+	}()
+	select {
+	case <-done:
+	case <-time.After(time.Minute):
+		t.Error("all wait for one signal")
+	}
+	close(goOn)
+	<-sent
+	<-done
 }

@@ -62,8 +62,27 @@ func (s *Signal) Encode(network [32]byte, log event.LogID, sign func([]byte) []b
 // Decode reads and verifies an envelope: form, limits and the signature of the
 // author it names. Data points into b. Errors: ErrForm, ErrSignature.
 func Decode(network [32]byte, log event.LogID, b []byte) (*Signal, error) {
+	s, proof, err := parse(b)
+	if err != nil {
+		return nil, err
+	}
+	if !proof.valid(network, log, s.Author) {
+		return nil, ErrSignature
+	}
+	return s, nil
+}
+
+// proof is what the author signed, and how.
+type proof struct{ body, signature []byte }
+
+func (p proof) valid(network [32]byte, log event.LogID, author event.Author) bool {
+	return len(p.signature) == ed25519.SignatureSize && ed25519.Verify(author[:], signed(network, log, p.body), p.signature)
+}
+
+// parse reads an envelope without verifying who it is of.
+func parse(b []byte) (*Signal, proof, error) {
 	if len(b) > maxEnvelope {
-		return nil, fmt.Errorf("%w: %d bytes", ErrForm, len(b))
+		return nil, proof{}, fmt.Errorf("%w: %d bytes", ErrForm, len(b))
 	}
 	var body, signature []byte
 	err := wire.Fields(b, func(num protowire.Number, _ uint64, v []byte) error {
@@ -76,16 +95,10 @@ func Decode(network [32]byte, log event.LogID, b []byte) (*Signal, error) {
 		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrForm, err)
+		return nil, proof{}, fmt.Errorf("%w: %w", ErrForm, err)
 	}
 	s, err := decodeBody(body)
-	if err != nil {
-		return nil, err
-	}
-	if len(signature) != ed25519.SignatureSize || !ed25519.Verify(s.Author[:], signed(network, log, body), signature) {
-		return nil, ErrSignature
-	}
-	return s, nil
+	return s, proof{body, signature}, err
 }
 
 func decodeBody(body []byte) (*Signal, error) {

@@ -18,10 +18,14 @@ func (w *window) take(seq uint64) bool {
 		w.top = seq
 		return true
 	}
-	bit := uint64(1) << (w.top - seq)
-	if w.top-seq >= windowWidth || w.seen&bit != 0 {
+	if w.has(seq) {
 		return false
 	}
-	w.seen |= bit
+	w.seen |= uint64(1) << (w.top - seq)
 	return true
+}
+
+// has reports whether seq was taken, or is too far behind to tell.
+func (w *window) has(seq uint64) bool {
+	return seq <= w.top && (w.top-seq >= windowWidth || w.seen>>(w.top-seq)&1 != 0)
 }

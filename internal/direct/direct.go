@@ -63,6 +63,8 @@ var (
 	ErrTooMany = errors.New("too many direct chats")
 	// ErrAway is returned for a signal to one who is not there to hear it.
 	ErrAway = errors.New("the other is away")
+	// ErrOften is returned for a signal when too many wait to be sent.
+	ErrOften = errors.New("too many signals wait")
 	// ErrClosed is returned once Close has begun.
 	ErrClosed = errors.New("direct chats are closed")
 )

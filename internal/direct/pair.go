@@ -133,7 +133,7 @@ func (p *Pair) MarkRead(at Place) {
 
 // Signal tells the other what an application says in passing: the body of a
 // frame, which is not remembered. Errors: ErrAway when there is no stream to
-// him, or it takes nothing more.
+// him, ErrOften when as many wait as may.
 func (p *Pair) Signal(body []byte) error {
 	l := p.current()
 	if l == nil {
@@ -144,9 +144,12 @@ func (p *Pair) Signal(body []byte) error {
 		l.wakeUp()
 		return nil
 	default:
-		return ErrAway
+		return ErrOften
 	}
 }
+
+// Here reports whether there is a stream to the other.
+func (p *Pair) Here() bool { return p.current() != nil }
 
 // Publish takes a stored own batch to the other. It is called by replication,
 // in the order of the chain.
@@ -305,6 +308,6 @@ func (p *Pair) drop(l *link, began time.Time) {
 		p.next = time.Now().Add(wait)
 	}
 	p.mu.Unlock()
-	p.s.seeker.want(p.author, firstSeek)
+	p.s.seeker.left(p.author)
 	p.look()
 }

@@ -1,6 +1,7 @@
 package direct
 
 import (
+	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -34,4 +35,21 @@ func TestWhatIsWrittenDoesNotWaitForTheBackoff(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A full queue says that there was too much, not that nobody is there.
+func TestASignalThatFindsNoRoom(t *testing.T) {
+	p := new(Pair)
+	if err := p.Signal(nil); !errors.Is(err, ErrAway) || p.Here() {
+		t.Errorf("nobody is there: %v", err)
+	}
+	p.link = &link{passing: make(chan []byte, maxPassing), wake: make(chan struct{}, 1)}
+	for range maxPassing {
+		if err := p.Signal(nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := p.Signal(nil); !errors.Is(err, ErrOften) || !p.Here() {
+		t.Errorf("a full queue: %v", err)
+	}
 }

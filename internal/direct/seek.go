@@ -73,6 +73,18 @@ func (k *seeker) want(a event.Author, after time.Duration) {
 	}
 }
 
+// left says that an author was here and is not any more: if he is looked for, it
+// begins anew.
+func (k *seeker) left(a event.Author) {
+	if k == nil {
+		return
+	}
+	k.mu.Lock()
+	k.away[a] = &quest{next: time.Now().Add(firstSeek)}
+	k.mu.Unlock()
+	k.poke()
+}
+
 // hope makes all due soon: somebody was met who may know where they are.
 func (k *seeker) hope() {
 	if k == nil {
@@ -147,14 +159,20 @@ func (k *seeker) seek(ctx context.Context, a event.Author) bool {
 		k.mu.Unlock()
 		return false
 	}
+	p := wire.PeerID(a)
+	here := k.here(p)
 	k.mu.Lock()
 	q := k.away[a]
+	if here {
+		q.tries = 0 // that was a success: should he go, it begins anew
+	}
 	pause := min(firstSeek<<min(q.tries, 20), lastSeek)
-	q.tries++
+	if !here {
+		q.tries++
+	}
 	q.next = time.Now().Add(pause*3/4 + rand.N(pause/2))
 	k.mu.Unlock()
-	p := wire.PeerID(a)
-	if k.here(p) {
+	if here {
 		return false
 	}
 	if err := k.look(ctx, p); err != nil {

@@ -159,3 +159,34 @@ func TestWhatWaitsIsKnownAfterAStart(t *testing.T) {
 		}
 	}
 }
+
+// Who was here is looked for as one who has just gone, however long he was
+// looked for before.
+func TestWhoWasMetIsLookedForAnew(t *testing.T) {
+	searching(t, func(k *search) {
+		for name, met := range map[string]func(a event.Author){
+			"a stream was held": func(a event.Author) { k.left(a) },
+			"he is seen": func(a event.Author) {
+				k.be(a, true)
+				time.Sleep(2 * lastSeek) // until he is looked at
+				k.be(a, false)
+			},
+		} {
+			a := strangerOf(len(name))
+			k.set(a, true)
+			time.Sleep(6 * time.Hour) // now seldom
+			met(a)
+			before := len(k.of(a))
+			time.Sleep(2 * time.Minute)
+			if got := len(k.of(a)) - before; got < 2 {
+				t.Errorf("%s: looked for %d times in two minutes", name, got)
+			}
+		}
+	})
+}
+
+func (k *search) be(a event.Author, here bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.present[wire.PeerID(a)] = here
+}

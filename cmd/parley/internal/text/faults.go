@@ -228,6 +228,14 @@ var chineseFaults = map[string]said{
 		"the idempotency key is too long", "use at most 64 bytes",
 		"幂等键太长", "请不要超过 64 字节",
 	},
+	"P4015": {
+		"that cannot be the type of a message", "use 1 to 64 printable ASCII characters without spaces",
+		"这不能作为消息的类型", "请使用 1 到 64 个可打印的 ASCII 字符，不含空格",
+	},
+	"P4016": {
+		"the text is not UTF-8", "write it in UTF-8, and give other bytes as data",
+		"文本不是 UTF-8 编码", "请用 UTF-8 书写，其他字节请作为数据给出",
+	},
 	"P4021": {
 		"that cannot be a signal", "give it a type of 1 to 64 printable ASCII characters and at most 768 bytes of data",
 		"这不能作为信号", "类型须为 1 到 64 个可打印 ASCII 字符，数据最多 768 字节",

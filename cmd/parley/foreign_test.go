@@ -84,21 +84,25 @@ type foreign struct {
 	t    *testing.T
 	p    *process
 	in   io.WriteCloser
-	told // what it said when it was ready: its peer ID, author, addresses
+	wait time.Duration // bounds each wait for something that must happen
+	told               // what it said when it was ready: its peer ID, author, addresses
 }
 
 func startForeign(t *testing.T, args ...string) *foreign {
 	t.Helper()
-	return startProgram(t, "main.js", args...)
+	return startProgram(t, scriptWait, "main.js", args...)
 }
+
+// browserWait is scriptWait for a browser, which takes long to start on a busy machine.
+const browserWait = 3 * time.Minute
 
 // startBrowser starts the foreign client in a page.
 func startBrowser(t *testing.T, args ...string) *foreign {
 	t.Helper()
-	return startProgram(t, "browser.js", args...)
+	return startProgram(t, browserWait, "browser.js", args...)
 }
 
-func startProgram(t *testing.T, program string, args ...string) *foreign {
+func startProgram(t *testing.T, wait time.Duration, program string, args ...string) *foreign {
 	t.Helper()
 	cmd := exec.Command("node", append([]string{program}, args...)...)
 	cmd.Dir = foreignDir
@@ -111,7 +115,7 @@ func startProgram(t *testing.T, program string, args ...string) *foreign {
 		t.Fatal(err)
 	}
 	t.Cleanup(p.kill)
-	f := &foreign{t: t, p: p, in: in}
+	f := &foreign{t: t, p: p, in: in, wait: wait}
 	f.told = f.sees("that it is ready", func(l told) bool { return l.Event == "ready" })
 	return f
 }
@@ -148,7 +152,7 @@ func (f *foreign) repeat(what string, args map[string]any, ok func(told) bool) t
 	f.t.Helper()
 	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
-	deadline := time.After(scriptWait)
+	deadline := time.After(f.wait)
 	for {
 		l := f.do(what, args)
 		if ok(l) {
@@ -189,7 +193,7 @@ func (f *foreign) parse(line string) (l told) {
 
 func (f *foreign) after(from int, what string, ok func(told) bool) told {
 	f.t.Helper()
-	deadline := time.After(scriptWait)
+	deadline := time.After(f.wait)
 	for {
 		lines := f.p.all()
 		for ; from < len(lines); from++ {
@@ -215,7 +219,7 @@ func (f *foreign) end() {
 	f.in.Close()
 	select {
 	case <-f.p.done:
-	case <-time.After(scriptWait):
+	case <-time.After(f.wait):
 		f.t.Fatal("it does not end")
 	}
 	if code := f.p.cmd.ProcessState.ExitCode(); code != 0 {

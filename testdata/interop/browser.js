@@ -9,6 +9,7 @@ import { build } from 'esbuild'
 import { chromium } from 'playwright-core'
 import { readFlags } from './flags.js'
 
+const patience = 120_000 // ms, for a browser on a busy machine
 const tell = line => process.stdout.write(JSON.stringify(line) + '\n')
 
 async function bundle () {
@@ -36,13 +37,14 @@ function serve (script) {
 
 const server = await serve(await bundle())
 const browser = await chromium.launch({
+  timeout: patience,
   executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
   args: ['--no-sandbox', '--disable-gpu', '--disable-component-update', '--disable-sync'] // over those that it has by itself
 })
 const page = await browser.newPage()
 for (const name of ['console', 'pageerror']) page.on(name, what => console.error(name, what.text?.() ?? what))
 await page.exposeFunction('tell', tell)
-await page.goto(`http://127.0.0.1:${server.address().port}/`)
+await page.goto(`http://127.0.0.1:${server.address().port}/`, { timeout: patience })
 await page.evaluate(flags => window.parley.start(flags), readFlags())
 for await (const line of createInterface({ input: process.stdin })) {
   await page.evaluate(command => window.parley.run(command), JSON.parse(line))

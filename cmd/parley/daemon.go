@@ -23,6 +23,7 @@ import (
 type daemon struct {
 	node    *node.Node
 	chat    *chat.Messenger
+	api     *server.Server
 	closers []io.Closer
 }
 
@@ -55,13 +56,13 @@ func startDaemon(ctx context.Context, a *app, r *runFlags, log *slog.Logger) (_ 
 		return nil, err
 	}
 	v := ourVersion()
-	api, err := server.Start(server.Config{
+	d.api, err = server.Start(server.Config{
 		Node: d.node, Messenger: d.chat, Release: v.Release, Wire: v.Wire, Schema: v.Schema, Logger: log,
 	})
 	if err != nil {
 		return nil, err
 	}
-	d.closers = append(d.closers, api)
+	d.closers = append(d.closers, d.api)
 	return d, nil
 }
 

@@ -46,6 +46,11 @@ func (s *session) greet(st *v1.StatusResponse) {
 	if st.GetClockWrong() {
 		s.say("note: %s", s.app.clockWarning(st))
 	}
+	if s.own != nil {
+		s.say("This window runs the node: parley in other windows uses it, and ends with it.")
+	} else {
+		s.say("The node runs elsewhere, in another window or by parley run, and this window uses it.")
+	}
 	s.say("/help lists the commands; control-D quits.")
 }
 

@@ -21,6 +21,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"time"
 
 	"github.com/parley-chat/parley/chat"
@@ -66,7 +67,7 @@ func open(ctx context.Context, cfg node.Config, nick, name string) (m *chat.Mess
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	if m, err = chat.Open(ctx, n, chat.Config{Nick: nick}); err != nil {
+	if m, err = chat.Open(ctx, n, chat.Config{Nick: nick, DefaultNick: filepath.Base(cfg.Dir)}); err != nil {
 		return nil, nil, nil, errors.Join(err, n.Close())
 	}
 	closeAll = func() { _ = m.Close(); _ = n.Close() }

@@ -52,6 +52,9 @@ func startDaemon(ctx context.Context, a *app, r *runFlags, log *slog.Logger) (_ 
 		return nil, err
 	}
 	d.closers = append(d.closers, d.node)
+	if err := r.zone.remember(a.dir); err != nil {
+		return nil, err
+	}
 	if err := d.openChat(ctx, a, r, cfg); err != nil {
 		return nil, err
 	}

@@ -147,7 +147,7 @@ func (s *session) nodeWent(err error) error {
 		return err
 	}
 	return s.app.said(api.ErrGone, s.app.text.T("the node went away: what ran it was closed"),
-		s.app.text.T("go on with: %s", "parley"+s.app.dirFlag()))
+		s.app.text.T("go on with: %s", s.app.shell("")))
 }
 
 // watch receives updates until ctx ends; then, or when the node goes, ended

@@ -149,7 +149,8 @@ func (s *session) explainSilence(ctx context.Context) {
 	for _, text := range s.app.search(st.GetDiscovery()) {
 		fmt.Fprintln(s.screen, "    "+show.Clean(text))
 	}
-	s.say("  On the other machine, start parley in the same network. Without multicast, start it with: %s", peerHint(st))
+	s.say("  On the other machine, start parley in the same network. Without multicast, start it with:")
+	fmt.Fprintln(s.screen, "    "+peerHint(st))
 }
 
 // peerHint is the flag by which another machine reaches this node.

@@ -84,6 +84,10 @@ func device(ctx context.Context, cfg node.Config, nick, name string, every time.
 		return err
 	}
 	defer closeAll()
+	return measure(ctx, room, every)
+}
+
+func measure(ctx context.Context, room *chat.Room, every time.Duration) error {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
@@ -111,6 +115,11 @@ func dashboard(ctx context.Context, cfg node.Config, name string, out io.Writer)
 		return err
 	}
 	defer closeAll()
+	show(ctx, m, out)
+	return nil
+}
+
+func show(ctx context.Context, m *chat.Messenger, out io.Writer) {
 	for u := range m.Updates(ctx, m.LastCursor()) {
 		added, ok := u.(chat.MessageAdded)
 		if !ok || added.Message.Type != readingType {
@@ -123,5 +132,4 @@ func dashboard(ctx context.Context, cfg node.Config, name string, out io.Writer)
 		fmt.Fprintf(out, "%s\t%.1f °C\t%.1f ms\n",
 			added.Message.Nick, r.Celsius, float64(time.Since(r.At).Microseconds())/1000)
 	}
-	return nil
 }

@@ -19,7 +19,7 @@ var (
 	// ErrListen means that the socket cannot be made.
 	ErrListen = fault.New("P5002", fault.Environment, "the control socket cannot be opened", "check the directory's permissions and free space")
 	// ErrAnswers means that another process answers on the socket.
-	ErrAnswers = fault.New("P5003", fault.Environment, "another node answers on the control socket", "stop it or choose another --dir")
+	ErrAnswers = fault.New("P5003", fault.Environment, "another node answers on the control socket", "stop it or choose another directory")
 	// ErrGone means that the node ended, or was cut off, during a call.
 	ErrGone = fault.New("P5004", fault.Environment, "the node went away", "start it again and repeat the command")
 	// ErrOther means that node and caller are of different releases.

@@ -63,7 +63,7 @@ func TestAnAnswerAboutANetworkAtItsLimits(t *testing.T) {
 		return b
 	}
 	most := answer(32, 8, 128, 64)
-	got, err := decodeAbout(append(bytes.Clone(most), appendBytes(nil, 90, []byte("later"))...))
+	got, err := decodeAbout(append(bytes.Clone(most), appendBytes(nil, 90, []byte("later"))...), false)
 	if err != nil || len(got.peers) != 32 || len(got.peers[31].Addrs) != 8 || len(got.zone) != 64 {
 		t.Errorf("at the limits, with a field of later versions: %d peers, %v", len(got.peers), err)
 	}
@@ -77,7 +77,7 @@ func TestAnAnswerAboutANetworkAtItsLimits(t *testing.T) {
 		"33 peers": answer(33, 1, 20, 1), "nine addresses": answer(1, 9, 20, 1),
 		"an address of 129 bytes": answer(1, 1, 129, 1), "a zone of 65 bytes": answer(1, 1, 20, 65),
 	} {
-		if a, err := decodeAbout(b); err == nil {
+		if a, err := decodeAbout(b, false); err == nil {
 			t.Errorf("%s: %d peers", name, len(a.peers))
 		}
 	}

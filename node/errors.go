@@ -10,26 +10,26 @@ var (
 	ErrConfig = fault.New("P2001", fault.User, "the configuration is wrong", "correct it and start again")
 	// ErrDir means the data directory cannot be made, read or written.
 	ErrDir = fault.New("P2002", fault.Environment, "the data directory cannot be used",
-		"make it yours and writable, or choose another --dir")
+		"make it yours and writable, or choose another directory")
 	// ErrPermissions means others can read a secret or write where it lies.
 	ErrPermissions = fault.New("P2004", fault.Environment, "others have access to the keys",
-		"take it from them with chmod; if they may have read the keys, start anew with a fresh --dir")
+		"take it from them with chmod; if they may have read the keys, start anew with a fresh directory")
 	// ErrNoIdentity means the directory holds no identity yet.
 	ErrNoIdentity = fault.New("P2005", fault.User, "there is no identity in this directory",
-		"start parley on it once, or choose another --dir")
+		"start parley on it once, or choose another directory")
 	// ErrIdentityCorrupt means identity.key is damaged. It is never replaced.
 	ErrIdentityCorrupt = fault.New("P2006", fault.Environment, "identity.key is damaged",
-		"restore it from a backup, or start anew with a fresh --dir")
+		"restore it from a backup, or start anew with a fresh directory")
 	// ErrNoNetwork means the directory belongs to no network yet.
 	ErrNoNetwork = fault.New("P2007", fault.User, "this directory belongs to no network yet",
-		"start parley on it once, or choose another --dir")
+		"start parley on it once, or choose another directory")
 	// ErrNetworkCorrupt means network.json is damaged. It is never replaced.
 	ErrNetworkCorrupt = fault.New("P2008", fault.Environment, "network.json is damaged",
-		"restore it from a backup, or start anew with a fresh --dir and an invite")
+		"restore it from a backup, or start anew with a fresh directory and an invite")
 	// ErrOtherNetwork means the directory belongs to another network than the
 	// one asked for.
 	ErrOtherNetwork = fault.New("P2009", fault.User, "this directory belongs to another network",
-		"one directory is one network: choose a fresh --dir")
+		"one directory is one network: choose a fresh directory")
 	// ErrNetworkName means the text cannot be a network's name.
 	ErrNetworkName = fault.New("P2010", fault.User, "this cannot be a network's name",
 		"take 1 to 64 characters that can be seen")

@@ -12,10 +12,10 @@ type Error = fault.Error
 var (
 	// ErrDirBusy means another process has the data directory open.
 	ErrDirBusy = fault.New("P2003", fault.Environment, "another Parley runs on this directory",
-		"stop it or choose another --dir")
+		"stop it or choose another directory")
 	// ErrListen means an address to listen on is malformed, taken or not this
 	// machine's.
-	ErrListen = fault.New("P2040", fault.Environment, "cannot listen", "choose another --listen address, or leave it out")
+	ErrListen = fault.New("P2040", fault.Environment, "cannot listen", "choose another address to listen on, or none for the default")
 	// ErrHost means the libp2p host cannot be built, which options handed in by
 	// an embedding program may cause.
 	ErrHost = fault.New("P2041", fault.Bug, "the network host cannot be built", "check Config.Libp2p, or report it")

@@ -59,7 +59,7 @@ func prepareDir(dir string, log *slog.Logger) error {
 		return nil
 	}
 	if perm&0o022 != 0 {
-		return ErrPermissions.Withf("others can write to %s", dir).WithDo("chmod 700 it, or choose another --dir")
+		return ErrPermissions.Withf("others can write to %s", dir).WithDo("chmod 700 it, or choose another directory")
 	}
 	log.Warn("others can list the data directory", "dir", dir, "mode", perm)
 	return nil
@@ -96,7 +96,7 @@ func readFile(path string, limit int64, secret bool) ([]byte, error) {
 	}
 	if perm := info.Mode().Perm(); secret && perm&0o077 != 0 && hasModes {
 		return nil, ErrPermissions.Withf("others have access to %s (mode %04o)", path, perm).
-			WithDo("chmod 600 it; if others may have read it, start anew with a fresh --dir")
+			WithDo("chmod 600 it; if others may have read it, start anew with a fresh directory")
 	}
 	data, err := io.ReadAll(io.LimitReader(f, limit+1))
 	if err != nil {

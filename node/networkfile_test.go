@@ -35,7 +35,7 @@ func TestCreateNetwork(t *testing.T) {
 			t.Errorf("%s is open to others", name)
 		}
 	}
-	if _, err := CreateNetwork(dir, "Other"); !errors.Is(err, ErrOtherNetwork) || !strings.Contains(err.Error(), "fresh --dir") {
+	if _, err := CreateNetwork(dir, "Other"); !errors.Is(err, ErrOtherNetwork) || !strings.Contains(err.Error(), "fresh directory") {
 		t.Errorf("a second network: %v", err)
 	}
 	if again, _ := LoadNetwork(dir); !reflect.DeepEqual(again, f) {

@@ -76,7 +76,7 @@ func (f *NetworkFile) meet(dir string, ask NetworkConfig) (*NetworkFile, error) 
 		return nil, err
 	}
 	if want.ID != f.ID {
-		return nil, otherNetwork(f, fmt.Sprintf("the %v network %q", want.Mode, want.Name))
+		return nil, otherNetwork(f, fmt.Sprintf("the %s network %q", kindOf(want.Mode), want.Name))
 	}
 	if f.Name == "" { // joined by invite, and now told the name
 		return want, want.save(dir)
@@ -105,5 +105,13 @@ func otherNetwork(f *NetworkFile, wanted string) error {
 	if f.Name == "" {
 		name = f.Tag
 	}
-	return ErrOtherNetwork.Withf("this directory belongs to the %v network %s, not to %s", f.Mode, name, wanted)
+	return ErrOtherNetwork.Withf("this directory belongs to the %s network %s, not to %s", kindOf(f.Mode), name, wanted)
+}
+
+// kindOf says in one word how a network admits.
+func kindOf(m Mode) string {
+	if m == ModeOpen {
+		return "open"
+	}
+	return "closed"
 }

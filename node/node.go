@@ -102,7 +102,8 @@ func (n *Node) start(ctx context.Context) error {
 			return err
 		}
 	}
-	n.log.Info("node is running", "peer", n.ID(), "network", n.Network().Name, "addrs", n.Addrs())
+	n.log.Info("node is running", "peer", n.ID(), "network", n.Network().Name)
+	n.log.Debug("listening", "addrs", n.Addrs())
 	return nil
 }
 

@@ -22,7 +22,7 @@ func TestWhoIsToldOfPushesNobodyOut(t *testing.T) {
 		for _, id := range lowerThan(nodes[0].ID(), 40) {
 			told = append(told, peer.AddrInfo{ID: id})
 		}
-		nodes[0].told(told)
+		nodes[0].told(told, nodes[1].ID())
 		time.Sleep(time.Minute)
 		if !nodes[0].Table().Serving() {
 			t.Error("invented nodes end that it serves")

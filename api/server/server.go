@@ -16,6 +16,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"connectrpc.com/connect"
@@ -53,6 +54,7 @@ type Server struct {
 	stop  context.CancelFunc // ends the calls
 	done  chan struct{}      // closed when the serving goroutine has ended
 	close sync.Once
+	svc   *service
 }
 
 // Start opens the socket and serves. It answers when Start returns.
@@ -68,11 +70,13 @@ func Start(cfg Config) (*Server, error) {
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
 	protocols.SetUnencryptedHTTP2(true)
+	svc := newService(cfg)
 	s := &Server{
+		svc:  svc,
 		stop: stop,
 		done: make(chan struct{}),
 		http: &http.Server{
-			Handler:           handler(cfg, ctx.Done()),
+			Handler:           handler(cfg, svc, ctx.Done()),
 			Protocols:         &protocols,
 			ReadHeaderTimeout: 5 * time.Second,
 			BaseContext:       func(net.Listener) context.Context { return ctx },
@@ -102,12 +106,19 @@ func (s *Server) Close() error {
 	return nil
 }
 
-func handler(cfg Config, closing <-chan struct{}) http.Handler {
-	mux := http.NewServeMux()
-	svc := &service{
+// Watchers is how many calls of Watch there are: chats, and others that would
+// end with the node.
+func (s *Server) Watchers() int { return int(s.svc.watchers.Load()) }
+
+func newService(cfg Config) *service {
+	return &service{
 		node: cfg.Node, chat: cfg.Messenger,
 		version: &v1.Version{Release: cfg.Release, Wire: cfg.Wire, Schema: cfg.Schema},
 	}
+}
+
+func handler(cfg Config, svc *service, closing <-chan struct{}) http.Handler {
+	mux := http.NewServeMux()
 	opts := connect.WithHandlerOptions(
 		connect.WithReadMaxBytes(maxRequest),
 		connect.WithInterceptors(&faults{log: cfg.Logger, closing: closing}),
@@ -121,7 +132,8 @@ func handler(cfg Config, closing <-chan struct{}) http.Handler {
 
 // service implements the API; one file a group of methods.
 type service struct {
-	node    *node.Node
-	chat    *chat.Messenger
-	version *v1.Version
+	node     *node.Node
+	chat     *chat.Messenger
+	version  *v1.Version
+	watchers atomic.Int32 // calls of Watch
 }

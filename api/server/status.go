@@ -40,6 +40,7 @@ func (s *service) Status(ctx context.Context, _ *v1.StatusRequest) (*v1.StatusRe
 		ClockAheadMs: st.ClockAhead.Milliseconds(), ClockWrong: st.ClockWrong,
 		Discovery: discoveryOf(st), Zone: s.node.Zone(),
 	}
+	res.Discovery.TableServers, res.Discovery.TableServes = uint32(s.node.Table().Servers()), s.node.Table().Serving()
 	for _, r := range rooms {
 		if r.Joined {
 			res.Rooms++

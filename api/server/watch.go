@@ -14,6 +14,8 @@ import (
 type watchStream = connect.ServerStream[v1.WatchResponse]
 
 func (s *service) Watch(ctx context.Context, req *v1.WatchRequest, stream *watchStream) error {
+	s.watchers.Add(1)
+	defer s.watchers.Add(-1)
 	if req.After != nil && req.GetHistory() > 0 || req.GetHistory() > 0 && req.GetRoom() == "" && req.GetDirect() == "" {
 		return api.ErrArgument.Withf("history needs a room or direct chat and no cursor")
 	}

@@ -25,6 +25,7 @@ type app struct {
 	out, err io.Writer
 	getenv   func(string) string
 
+	name   string // of the program, as hints call it; empty: parley
 	dir    string // data directory, absolute once settle was called
 	json   bool
 	inChat bool // what is typed are the chat's commands, not the shell's

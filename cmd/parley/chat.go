@@ -61,16 +61,16 @@ func isTerminal(stream any) bool {
 // chat lasts; that one answers other commands too.
 func (a *app) chat(cmd *cobra.Command, flags *runFlags) error {
 	ctx := cmd.Context()
+	var own *daemon
 	if _, err := client.Dial(ctx, a.dir); errors.Is(err, api.ErrNoNode) {
 		log, err := a.chatLogger(cmd, flags)
 		if err != nil {
 			return err
 		}
-		d, err := startDaemon(ctx, a, flags, log)
-		if err != nil {
+		if own, err = startDaemon(ctx, a, flags, log); err != nil {
 			return err
 		}
-		defer closeInTime(d, log)
+		defer closeInTime(own, log)
 	} else if names := flags.given(cmd.Flags()); len(names) > 0 {
 		err := a.note("a node runs on this directory already: it is used as it is, without %s", strings.Join(names, ", "))
 		if err != nil {
@@ -82,7 +82,7 @@ func (a *app) chat(cmd *cobra.Command, flags *runFlags) error {
 		return err
 	}
 	defer c.Close()
-	return a.talk(ctx, c, flags.join)
+	return a.talk(ctx, c, own, flags.join)
 }
 
 // closeInTime closes, but keeps the person waiting no longer than closeTime.
@@ -110,11 +110,13 @@ func (a *app) chatLogger(cmd *cobra.Command, flags *runFlags) (*slog.Logger, err
 	return slog.New(slog.DiscardHandler), nil
 }
 
-// talk opens the line editor and holds the session in it.
-func (a *app) talk(ctx context.Context, c *client.Client, join []string) error {
+// talk opens the line editor and holds the session in it. own is the node if
+// this process runs it.
+func (a *app) talk(ctx context.Context, c *client.Client, own *daemon, join []string) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	s := newSession(a, c)
+	s.own = own
 	ed, err := newEditor(s)
 	if err != nil {
 		return err

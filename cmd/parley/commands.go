@@ -68,6 +68,10 @@ func (s *session) obey(ctx context.Context, line string) error {
 			return c.run(s, ctx, strings.TrimSpace(args))
 		}
 	}
+	if near := nearest(name); near != "" {
+		s.say("There is no command %s; did you mean %s? // begins a text with a slash.", show.Clean(name), near)
+		return nil
+	}
 	s.say("There is no command %s: /help lists them; // begins a text with a slash.", show.Clean(name))
 	return nil
 }
@@ -133,6 +137,11 @@ func (s *session) cmdLeave(ctx context.Context, args string) error {
 	if err := s.refreshRooms(ctx); err != nil {
 		return err
 	}
+	return s.left(ctx, room)
+}
+
+// left says that a room was left, and goes to another if it was in front.
+func (s *session) left(ctx context.Context, room string) error {
 	s.say("* you left %s", show.Clean(room))
 	if !s.here(room) {
 		return nil

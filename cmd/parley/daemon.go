@@ -23,6 +23,7 @@ import (
 type daemon struct {
 	node    *node.Node
 	chat    *chat.Messenger
+	api     *server.Server
 	closers []io.Closer
 }
 
@@ -51,17 +52,20 @@ func startDaemon(ctx context.Context, a *app, r *runFlags, log *slog.Logger) (_ 
 		return nil, err
 	}
 	d.closers = append(d.closers, d.node)
+	if err := r.zone.remember(a.dir); err != nil {
+		return nil, err
+	}
 	if err := d.openChat(ctx, a, r, cfg); err != nil {
 		return nil, err
 	}
 	v := ourVersion()
-	api, err := server.Start(server.Config{
+	d.api, err = server.Start(server.Config{
 		Node: d.node, Messenger: d.chat, Release: v.Release, Wire: v.Wire, Schema: v.Schema, Logger: log,
 	})
 	if err != nil {
 		return nil, err
 	}
-	d.closers = append(d.closers, api)
+	d.closers = append(d.closers, d.api)
 	return d, nil
 }
 

@@ -22,7 +22,7 @@ var (
 	errConfigFile = fault.New("P1002", fault.User, "the configuration file cannot be used", "correct or remove it")
 	errValue      = fault.New("P1003", fault.User, "a setting has a value it cannot have", "correct it")
 	errTerminal   = fault.New("P1004", fault.User, "the chat needs a terminal", "use parley run to run a node, and commands such as parley send")
-	errCertified  = fault.New("P1005", fault.User, "certified networks are not available yet", "leave out --certified: the network is then closed by a secret")
+	errNotYet     = fault.New("P1005", fault.User, "that is not available yet", "do without it")
 	errFile       = fault.New("P1007", fault.Environment, "a file cannot be read or written", "check its path and permissions")
 	errMetrics    = fault.New("P1008", fault.Environment, "metrics cannot be served on that address", "choose another --metrics address")
 	errUnforeseen = fault.New("P1009", fault.Bug, "something went wrong in an unforeseen way", "report it")
@@ -106,7 +106,7 @@ func (a *app) noNode(err error) error {
 	}
 	return a.said(api.ErrNoNode,
 		a.text.T("no node is running on %s", a.dir),
-		a.text.T("start one with: %s", "parley run"+a.dirFlag()))
+		a.text.T("start one with: %s", a.shell(" run")))
 }
 
 // badValue is errValue for one flag, variable or argument; why may be empty.

@@ -93,6 +93,9 @@ func startForeign(t *testing.T, args ...string) *foreign {
 	return startProgram(t, scriptWait, "main.js", args...)
 }
 
+// startWait is scriptWait for the start of a program that first loads a few hundred modules.
+const startWait = 2 * time.Minute
+
 // browserWait is scriptWait for a browser, which takes long to start on a busy machine.
 const browserWait = 3 * time.Minute
 
@@ -116,7 +119,9 @@ func startProgram(t *testing.T, wait time.Duration, program string, args ...stri
 	}
 	t.Cleanup(p.kill)
 	f := &foreign{t: t, p: p, in: in, wait: wait}
+	f.wait = max(wait, startWait)
 	f.told = f.sees("that it is ready", func(l told) bool { return l.Event == "ready" })
+	f.wait = wait
 	return f
 }
 

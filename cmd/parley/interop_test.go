@@ -28,6 +28,24 @@ func TestInteropVectors(t *testing.T) {
 	}
 }
 
+// What is not a command is told, and the program goes on.
+func TestInteropLinesThatAreNoCommands(t *testing.T) {
+	requireForeign(t)
+	js := startForeign(t)
+	if _, err := js.in.Write([]byte("\n  \nnonsense\n{\"did\":1}\nnull\n")); err != nil {
+		t.Fatal(err)
+	}
+	for _, what := range []string{"discover", "toString"} {
+		if l := js.try(what, nil); l.Why != "Error: no such command" {
+			t.Errorf("%s: %+v", what, l)
+		}
+	}
+	if n := js.count(func(l told) bool { return strings.HasPrefix(l.Why, "not a command") }); n != 3 {
+		t.Errorf("%d lines were told to be no commands, want 3", n)
+	}
+	js.end()
+}
+
 func TestInteropRoom(t *testing.T) {
 	requireForeign(t)
 	base := t.TempDir()

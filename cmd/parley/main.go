@@ -32,6 +32,7 @@ func realMain() int {
 		out:    os.Stdout,
 		err:    os.Stderr,
 		getenv: os.Getenv,
+		name:   ownName(),
 	}
 	return a.report(newRoot(a).ExecuteContext(ctx))
 }

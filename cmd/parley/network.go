@@ -21,8 +21,8 @@ type network struct {
 }
 
 func (a *app) networkCommand() *cobra.Command {
-	c := a.groupCommand("network", a.text.T("make or show the network of the data directory"), a.text.T("it needs a command: new or show"))
-	c.AddCommand(a.networkNewCommand(), a.networkShowCommand())
+	c := a.groupCommand("network", a.text.T("make or show the network of the data directory"), a.text.T("it needs a command: new, show or rotate"))
+	c.AddCommand(a.networkNewCommand(), a.networkShowCommand(), a.networkRotateCommand())
 	return c
 }
 
@@ -36,7 +36,8 @@ func (a *app) networkNewCommand() *cobra.Command {
 		Args: a.args(1, 1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if certified {
-				return errCertified
+				return a.said(errNotYet, a.text.T("certified networks are not available yet"),
+					a.text.T("leave out --certified: the network is then closed by a secret"))
 			}
 			f, err := node.CreateNetwork(a.dir, args[0])
 			if err != nil {
@@ -77,6 +78,18 @@ func (a *app) networkShowCommand() *cobra.Command {
 				{a.text.T("root key"), a.yesNo(out.Root)},
 				{a.text.T("directory"), out.Dir},
 			})
+		},
+	})
+}
+
+func (a *app) networkRotateCommand() *cobra.Command {
+	return a.command(&cobra.Command{
+		Use:   "rotate",
+		Short: a.text.T("replace the secret of a closed network (not available yet)"),
+		Args:  a.args(0, 0),
+		RunE: func(*cobra.Command, []string) error {
+			return a.said(errNotYet, a.text.T("replacing a network's secret is not available yet"),
+				a.text.T("make another network, and hand its invite to those who stay: %s", a.program()+" network new NAME --dir DIR"))
 		},
 	})
 }

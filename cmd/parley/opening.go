@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"strings"
 	"time"
@@ -41,10 +42,18 @@ func (s *session) greet(st *v1.StatusResponse) {
 	s.say("Parley: you are %s (%s) in the network %s", show.Clean(st.GetNick()), show.ShortID(st.GetPeerId()), s.networkWord(st))
 	if st.GetMode() == node.ModeOpen.String() {
 		s.say("This network is open: anyone on the LAN who uses its name can read and write here.")
-		s.say("For a closed one: %s", closedHint(st.GetDir()))
+		s.say("For a closed one:")
+		for _, command := range closedHint(s.app.program(), st.GetDir()) {
+			fmt.Fprintln(s.screen, "    "+command)
+		}
 	}
 	if st.GetClockWrong() {
 		s.say("note: %s", s.app.clockWarning(st))
+	}
+	if s.own != nil {
+		s.say("This window runs the node: parley in other windows uses it, and ends with it.")
+	} else {
+		s.say("The node runs elsewhere, in another window or by parley run, and this window uses it.")
 	}
 	s.say("/help lists the commands; control-D quits.")
 }
@@ -53,11 +62,11 @@ func (s *session) networkWord(st *v1.StatusResponse) string {
 	return show.Clean(s.app.networkName(st.GetNetwork()))
 }
 
-// closedHint is the whole command that makes a closed network beside the
-// directory in use and opens a chat in it.
-func closedHint(dir string) string {
+// closedHint are the commands that make a closed network beside the directory
+// in use and open a chat in it, each short enough for a line of its own.
+func closedHint(program, dir string) []string {
 	fresh := quote(filepath.Join(filepath.Dir(dir), "parley-private"))
-	return "parley network new private --dir " + fresh + " && parley --dir " + fresh
+	return []string{program + " network new private --dir " + fresh, program + " --dir " + fresh}
 }
 
 // firstRoom goes to the room of the session's start.

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"strconv"
-	"strings"
 
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/spf13/cobra"
@@ -54,7 +53,7 @@ func (a *app) printPeers(peers []*v1.Peer) error {
 			continue
 		}
 		rtt := strconv.FormatFloat(row.RTT, 'f', 1, 64) + " ms"
-		rows = append(rows, []string{row.Nick, show.ShortID(row.PeerID), row.Transport, rtt, row.Zone, strings.Join(row.Addrs, " ")})
+		rows = append(rows, []string{row.Nick, show.ShortID(row.PeerID), row.Transport, rtt, row.Zone, inUse(row.Addrs)})
 	}
 	switch t := a.text.T; {
 	case a.json:
@@ -62,6 +61,6 @@ func (a *app) printPeers(peers []*v1.Peer) error {
 	case len(rows) == 0:
 		return a.note("no peers yet; %s says why", a.typed("status"))
 	default:
-		return show.Table(a.out, []string{t("NICK"), t("PEER"), t("TRANSPORT"), t("RTT"), t("ZONE"), t("ADDRESSES")}, rows)
+		return show.Table(a.out, []string{t("NICK"), t("PEER"), t("TRANSPORT"), t("RTT"), t("ZONE"), t("ADDRESS")}, rows)
 	}
 }

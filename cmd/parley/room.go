@@ -70,5 +70,5 @@ func (a *app) typed(command string) string {
 	if a.inChat {
 		return "/" + command
 	}
-	return "parley " + command + a.dirFlag()
+	return a.shell(" " + command)
 }

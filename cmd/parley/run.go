@@ -36,7 +36,7 @@ func (a *app) runCommand() *cobra.Command {
 		Long:  a.text.T("run a node until it is interrupted. When it listens and answers other commands it prints one line, the word ready and a JSON object; the log goes to standard error."),
 		Example: `  parley run --name ada --join lobby
   parley run --dir ~/ward-7 --invite-file invite.txt
-  parley run --no-mdns --peer /ip4/192.0.2.7/udp/7330/quic-v1/p2p/12D3KooW…`,
+  parley run --no-mdns --peer /ip4/192.0.2.7/tcp/7330/p2p/12D3KooW…`,
 		Args: a.args(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			log, err := flags.logger(a)

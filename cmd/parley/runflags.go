@@ -20,7 +20,8 @@ import (
 
 // runFlags are the settings of a node that this process runs.
 type runFlags struct {
-	name, zone, metrics         string
+	name, metrics               string
+	zone                        zoneSetting
 	join, listen, peers         []string
 	noMDNS, mapPort, light      bool
 	logLevel, logFormat         string
@@ -55,17 +56,6 @@ func (a *app) runFlags(c *cobra.Command) *runFlags {
 	return r
 }
 
-func (a *app) zoneFlag(c *cobra.Command, zone *string) {
-	c.Flags().StringVar(zone, "zone", "", a.text.T("the site, floor or rack this node is in, as `ZONE`"))
-}
-
-func (a *app) checkZone(zone string) error {
-	if node.ValidateZone(zone) == nil {
-		return nil
-	}
-	return a.badValue("--zone", zone, a.text.T("it is at most 64 bytes that can be seen"))
-}
-
 func complete(c *cobra.Command, flag string, values ...cobra.Completion) {
 	_ = c.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
 }
@@ -83,9 +73,10 @@ func (r *runFlags) given(flags *pflag.FlagSet) []string {
 
 // config turns the flags into a node's configuration.
 func (r *runFlags) config(a *app) (node.Config, error) {
-	cfg := node.Config{Dir: a.dir, NoMDNS: r.noMDNS, MapPort: r.mapPort, Light: r.light, Zone: r.zone, Version: ourVersion().Release}
+	cfg := node.Config{Dir: a.dir, NoMDNS: r.noMDNS, MapPort: r.mapPort, Light: r.light, Version: ourVersion().Release}
 	cfg.Network.Name = r.network
-	if err := a.checkZone(r.zone); err != nil {
+	var err error
+	if cfg.Zone, err = r.zone.in(a); err != nil {
 		return cfg, err
 	}
 	for _, text := range r.listen {

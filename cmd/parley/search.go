@@ -19,7 +19,15 @@ func (a *app) search(d *v1.Discovery) []string {
 	if refused := a.refusals(d); refused != "" {
 		lines = append(lines, a.text.T("handshakes that failed: %s", refused))
 	}
-	return lines
+	return append(lines, a.table(d))
+}
+
+func (a *app) table(d *v1.Discovery) string {
+	known := strconv.Itoa(int(d.GetTableServers()))
+	if d.GetTableServes() {
+		return a.text.T("the table: %s other nodes that serve it are known, this node serves too", known)
+	}
+	return a.text.T("the table: %s nodes that serve it are known, this node only asks", known)
 }
 
 func (a *app) multicast(d *v1.Discovery) string {

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/parley-chat/parley/api"
 	"github.com/parley-chat/parley/api/client"
 	v1 "github.com/parley-chat/parley/api/parley/v1"
 	"github.com/parley-chat/parley/cmd/parley/internal/show"
@@ -36,6 +37,7 @@ type session struct {
 	app    *app
 	client *client.Client
 	screen screen
+	own    *daemon // the node, if it ends with this session
 
 	self   string // own peer ID
 	cursor uint64 // what was stored when the session began
@@ -55,6 +57,7 @@ type session struct {
 
 	waited bool // the person was told that messages wait
 	told   bool // the person was told why nobody is found
+	warned bool // the person was told that others end with this session
 	quit   bool // it was the person who ended the session
 
 	mu     sync.Mutex
@@ -99,9 +102,13 @@ func (s *session) hold(ctx context.Context, join []string) error {
 				alone.Reset(lonely)
 			}
 		case in := <-lines:
-			if in.err != nil || s.typed(ctx, in.line) == errQuit {
+			if in.err != nil && !errors.Is(in.err, io.EOF) {
 				s.quit = true
-				return quitting(in.err)
+				return errInput.With(in.err)
+			}
+			if (in.err != nil || s.typed(ctx, in.line) == errQuit) && !s.stays() {
+				s.quit = true
+				return nil
 			}
 			next <- struct{}{}
 		case <-s.past.timer.C:
@@ -112,19 +119,35 @@ func (s *session) hold(ctx context.Context, join []string) error {
 			if ctx.Err() != nil {
 				return nil
 			}
-			return err
+			return s.nodeWent(err)
 		case <-ctx.Done():
 			return nil
 		}
 	}
 }
 
-// quitting is nil for the ways in which a person ends a chat.
-func quitting(err error) error {
-	if err == nil || errors.Is(err, io.EOF) {
-		return nil
+// stays tells a person who wants to quit, once, of others that would end too.
+func (s *session) stays() bool {
+	if s.own == nil || s.warned {
+		return false
 	}
-	return errInput.With(err)
+	others := s.own.api.Watchers() - 1 // this session watches too
+	if others <= 0 {
+		return false
+	}
+	s.warned = true
+	s.say("* this window runs the node, and others use it (%d): they end with it. Quit once more to end all, or leave this window open.", others)
+	return true
+}
+
+// nodeWent says what to do for a chat that another window, or parley run, ran
+// the node of.
+func (s *session) nodeWent(err error) error {
+	if !errors.Is(err, api.ErrGone) {
+		return err
+	}
+	return s.app.said(api.ErrGone, s.app.text.T("the node went away: what ran it was closed"),
+		s.app.text.T("go on with: %s", s.app.shell("")))
 }
 
 // watch receives updates until ctx ends; then, or when the node goes, ended
@@ -162,11 +185,8 @@ func (s *session) read(ctx context.Context) (<-chan input, chan<- struct{}) {
 			case <-ctx.Done():
 				return
 			}
-			if err != nil {
-				return
-			}
 			select {
-			case <-next:
+			case <-next: // after the end of input too, if the person was asked
 			case <-ctx.Done():
 				return
 			}

@@ -44,7 +44,7 @@ func (p *person) Write(b []byte) (int, error) {
 
 func (p *person) ReadLine() (string, error) {
 	line, ok := <-p.lines
-	if !ok {
+	if !ok || line == controlD {
 		return "", io.EOF
 	}
 	return line, nil
@@ -77,6 +77,9 @@ func (p *person) sees(want string) {
 	}
 }
 
+// controlD is typed for the key: the screen lives on after it.
+const controlD = "\x04"
+
 func (p *person) types(line string) { p.lines <- line }
 
 // quits ends the session as control-D does.
@@ -108,8 +111,14 @@ func daemonFor(t *testing.T, dir, nick string, peers ...string) *daemon {
 	return d
 }
 
-// sit opens a session on the node of a directory.
+// sit opens a session on the node of a directory, which another process runs.
 func sit(t *testing.T, dir string) *person {
+	t.Helper()
+	return sitIn(t, dir, nil)
+}
+
+// sitIn opens a session in the process that runs the node own.
+func sitIn(t *testing.T, dir string, own *daemon) *person {
 	t.Helper()
 	c, err := client.Dial(t.Context(), dir)
 	if err != nil {
@@ -119,7 +128,7 @@ func sit(t *testing.T, dir string) *person {
 	a := testApp(dir)
 	a.out, a.err = p, p
 	s := newSession(a, c)
-	s.screen = p
+	s.screen, s.own = p, own
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() { // the cleanup waits for it
@@ -185,6 +194,7 @@ func TestCommandsOfTheChat(t *testing.T) {
 	p := sit(t, d.node.Dir())
 	for _, c := range []struct{ line, want string }{
 		{"/help", "/quit                end the chat\n"},
+		{"/histroy", "There is no command /histroy; did you mean /history? // begins"},
 		{"/foo \x1b[2J", "There is no command /foo: /help lists them"},
 		{"/join", "It is used so: /join ROOM\n"},
 		{"/join #x", "(P4002)\n"},
@@ -262,8 +272,85 @@ func TestSessionSaysThatTheNodeWent(t *testing.T) {
 	if err := d.close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := <-p.ended; !errors.Is(err, api.ErrGone) {
-		t.Errorf("got %v, want %v", err, api.ErrGone)
+	err = <-p.ended
+	if want := "go on with: parley --dir " + quote(p.dir) + " (P5004)"; !errors.Is(err, api.ErrGone) || !strings.HasSuffix(err.Error(), want) {
+		t.Errorf("got %v, want %v and %q", err, api.ErrGone, want)
+	}
+}
+
+// Who closes the window that runs the node is told, once, of those that end
+// with it, however he ends.
+func TestTheWindowThatRunsTheNodeSaysWhoEndsWithIt(t *testing.T) {
+	for _, end := range []string{controlD, "/quit"} {
+		d := daemonFor(t, t.TempDir(), "ada")
+		first := sitIn(t, d.node.Dir(), d)
+		first.sees("This window runs the node")
+		first.sees("* nobody else")
+		second := sit(t, d.node.Dir())
+		second.sees("The node runs elsewhere")
+		second.types("I watch")
+		first.sees("I watch") // and so does the second: both are counted
+		second.types("so do I")
+		first.sees("so do I")
+		for deadline := time.After(scriptWait); d.api.Watchers() < 2; {
+			select {
+			case <-time.After(10 * time.Millisecond):
+			case <-deadline:
+				t.Fatal("the second window does not watch")
+			}
+		}
+		first.types(end)
+		first.sees("others use it (1): they end with it.")
+		first.types(end)
+		if err := <-first.ended; err != nil {
+			t.Errorf("quitting by %q: %v", end, err)
+		}
+		second.types(end) // whom nobody ends with is not asked
+		if err := <-second.ended; err != nil {
+			t.Errorf("quitting by %q: %v", end, err)
+		}
+	}
+	// Alone he is not asked.
+	d := daemonFor(t, t.TempDir(), "ada")
+	p := sitIn(t, d.node.Dir(), d)
+	p.sees("* nobody else")
+	p.quits()
+}
+
+// A room that another command left is not written to any more.
+func TestSessionLeavesWhatAnotherCommandLeft(t *testing.T) {
+	d := daemonFor(t, t.TempDir(), "ada")
+	p := sit(t, d.node.Dir())
+	p.sees("* nobody else is in lobby yet\n")
+	for _, c := range []struct{ leave, shows, prompt string }{
+		{lobby, "* nobody else is in ops yet\n", "ops> "},
+		{"ops", "You are in no room", "> "},
+	} {
+		if c.leave == lobby {
+			if _, err := d.chat.Join(t.Context(), "ops"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := d.chat.Leave(t.Context(), c.leave); err != nil {
+			t.Fatal(err)
+		}
+		p.sees("* you left " + c.leave + "\n")
+		p.sees(c.shows)
+		p.mu.Lock()
+		if p.prompt != c.prompt {
+			t.Errorf("after leaving %s the prompt is %q, want %q", c.leave, p.prompt, c.prompt)
+		}
+		p.mu.Unlock()
+	}
+}
+
+func TestNearestCommand(t *testing.T) {
+	for typed, want := range map[string]string{
+		"/histroy": "/history", "/qiut": "/quit", "/hist": "/history", "/exit": "/quit", "/foo": "", "/m": "", "/j": "", "/he": "/help", "/room": "/rooms",
+	} {
+		if got := nearest(typed); got != want {
+			t.Errorf("%s: %q, want %q", typed, got, want)
+		}
 	}
 }
 
@@ -323,9 +410,9 @@ func TestMetricsAddr(t *testing.T) {
 func TestExitStatus(t *testing.T) {
 	a := testApp("d")
 	for err, want := range map[error]int{
-		nil: 0, errUsage: 2, errValue: 2, errConfigFile: 2, errTerminal: 2, errCertified: 1, errFile: 1,
+		nil: 0, errUsage: 2, errValue: 2, errConfigFile: 2, errTerminal: 2, errNotYet: 1, errFile: 1,
 		api.ErrNoNode: 3, a.noNode(api.ErrNoNode): 3, api.ErrGone: 1, context.Canceled: 1, errReported: 1, errors.New("bug"): 1,
-		a.usage("parley", "it needs a command: new or show"): 2,
+		a.usage("parley", "it needs a command: new, show or rotate"): 2,
 	} {
 		if got := a.report(err); got != want {
 			t.Errorf("%v: status %d, want %d", err, got, want)

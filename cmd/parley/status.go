@@ -46,6 +46,8 @@ type discoveryRow struct {
 	DialFailures   uint64            `json:"dial_failures,string"`
 	DialError      string            `json:"dial_error"`
 	Hello          map[string]string `json:"hello"`
+	TableServers   uint32            `json:"table_servers"`
+	TableServes    bool              `json:"table_serves"`
 }
 
 func (a *app) statusCommand() *cobra.Command {
@@ -96,6 +98,7 @@ func discoveryOf(d *v1.Discovery) discoveryRow {
 		Multicast: d.GetMulticast(), Interfaces: orEmpty(d.GetInterfaces()), MulticastError: d.GetMulticastError(),
 		Heard: d.GetHeard(), OtherNetworks: orEmpty(d.GetOtherNetworks()),
 		Known: d.GetKnown(), DialFailures: d.GetDialFailures(), DialError: d.GetDialError(), Hello: map[string]string{},
+		TableServers: d.GetTableServers(), TableServes: d.GetTableServes(),
 	}
 	for reason, n := range d.GetHello() {
 		row.Hello[reason] = strconv.FormatUint(n, 10)
@@ -118,8 +121,8 @@ func (a *app) printStatus(st *v1.StatusResponse) error {
 	if st.GetZone() != "" {
 		lines = append(lines, [2]string{t("zone"), st.GetZone() + "  " + shortOf(st)})
 	}
-	for _, addr := range st.GetAddrs() {
-		lines = append(lines, [2]string{t("address"), addr})
+	for _, addr := range toOthers(st.GetAddrs()) {
+		lines = append(lines, [2]string{t("give this to others"), "--peer " + quote(addr)})
 	}
 	for _, text := range a.search(st.GetDiscovery()) {
 		lines = append(lines, [2]string{t("finding peers"), text})

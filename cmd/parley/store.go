@@ -101,7 +101,7 @@ func (a *app) damaged(err error) error {
 		return err
 	}
 	return a.said(eventlog.ErrCorrupt, a.text.T("the store is damaged: %s", show.Clean(cause(err))),
-		a.text.T("make a new one of what can be read: %s", "parley store repair"+a.dirFlag()))
+		a.text.T("make a new one of what can be read: %s", a.shell(" store repair")))
 }
 
 // cause is what lies below a damaged store's error, on one line.

@@ -3,7 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
-	"strings"
+	"slices"
 	"time"
 
 	v1 "github.com/parley-chat/parley/api/parley/v1"
@@ -26,11 +26,27 @@ func (s *session) update(ctx context.Context, u *v1.WatchResponse) (gone bool) {
 		}
 		return !u.Peer.GetOnline()
 	case *v1.WatchResponse_Rooms, *v1.WatchResponse_Lagged:
-		if err := s.refreshRooms(ctx); err != nil {
+		if err := s.roomsChanged(ctx); err != nil {
 			s.fail(err)
 		}
 	}
 	return false
+}
+
+// roomsChanged leaves the rooms that another command left.
+func (s *session) roomsChanged(ctx context.Context) error {
+	before := s.joinedNames()
+	if err := s.refreshRooms(ctx); err != nil {
+		return err
+	}
+	for _, room := range before {
+		if !slices.Contains(s.joinedNames(), room) {
+			if err := s.left(ctx, room); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // arrived shows a message, unless it was typed here: then its line is on the
@@ -133,15 +149,14 @@ func (s *session) explainSilence(ctx context.Context) {
 	for _, text := range s.app.search(st.GetDiscovery()) {
 		fmt.Fprintln(s.screen, "    "+show.Clean(text))
 	}
-	s.say("  On the other machine, start parley in the same network. Without multicast, start it with: %s", peerHint(st))
+	s.say("  On the other machine, start parley in the same network. Without multicast, start it with:")
+	fmt.Fprintln(s.screen, "    "+peerHint(st))
 }
 
 // peerHint is the flag by which another machine reaches this node.
 func peerHint(st *v1.StatusResponse) string {
-	for _, addr := range st.GetAddrs() {
-		if !strings.Contains(addr, "/127.0.0.1/") && !strings.Contains(addr, "/::1/") {
-			return "--peer " + quote(addr)
-		}
+	if addrs := toOthers(st.GetAddrs()); len(addrs) > 0 {
+		return "--peer " + quote(addrs[0])
 	}
 	return "--peer MULTIADDR"
 }

@@ -3,8 +3,9 @@
 //
 //	go run ./examples/httpchat -dir ~/httpchat -listen 127.0.0.1:8080
 //
-// It listens on this machine alone. Who can reach it speaks as this node:
-// before it is opened to others, put the sign-in of your program round it.
+// It prints its URL when it is in the room, and listens on this machine alone.
+// Who can reach it speaks as this node: before it is opened to others, with
+// -host and another -listen, put the sign-in of your program round it.
 package main
 
 import (
@@ -23,38 +24,52 @@ import (
 	"github.com/parley-chat/parley/node"
 )
 
+// config is what the program is told.
+type config struct {
+	node             node.Config
+	room, nick, host string
+}
+
 func main() {
 	dir := flag.String("dir", "httpchat-data", "data directory")
 	name := flag.String("room", "lobby", "room to talk in")
+	nick := flag.String("nick", "httpchat", "nick to begin with")
 	listen := flag.String("listen", "127.0.0.1:8080", "address of the web server")
+	host := flag.String("host", "", "name by which browsers reach it; needed when it listens on all addresses")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	l, err := net.Listen("tcp", *listen)
-	if err == nil {
-		fmt.Printf("http://%s/\n", l.Addr())
-		err = run(ctx, node.Config{Dir: *dir}, *name, l)
-	}
+	err := func() error {
+		l, err := net.Listen("tcp", *listen)
+		if err != nil {
+			return err
+		}
+		return run(ctx, config{node.Config{Dir: *dir}, *name, *nick, *host}, l, os.Stdout)
+	}()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "httpchat:", err)
 		os.Exit(1)
 	}
 }
 
-// run serves on l, which it closes, until ctx ends.
-func run(ctx context.Context, cfg node.Config, name string, l net.Listener) error {
+// run serves on l, which it closes, until ctx ends. Once it does it prints where.
+func run(ctx context.Context, cfg config, l net.Listener, out io.Writer) error {
 	defer l.Close()
-	n, err := node.Start(ctx, cfg)
+	site, err := siteOf(l.Addr(), cfg.host)
+	if err != nil {
+		return err
+	}
+	n, err := node.Start(ctx, cfg.node)
 	if err != nil {
 		return err
 	}
 	defer n.Close()
-	m, err := chat.Open(ctx, n, chat.Config{})
+	m, err := chat.Open(ctx, n, chat.Config{DefaultNick: cfg.nick})
 	if err != nil {
 		return err
 	}
 	defer m.Close()
-	room, err := m.Join(ctx, name)
+	room, err := m.Join(ctx, cfg.room)
 	if err != nil {
 		return err
 	}
@@ -66,12 +81,13 @@ func run(ctx context.Context, cfg node.Config, name string, l net.Listener) erro
 	mux.Handle("/chat/", http.StripPrefix("/chat", newHandler(m, room)))
 
 	server := &http.Server{
-		Handler:           onlyFor(l.Addr().String(), mux),
+		Handler:           site.only(mux),
 		ReadHeaderTimeout: 10 * time.Second,
 		BaseContext:       func(net.Listener) context.Context { return ctx }, // live streams end with it
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(l) }() // ends with Shutdown or Close below
+	fmt.Fprintln(out, site.base+"chat/")
 	select {
 	case err = <-ended:
 		return err
@@ -80,16 +96,4 @@ func run(ctx context.Context, cfg node.Config, name string, l net.Listener) erro
 	last, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	return errors.Join(server.Shutdown(last), server.Close())
-}
-
-// onlyFor lets only requests through that name the server as its owner does: a
-// page of another site that had its own name lead here (DNS rebinding) does not.
-func onlyFor(host string, next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Host != host {
-			http.Error(w, "not a name of this server", http.StatusMisdirectedRequest)
-			return
-		}
-		next.ServeHTTP(w, r)
-	})
 }

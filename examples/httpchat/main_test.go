@@ -7,6 +7,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
+	"net/netip"
 	"net/url"
 	"strings"
 	"testing"
@@ -14,13 +16,13 @@ import (
 	"github.com/parley-chat/parley/examples/internal/guest"
 )
 
-// site is the example, running.
-type site struct {
+// running is the example.
+type running struct {
 	t    *testing.T
 	base string
 }
 
-func start(t *testing.T, g *guest.Guest) site {
+func start(t *testing.T, g *guest.Guest) running {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -28,19 +30,24 @@ func start(t *testing.T, g *guest.Guest) site {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	cfg := g.Config(t)
-	go func() { ended <- run(ctx, cfg, "lobby", l) }()
+	cfg := config{node: g.Config(t), room: "lobby", nick: "shop"}
+	printed, out := io.Pipe()
+	go func() { ended <- run(ctx, cfg, l, out); out.Close() }()
 	t.Cleanup(func() {
 		cancel()
 		if err := <-ended; err != nil {
 			t.Error(err)
 		}
 	})
-	return site{t, "http://" + l.Addr().String()}
+	line, err := bufio.NewReader(printed).ReadString('\n')
+	if want := "http://" + l.Addr().String() + "/chat/\n"; line != want || err != nil {
+		t.Fatalf("printed %q, %v, want %q", line, err, want)
+	}
+	return running{t, "http://" + l.Addr().String()}
 }
 
 // ask does a request and returns the status and the body.
-func (s site) ask(method, path, body string, change ...func(*http.Request)) (int, string) {
+func (s running) ask(method, path, body string, change ...func(*http.Request)) (int, string) {
 	s.t.Helper()
 	r, err := http.NewRequestWithContext(s.t.Context(), method, s.base+path, strings.NewReader(body))
 	if err != nil {
@@ -86,7 +93,9 @@ func TestAChatInsideAnotherProgram(t *testing.T) {
 	if code, body := s.ask("POST", "/chat/messages", url.Values{"text": {hostile}}.Encode()); code != 200 {
 		t.Fatalf("sending: %d %q", code, body)
 	}
-	g.Wait(hostile)
+	if msg := g.Wait(hostile); msg.Nick != "shop" {
+		t.Errorf("it is called %q", msg.Nick)
+	}
 	g.Say("hello")
 	first, second := live(), live()
 	if first.Text != hostile || second.Text != "hello" || second.Nick != "guest" {
@@ -113,7 +122,7 @@ type heard struct {
 }
 
 // live connects and returns what waits for the next event.
-func (s site) live(after string) (next func() heard) {
+func (s running) live(after string) (next func() heard) {
 	s.t.Helper()
 	r, err := http.NewRequestWithContext(s.t.Context(), "GET", s.base+"/chat/live", nil)
 	if err != nil {
@@ -180,5 +189,43 @@ func TestOtherSitesCanDoNothing(t *testing.T) {
 	}
 	if _, body := s.ask("GET", "/chat/messages", ""); body != "[]\n" {
 		t.Errorf("something was sent: %s", body)
+	}
+}
+
+func TestNamesOfTheServer(t *testing.T) {
+	for _, c := range []struct {
+		listen, host, base string
+		good, bad          []string
+	}{
+		{"127.0.0.1:8090", "", "http://127.0.0.1:8090/", []string{"127.0.0.1:8090", "localhost:8090", "LocalHost:8090", "[::1]:8090"}, []string{"localhost", "localhost:80", "evil.example:8090", "evil.example", ""}},
+		{"[::1]:8090", "", "http://[::1]:8090/", []string{"[::1]:8090", "localhost:8090"}, []string{"::1"}},
+		{"127.0.0.1:80", "", "http://127.0.0.1/", []string{"localhost", "localhost:80", "127.0.0.1", "[::1]"}, []string{"localhost:8080"}},
+		{"192.0.2.7:8080", "", "http://192.0.2.7:8080/", []string{"192.0.2.7:8080"}, []string{"localhost:8080", "192.0.2.7"}},
+		{"[::]:8090", "Chat.example", "http://chat.example:8090/", []string{"chat.example:8090", "chat.example", "localhost:8090"}, []string{"evil.example:8090", "[::]:8090"}},
+		{"127.0.0.1:8090", "chat.example:444", "http://chat.example:444/", []string{"chat.example:444", "localhost:8090"}, []string{"chat.example:8090"}},
+		{"[::]:8090", "[2001:db8::7]", "http://[2001:db8::7]:8090/", []string{"[2001:db8::7]:8090"}, []string{"[2001:db8::7]"}},
+	} {
+		l := net.TCPAddrFromAddrPort(netip.MustParseAddrPort(c.listen))
+		s, err := siteOf(l, c.host)
+		if err != nil || s.base != c.base {
+			t.Errorf("%s, host %q: %q, %v", c.listen, c.host, s.base, err)
+		}
+		h := s.only(http.NotFoundHandler())
+		for want, hosts := range map[int][]string{404: c.good, 421: c.bad} {
+			for _, host := range hosts {
+				w := httptest.NewRecorder()
+				r := httptest.NewRequest("GET", "/", nil)
+				r.Host = host
+				h.ServeHTTP(w, r)
+				if w.Code != want {
+					t.Errorf("%s, host %q: %q gets %d, want %d", c.listen, c.host, host, w.Code, want)
+				}
+			}
+		}
+	}
+	for _, all := range []string{"[::]:8090", "0.0.0.0:8090"} {
+		if _, err := siteOf(net.TCPAddrFromAddrPort(netip.MustParseAddrPort(all)), ""); err == nil {
+			t.Errorf("%s needs no name", all)
+		}
 	}
 }

@@ -30,7 +30,7 @@ func run(ctx context.Context, cfg node.Config, out io.Writer) error {
 		return err
 	}
 	defer n.Close()
-	m, err := chat.Open(ctx, n, chat.Config{})
+	m, err := chat.Open(ctx, n, chat.Config{DefaultNick: os.Getenv("USER")})
 	if err != nil {
 		return err
 	}

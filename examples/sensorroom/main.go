@@ -21,6 +21,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"time"
 
 	"github.com/parley-chat/parley/chat"
@@ -66,7 +67,7 @@ func open(ctx context.Context, cfg node.Config, nick, name string) (m *chat.Mess
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	if m, err = chat.Open(ctx, n, chat.Config{Nick: nick}); err != nil {
+	if m, err = chat.Open(ctx, n, chat.Config{Nick: nick, DefaultNick: filepath.Base(cfg.Dir)}); err != nil {
 		return nil, nil, nil, errors.Join(err, n.Close())
 	}
 	closeAll = func() { _ = m.Close(); _ = n.Close() }
@@ -83,6 +84,10 @@ func device(ctx context.Context, cfg node.Config, nick, name string, every time.
 		return err
 	}
 	defer closeAll()
+	return measure(ctx, room, every)
+}
+
+func measure(ctx context.Context, room *chat.Room, every time.Duration) error {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
@@ -110,6 +115,10 @@ func dashboard(ctx context.Context, cfg node.Config, name string, out io.Writer)
 		return err
 	}
 	defer closeAll()
+	return show(ctx, m, out)
+}
+
+func show(ctx context.Context, m *chat.Messenger, out io.Writer) error {
 	for u := range m.Updates(ctx, m.LastCursor()) {
 		added, ok := u.(chat.MessageAdded)
 		if !ok || added.Message.Type != readingType {

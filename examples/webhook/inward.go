@@ -1,11 +1,11 @@
 package main
 
 import (
-	"crypto/hmac"
 	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
+	"time"
 
 	"github.com/parley-chat/parley/chat"
 )
@@ -23,8 +23,8 @@ func inward(room *chat.Room, secret []byte) http.Handler {
 			http.Error(w, "too long", http.StatusRequestEntityTooLarge)
 			return
 		}
-		if !hmac.Equal([]byte(r.Header.Get(signatureHeader)), []byte(sign(secret, body))) {
-			http.Error(w, "not signed with the shared secret", http.StatusUnauthorized)
+		if err := verify(r.Header, secret, toRoom, time.Now(), body); err != nil {
+			http.Error(w, err.Error(), http.StatusUnauthorized)
 			return
 		}
 		var p post

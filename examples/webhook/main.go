@@ -5,10 +5,17 @@
 //	go run ./examples/webhook -dir ~/bridge -room lobby -secret secret \
 //		-to https://example.com/hook -listen 127.0.0.1:8081
 //
-// Both ways a request is one message as JSON, signed with the shared secret:
-// its header X-Parley-Signature is "sha256=" and the hex of HMAC-SHA256 over
-// the body. The field id names the message: a request that is repeated has the
-// same one, and counts once.
+// Both ways a request is one message as JSON, signed with the shared secret. Its
+// header X-Parley-Time says when it was made, in Unix seconds, X-Parley-Signature
+// is "sha256=" and the hex of HMAC-SHA256 over
+//
+//	DIRECTION "\n" TIME "\n" BODY
+//
+// where DIRECTION is "from-room" for what is posted to the URL and "to-room" for
+// what is posted here: one is never taken for the other. What is more than five
+// minutes off is refused. The field id names the message: a request that is
+// repeated within a week has the same one, and counts once; a captured one is
+// too old by then.
 package main
 
 import (
@@ -24,6 +31,8 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"runtime"
+	"strconv"
 	"strings"
 	"time"
 
@@ -31,7 +40,19 @@ import (
 	"github.com/parley-chat/parley/node"
 )
 
-const signatureHeader = "X-Parley-Signature"
+const (
+	signatureHeader = "X-Parley-Signature"
+	timeHeader      = "X-Parley-Time"
+)
+
+// Directions, which are signed.
+const (
+	fromRoom = "from-room"
+	toRoom   = "to-room"
+)
+
+// maxOff is how far a request's time may be from this machine's.
+const maxOff = 5 * time.Minute
 
 // post is a message on its way, in either direction.
 type post struct {
@@ -122,6 +143,16 @@ func run(ctx context.Context, cfg config, l net.Listener) error {
 // readSecret reads the shared secret, which never stands on a command line:
 // other users of the machine could see it there.
 func readSecret(file string) ([]byte, error) {
+	if file == "" {
+		return nil, errors.New("-secret FILE is missing; make the file with: openssl rand -hex 32 > secret && chmod 600 secret")
+	}
+	info, err := os.Stat(file)
+	if err != nil {
+		return nil, fmt.Errorf("-secret: %w", err)
+	}
+	if runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
+		return nil, fmt.Errorf("-secret: others can read %s: chmod 600 it; if they may have, make a new one", file)
+	}
 	b, err := os.ReadFile(file)
 	if err != nil {
 		return nil, fmt.Errorf("-secret: %w", err)
@@ -133,9 +164,29 @@ func readSecret(file string) ([]byte, error) {
 	return []byte(secret), nil
 }
 
-// sign is what the signature header of a body says.
-func sign(secret, body []byte) string {
+// sign sets the headers of a request with that body, made at a time.
+func sign(h http.Header, secret []byte, direction string, at time.Time, body []byte) {
+	when := strconv.FormatInt(at.Unix(), 10)
+	h.Set(timeHeader, when)
+	h.Set(signatureHeader, signature(secret, direction, when, body))
+}
+
+func signature(secret []byte, direction, when string, body []byte) string {
 	mac := hmac.New(sha256.New, secret)
+	fmt.Fprintf(mac, "%s\n%s\n", direction, when)
 	mac.Write(body)
 	return "sha256=" + hex.EncodeToString(mac.Sum(nil))
+}
+
+// verify says what is wrong with a request's headers, if anything.
+func verify(h http.Header, secret []byte, direction string, now time.Time, body []byte) error {
+	when := h.Get(timeHeader)
+	if !hmac.Equal([]byte(h.Get(signatureHeader)), []byte(signature(secret, direction, when, body))) {
+		return errors.New("not signed with the shared secret")
+	}
+	at, err := strconv.ParseInt(when, 10, 64)
+	if err != nil || now.Sub(time.Unix(at, 0)).Abs() > maxOff {
+		return errors.New("made too long ago, or the clocks differ")
+	}
+	return nil
 }

@@ -10,6 +10,8 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -26,7 +28,7 @@ func service(t *testing.T, answers ...int) (url string, tried <-chan post) {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		var p post
-		if err != nil || r.Header.Get(signatureHeader) != sign(secret, body) || json.Unmarshal(body, &p) != nil {
+		if err != nil || verify(r.Header, secret, fromRoom, time.Now(), body) != nil || json.Unmarshal(body, &p) != nil {
 			t.Errorf("posted %q, %v", body, err)
 		}
 		if len(answers) > 0 {
@@ -110,13 +112,13 @@ func TestWhatIsSaidIsPosted(t *testing.T) {
 }
 
 // to posts to the bridge and returns the status.
-func to(t *testing.T, url, body, signature string) int {
+func to(t *testing.T, url, body string, sign func(http.Header)) int {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.Header.Set(signatureHeader, signature)
+	sign(r.Header)
 	answer, err := http.DefaultClient.Do(r)
 	if err != nil {
 		t.Fatal(err)
@@ -131,18 +133,30 @@ func TestWhatIsPostedIsSaidOnce(t *testing.T) {
 	url, stop := bridge(t, configOf(t, g, back))
 	defer stop()
 	g.Meet()
-	post := func(body string) int { return to(t, url, body, sign(secret, []byte(body))) }
+	signed := func(secret []byte, direction string, ago time.Duration, body string) func(http.Header) {
+		return func(h http.Header) { sign(h, secret, direction, time.Now().Add(-ago), []byte(body)) }
+	}
+	post := func(body string) int { return to(t, url, body, signed(secret, toRoom, 0, body)) }
 	const good = `{"id":"build 7","text":"the build is green"}`
 	for range 3 {
 		if code := post(good); code != 200 {
 			t.Errorf("posting: %d", code)
 		}
 	}
-	if code := to(t, url, good, sign([]byte("another secret of the same length or so"), []byte(good))); code != 401 {
-		t.Errorf("another secret: %d", code)
-	}
-	if code := to(t, url, good, ""); code != 401 {
-		t.Errorf("no signature: %d", code)
+	for what, sign := range map[string]func(http.Header){
+		"another secret":               signed([]byte("another secret of the same length or so"), toRoom, 0, good),
+		"what the bridge itself posts": signed(secret, fromRoom, 0, good),
+		"an old request":               signed(secret, toRoom, 2*maxOff, good),
+		"one of the future":            signed(secret, toRoom, -2*maxOff, good),
+		"no signature":                 func(http.Header) {},
+		"another time than signed": func(h http.Header) {
+			signed(secret, toRoom, 2*maxOff, good)(h)
+			h.Set(timeHeader, strconv.FormatInt(time.Now().Unix(), 10))
+		},
+	} {
+		if code := to(t, url, good, sign); code != 401 {
+			t.Errorf("%s: %d", what, code)
+		}
 	}
 	for want, body := range map[int]string{
 		400: `{"text":"no id"}`,
@@ -180,8 +194,10 @@ func TestWhatIsPostedIsSaidOnce(t *testing.T) {
 
 func TestSecretsComeFromFiles(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "secret")
-	if _, err := readSecret(file); err == nil {
-		t.Error("no file, and there is a secret")
+	for _, none := range []string{"", file} {
+		if _, err := readSecret(none); err == nil || !strings.Contains(err.Error(), "-secret") {
+			t.Errorf("no file %q: %v", none, err)
+		}
 	}
 	for text, good := range map[string]bool{"short\n": false, strings.Repeat("x", 32) + "\n": true} {
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
@@ -190,5 +206,11 @@ func TestSecretsComeFromFiles(t *testing.T) {
 		if s, err := readSecret(file); (err == nil) != good || strings.HasSuffix(string(s), "\n") {
 			t.Errorf("%q: %q, %v", text, s, err)
 		}
+	}
+	if err := os.Chmod(file, 0o640); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := readSecret(file); runtime.GOOS != "windows" && err == nil {
+		t.Error("a secret that others can read is used")
 	}
 }

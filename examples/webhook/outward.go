@@ -110,7 +110,7 @@ func (o *outward) post(ctx context.Context, body []byte) (again bool, err error)
 		return false, err
 	}
 	r.Header.Set("Content-Type", "application/json")
-	r.Header.Set(signatureHeader, sign(o.cfg.secret, body))
+	sign(r.Header, o.cfg.secret, fromRoom, time.Now(), body)
 	answer, err := client.Do(r)
 	if err != nil {
 		return true, err

@@ -14,17 +14,17 @@ import (
 // variables with errors.Is.
 var (
 	ErrLocked = fault.New("P3001", fault.Environment, "another Parley has this store open",
-		"stop it or choose another --dir")
+		"stop it or choose another directory")
 	ErrWrongKey = fault.New("P3002", fault.Environment, "the store was written with another key",
-		"put back the identity.key that belongs to this directory, or choose another --dir")
+		"put back the identity.key that belongs to this directory, or choose another directory")
 	ErrCorrupt = fault.New("P3003", fault.Environment, "the store is damaged",
 		"run 'parley store repair': it keeps what can be read and moves the damaged store aside; what others still have comes back from them")
 	ErrReadOnly = fault.New("P3004", fault.Environment, "the store cannot be written",
-		"give this user write permission to the directory or choose another --dir")
+		"give this user write permission to the directory or choose another directory")
 	ErrDiskFull = fault.New("P3005", fault.Environment, "the disk is full",
 		"free some space: nothing stored is lost, and sending works again at once")
 	ErrSchema = fault.New("P3006", fault.User, "the store was written by a newer Parley",
-		"update Parley or choose another --dir")
+		"update Parley or choose another directory")
 	ErrClosed = fault.New("P3007", fault.Bug, "the store is closed", "")
 	ErrFailed = fault.New("P3008", fault.Environment, "writing to the store failed",
 		"look at the disk and start Parley again: what was acknowledged is safe")

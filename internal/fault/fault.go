@@ -5,7 +5,7 @@
 // them, and handed out unchanged or with a cause:
 //
 //	var ErrDirBusy = fault.New("P2003", fault.Environment,
-//		"another Parley runs on this directory", "stop it or choose another --dir")
+//		"another Parley runs on this directory", "stop it or choose another directory")
 //
 //	return ErrDirBusy.With(err)
 //

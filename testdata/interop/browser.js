@@ -8,6 +8,7 @@ import { createInterface } from 'node:readline'
 import { build } from 'esbuild'
 import { chromium } from 'playwright-core'
 import { readFlags } from './flags.js'
+import { readCommand } from './lines.js'
 
 const patience = 120_000 // ms, for a browser on a busy machine
 const tell = line => process.stdout.write(JSON.stringify(line) + '\n')
@@ -47,7 +48,8 @@ await page.exposeFunction('tell', tell)
 await page.goto(`http://127.0.0.1:${server.address().port}/`, { timeout: patience })
 await page.evaluate(flags => window.parley.start(flags), readFlags())
 for await (const line of createInterface({ input: process.stdin })) {
-  await page.evaluate(command => window.parley.run(command), JSON.parse(line))
+  const command = readCommand(line, tell)
+  if (command != null) await page.evaluate(command => window.parley.run(command), command)
 }
 await page.evaluate(() => window.parley.stop())
 await browser.close()

@@ -24,6 +24,7 @@ export async function startClient (flags, transports, tell) {
 /** Does one command of a client. */
 export async function run (client, c) {
   try {
+    if (!Object.hasOwn(commands, c.do)) throw new Error('no such command')
     client.tell({ done: c.do, ...await commands[c.do](client, c) })
   } catch (err) {
     client.tell({ failed: c.do, why: `${err.name}: ${err.message}` })

@@ -11,6 +11,7 @@ import { webSockets } from '@libp2p/websockets'
 import { WebSocket } from 'ws'
 import { run, startClient } from './commands.js'
 import { readFlags } from './flags.js'
+import { readCommand } from './lines.js'
 
 // Node.js has a WebSocket from version 22 on. That of ws may tell the first message before libp2p, woken by the opening,
 // listens for it; a browser's does not.
@@ -26,6 +27,9 @@ globalThis.WebSocket ??= class extends WebSocket {
 
 const tell = line => process.stdout.write(JSON.stringify(line) + '\n')
 const client = await startClient(readFlags(), { transports: [tcp(), webSockets()] }, tell)
-for await (const line of createInterface({ input: process.stdin })) await run(client, JSON.parse(line))
+for await (const line of createInterface({ input: process.stdin })) {
+  const command = readCommand(line, tell)
+  if (command != null) await run(client, command)
+}
 await client.stop()
 process.exit(0) // timers of the libraries may outlive the host

@@ -349,7 +349,11 @@ type Discovery struct {
 	DialFailures uint64 `protobuf:"varint,7,opt,name=dial_failures,json=dialFailures,proto3" json:"dial_failures,omitempty"`
 	DialError    string `protobuf:"bytes,8,opt,name=dial_error,json=dialError,proto3" json:"dial_error,omitempty"`
 	// Handshakes since the start by result: "admitted" and reasons of refusal.
-	Hello         map[string]uint64 `protobuf:"bytes,9,rep,name=hello,proto3" json:"hello,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
+	Hello map[string]uint64 `protobuf:"bytes,9,rep,name=hello,proto3" json:"hello,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
+	// The network's table of nodes: how many others that serve it this node can
+	// ask, and whether it serves itself.
+	TableServers  uint32 `protobuf:"varint,10,opt,name=table_servers,json=tableServers,proto3" json:"table_servers,omitempty"`
+	TableServes   bool   `protobuf:"varint,11,opt,name=table_serves,json=tableServes,proto3" json:"table_serves,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -445,6 +449,20 @@ func (x *Discovery) GetHello() map[string]uint64 {
 		return x.Hello
 	}
 	return nil
+}
+
+func (x *Discovery) GetTableServers() uint32 {
+	if x != nil {
+		return x.TableServers
+	}
+	return 0
+}
+
+func (x *Discovery) GetTableServes() bool {
+	if x != nil {
+		return x.TableServes
+	}
+	return false
 }
 
 type Version struct {
@@ -3004,7 +3022,7 @@ const file_parley_v1_parley_proto_rawDesc = "" +
 	"clockWrong\x12\x1d\n" +
 	"\n" +
 	"key_sealed\x18\x10 \x01(\bR\tkeySealed\x12\x12\n" +
-	"\x04zone\x18\x11 \x01(\tR\x04zone\"\xfa\x02\n" +
+	"\x04zone\x18\x11 \x01(\tR\x04zone\"\xc2\x03\n" +
 	"\tDiscovery\x12\x1c\n" +
 	"\tmulticast\x18\x01 \x01(\bR\tmulticast\x12\x1e\n" +
 	"\n" +
@@ -3017,7 +3035,10 @@ const file_parley_v1_parley_proto_rawDesc = "" +
 	"\rdial_failures\x18\a \x01(\x04R\fdialFailures\x12\x1d\n" +
 	"\n" +
 	"dial_error\x18\b \x01(\tR\tdialError\x125\n" +
-	"\x05hello\x18\t \x03(\v2\x1f.parley.v1.Discovery.HelloEntryR\x05hello\x1a8\n" +
+	"\x05hello\x18\t \x03(\v2\x1f.parley.v1.Discovery.HelloEntryR\x05hello\x12#\n" +
+	"\rtable_servers\x18\n" +
+	" \x01(\rR\ftableServers\x12!\n" +
+	"\ftable_serves\x18\v \x01(\bR\vtableServes\x1a8\n" +
 	"\n" +
 	"HelloEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +

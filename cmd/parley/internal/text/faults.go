@@ -21,8 +21,8 @@ var chineseFaults = map[string]said{
 		"聊天需要终端", "用 parley run 运行节点，并使用 parley send 等命令",
 	},
 	"P1005": {
-		"certified networks are not available yet", "leave out --certified: the network is then closed by a secret",
-		"认证网络尚不可用", "去掉 --certified：网络将以密钥封闭",
+		"that is not available yet", "do without it",
+		"此功能尚不可用", "请不要使用它",
 	},
 	"P1007": {
 		"a file cannot be read or written", "check its path and permissions",
@@ -69,35 +69,35 @@ var chineseFaults = map[string]said{
 		"配置有误", "请改正后重新启动",
 	},
 	"P2002": {
-		"the data directory cannot be used", "make it yours and writable, or choose another --dir",
+		"the data directory cannot be used", "make it yours and writable, or choose another directory",
 		"数据目录不可用", "使它归您所有并可写，或换一个 --dir",
 	},
 	"P2003": {
-		"another Parley runs on this directory", "stop it or choose another --dir",
+		"another Parley runs on this directory", "stop it or choose another directory",
 		"该目录上已有另一个 Parley 在运行", "停止它或换一个 --dir",
 	},
 	"P2004": {
-		"others have access to the keys", "take it from them with chmod; if they may have read the keys, start anew with a fresh --dir",
+		"others have access to the keys", "take it from them with chmod; if they may have read the keys, start anew with a fresh directory",
 		"其他人可以接触到密钥", "用 chmod 收回权限；若密钥可能已被读取，请换新的 --dir 重新开始",
 	},
 	"P2005": {
-		"there is no identity in this directory", "start parley on it once, or choose another --dir",
+		"there is no identity in this directory", "start parley on it once, or choose another directory",
 		"该目录中没有身份", "先在其上启动一次 parley，或换一个 --dir",
 	},
 	"P2006": {
-		"identity.key is damaged", "restore it from a backup, or start anew with a fresh --dir",
+		"identity.key is damaged", "restore it from a backup, or start anew with a fresh directory",
 		"identity.key 已损坏", "从备份恢复，或换新的 --dir 重新开始",
 	},
 	"P2007": {
-		"this directory belongs to no network yet", "start parley on it once, or choose another --dir",
+		"this directory belongs to no network yet", "start parley on it once, or choose another directory",
 		"该目录还不属于任何网络", "先在其上启动一次 parley，或换一个 --dir",
 	},
 	"P2008": {
-		"network.json is damaged", "restore it from a backup, or start anew with a fresh --dir and an invite",
+		"network.json is damaged", "restore it from a backup, or start anew with a fresh directory and an invite",
 		"network.json 已损坏", "从备份恢复，或用新的 --dir 和邀请重新开始",
 	},
 	"P2009": {
-		"this directory belongs to another network", "one directory is one network: choose a fresh --dir",
+		"this directory belongs to another network", "one directory is one network: choose a fresh directory",
 		"该目录属于另一个网络", "一个目录只属于一个网络：请选用新的 --dir",
 	},
 	"P2010": {
@@ -125,7 +125,7 @@ var chineseFaults = map[string]said{
 		"网络记录无效", "",
 	},
 	"P2040": {
-		"cannot listen", "choose another --listen address, or leave it out",
+		"cannot listen", "choose another address to listen on, or none for the default",
 		"无法监听", "换一个 --listen 地址，或不给出",
 	},
 	"P2041": {
@@ -137,11 +137,11 @@ var chineseFaults = map[string]said{
 		"节点已关闭", "请重新启动",
 	},
 	"P3001": {
-		"another Parley has this store open", "stop it or choose another --dir",
+		"another Parley has this store open", "stop it or choose another directory",
 		"另一个 Parley 打开了此存储", "停止它或换一个 --dir",
 	},
 	"P3002": {
-		"the store was written with another key", "put back the identity.key that belongs to this directory, or choose another --dir",
+		"the store was written with another key", "put back the identity.key that belongs to this directory, or choose another directory",
 		"存储是用另一个密钥写的", "放回属于此目录的 identity.key，或换一个 --dir",
 	},
 	"P3003": {
@@ -149,7 +149,7 @@ var chineseFaults = map[string]said{
 		"存储已损坏", "运行 'parley store repair'：它保留可读的内容，并把损坏的存储移到一旁；其他人仍有的内容会从他们那里回来",
 	},
 	"P3004": {
-		"the store cannot be written", "give this user write permission to the directory or choose another --dir",
+		"the store cannot be written", "give this user write permission to the directory or choose another directory",
 		"存储不可写", "给此用户目录的写权限，或换一个 --dir",
 	},
 	"P3005": {
@@ -157,7 +157,7 @@ var chineseFaults = map[string]said{
 		"磁盘已满", "请腾出空间：已存的没有丢失，之后可立即继续发送",
 	},
 	"P3006": {
-		"the store was written by a newer Parley", "update Parley or choose another --dir",
+		"the store was written by a newer Parley", "update Parley or choose another directory",
 		"存储由更新的 Parley 写成", "请更新 Parley 或换一个 --dir",
 	},
 	"P3007": {
@@ -277,7 +277,7 @@ var chineseFaults = map[string]said{
 		"无法打开控制套接字", "检查目录的权限和可用空间",
 	},
 	"P5003": {
-		"another node answers on the control socket", "stop it or choose another --dir",
+		"another node answers on the control socket", "stop it or choose another directory",
 		"控制套接字上有另一个节点在应答", "停止它或换一个 --dir",
 	},
 	"P5004": {

@@ -69,15 +69,20 @@ func (p *Printer) T(format string, args ...any) string {
 // Fault returns a fault's one line: what happened: what to do (code). What a
 // fault tells in particular stays as it is, in parentheses.
 func (p *Printer) Fault(f *fault.Error) string {
-	s, ok := p.faults[f.Code]
-	if !ok {
-		return f.Error()
-	}
 	t := *f
-	t.What = translated(f.What, s.what, s.zhWhat)
-	t.Do = translated(f.Do, s.do, s.zhDo)
+	if s, ok := p.faults[f.Code]; ok {
+		t.What = translated(f.What, s.what, s.zhWhat)
+		t.Do = translated(f.Do, s.do, s.zhDo)
+	}
+	t.Do = byFlag.Replace(t.Do)
 	return t.Error()
 }
+
+// byFlag names the flags that do what the library, which knows of none, advises.
+var byFlag = strings.NewReplacer(
+	"another directory", "another --dir", "a fresh directory", "a fresh --dir",
+	"another address to listen on, or none for the default", "another --listen address, or leave it out",
+)
 
 func translated(text, declared, translation string) string {
 	if text == "" || text == declared {

@@ -62,6 +62,9 @@ func (t Table) SetNick(nick string) { t.of.SetNick(nick) }
 // Heard notes nodes of which a signal came: [dht.Table.Heard].
 func (t Table) Heard(ids ...peer.ID) { t.of.Heard(ids...) }
 
+// Servers returns how many nodes that serve the table are known.
+func (t Table) Servers() int { return t.of.Servers() }
+
 // Serving reports whether this node serves the table.
 func (t Table) Serving() bool { return t.of.Serving() }
 

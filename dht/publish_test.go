@@ -157,6 +157,23 @@ func TestWhatWasNeverToldComesFirst(t *testing.T) {
 	}
 }
 
+// Of two who provide a room one may stop, and only they.
+func TestARoomIsProvidedUntilAllWithdraw(t *testing.T) {
+	log := [32]byte{7}
+	tab := &Table{rooms: make(map[[32]byte]*room), wake: make(chan struct{}, 1)}
+	tab.Provide(log)
+	tab.Provide(log)
+	tab.Withdraw(log)
+	tab.Withdraw([32]byte{8})
+	if tab.rooms[log] == nil {
+		t.Error("withdrawn for both")
+	}
+	tab.Withdraw(log)
+	if len(tab.rooms) > 0 {
+		t.Error("provided for nobody")
+	}
+}
+
 // spec: 09-dht §4
 func TestAtMostEightPublish(t *testing.T) {
 	onSite(t, func(s *site) {

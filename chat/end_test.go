@@ -67,6 +67,7 @@ func TestCloseWaitsForWhatIsUnderWay(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		c.Nodes[0].Table().Withdraw(r.log) // provided is what this change provides
 		closed := make(chan error, 1)
 		go func() { closed <- m.Close() }()
 		time.Sleep(time.Minute)

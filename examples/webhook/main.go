@@ -31,7 +31,6 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
-	"runtime"
 	"strconv"
 	"strings"
 	"time"
@@ -150,7 +149,7 @@ func readSecret(file string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("-secret: %w", err)
 	}
-	if runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
+	if othersRead(info) {
 		return nil, fmt.Errorf("-secret: others can read %s: chmod 600 it; if they may have, make a new one", file)
 	}
 	b, err := os.ReadFile(file)

@@ -246,14 +246,15 @@ func TestHostileSignalsAreRefused(t *testing.T) {
 		defer cancel()
 		e := listen(ctx, rooms[1].Signals, "x")
 		victim, self := authorOf(t, v.ms[0].ID()), authorOf(t, n.ID())
-		send := func(s appsignal.Signal, log event.LogID) {
+		publish := func(s appsignal.Signal, log event.LogID, sign func([]byte) []byte) {
 			s.Type, s.Time = "x", time.Now().UnixMilli()
-			if err := topic.Publish(t.Context(), s.Encode(n.Network().ID, log, n.Sign)); err != nil {
+			if err := topic.Publish(t.Context(), s.Encode(n.Network().ID, log, sign)); err != nil {
 				t.Fatal(err)
 			}
 		}
+		send := func(s appsignal.Signal, log event.LogID) { publish(s, log, n.Sign) }
 		send(appsignal.Signal{Author: victim, Seq: 1 << 60, Data: []byte("in another's name")}, v.log)
-		send(appsignal.Signal{Author: self, Seq: 1, Data: []byte("of another room")}, event.LogID{1})
+		publish(appsignal.Signal{Author: victim, Seq: 1 << 59, Data: []byte("of another room")}, event.LogID{1}, v.Nodes[0].Sign)
 		send(appsignal.Signal{Author: self, Seq: 2, Data: make([]byte, chat.MaxSignal+1)}, v.log)
 		send(appsignal.Signal{Author: self, Seq: 3, Data: []byte("not in the room")}, v.log)
 		time.Sleep(time.Second)

@@ -91,10 +91,11 @@ func TestReadingsReachTheDashboard(t *testing.T) {
 	go func() { ended <- device(ctx, sensor, "oven", "sensors", 50*time.Millisecond) }()
 
 	var took []time.Duration
+	var nick string // the first readings may come before it is known
 	lines := bufio.NewScanner(screen)
 	for len(took) < 30 && lines.Scan() {
 		var celsius, ms float64
-		if n, err := fmt.Sscanf(lines.Text(), "oven\t%f °C\t%f ms", &celsius, &ms); n != 2 {
+		if n, err := fmt.Sscanf(lines.Text(), "%s\t%f °C\t%f ms", &nick, &celsius, &ms); n != 3 {
 			t.Fatalf("printed %q: %v", lines.Text(), err)
 		}
 		took = append(took, time.Duration(ms*float64(time.Millisecond)))
@@ -106,8 +107,8 @@ func TestReadingsReachTheDashboard(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if len(took) < 30 {
-		t.Fatalf("%d readings: %v", len(took), lines.Err())
+	if len(took) < 30 || nick != "oven" {
+		t.Fatalf("%d readings, the last of %q: %v", len(took), nick, lines.Err())
 	}
 	// The first ones wait for the nodes to find each other.
 	took = took[10:]

@@ -3,6 +3,7 @@ package node
 import (
 	"bufio"
 	"bytes"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -47,16 +48,17 @@ func TestEveryNodeAnswersAboutItsNetwork(t *testing.T) {
 
 // spec: 01-network M34, M35
 func TestAnAnswerAboutANetworkAtItsLimits(t *testing.T) {
-	long := func(n int) ma.Multiaddr {
-		a := ma.StringCast("/ip4/10.0.0.7/tcp/1/tls/sni/" + strings.Repeat("x", 100))
-		return ma.StringCast("/ip4/10.0.0.7/tcp/1/tls/sni/" + strings.Repeat("x", 100+n-len(a.Bytes())))
+	long := func(host, n int) ma.Multiaddr {
+		a := fmt.Sprintf("/ip4/10.0.0.%d/tcp/1/tls/sni/", host)
+		fixed := len(ma.StringCast(a+"x").Bytes()) - 1
+		return ma.StringCast(a + strings.Repeat("x", n-fixed))
 	}
 	answer := func(peers, addrs, size, zone int) []byte {
 		b := about{record: make([]byte, maxRecord), zone: strings.Repeat("z", zone)}.encode()
 		for i := range peers {
 			p := appendBytes(nil, 1, append([]byte{byte(i)}, make([]byte, 31)...))
-			for range addrs {
-				p = appendBytes(p, 2, long(size).Bytes())
+			for host := range addrs {
+				p = appendBytes(p, 2, long(host, size).Bytes())
 			}
 			b = appendBytes(b, aboutPeer, p)
 		}

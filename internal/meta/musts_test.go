@@ -2,6 +2,7 @@ package meta
 
 import (
 	"fmt"
+	"go/ast"
 	"regexp"
 	"strings"
 )
@@ -14,6 +15,7 @@ var (
 	sentenceEnd = regexp.MustCompile("[.:] [A-Z*`‖]")
 	pageHeading = regexp.MustCompile(`^#+ ([0-9]+(?:\.[0-9]+)*)\.?\s`)
 	numbered    = regexp.MustCompile(`^[0-9]+-`)
+	testName    = regexp.MustCompile(`^(Test|Fuzz)`)
 )
 
 // requirement is one MUST of a page, or a few in one sentence that one test proves.
@@ -29,6 +31,9 @@ func mustsAreTested(t *tree) (bad []string) {
 		}
 		all, wrong := requirements(f, page)
 		bad = append(bad, wrong...)
+		if all == nil {
+			bad = append(bad, fmt.Sprintf("%s: a page without a MUST binds nobody", f.path))
+		}
 		for _, r := range all {
 			if ref := r.page + " " + r.tag; !cited[ref] {
 				bad = append(bad, fmt.Sprintf("%s §%s: no test cites it with \"spec: %s\": %s", r.at, r.section, ref, r.sentence))
@@ -38,17 +43,23 @@ func mustsAreTested(t *tree) (bad []string) {
 	return bad
 }
 
-// citedInTests lists what test files cite, as "02-hello M7". Only where a test can be found does
-// a citation say that the rule is held.
+// citedInTests lists what is cited above Go tests and fuzz targets, as "02-hello M7". Elsewhere
+// a citation does not say that the rule is held, and other languages test their own programs.
 func citedInTests(t *tree) map[string]bool {
 	cited := make(map[string]bool)
 	for _, f := range t.files {
-		if f.under("internal/meta") || !(f.isTest() || strings.HasSuffix(f.path, ".test.js")) {
+		if f.ast == nil || !f.isTest() || f.under("internal/meta") {
 			continue
 		}
-		for _, line := range strings.Split(string(f.text), "\n") {
-			for _, ref := range citations(line) {
-				cited[ref] = true
+		for _, d := range f.ast.Decls {
+			fn, ok := d.(*ast.FuncDecl)
+			if !ok || fn.Doc == nil || !testName.MatchString(fn.Name.Name) {
+				continue
+			}
+			for _, line := range fn.Doc.List {
+				for _, ref := range citations(line.Text) {
+					cited[ref] = true
+				}
 			}
 		}
 	}

@@ -78,9 +78,18 @@ func TestEachHandshakeHasItsOwnNonce(t *testing.T) {
 //
 // spec: 02-hello M19
 func TestNobodyIsToldWhyHeFailed(t *testing.T) {
-	for name, first := range map[string][]byte{
-		"garbage":   {3, 1, 2, 3},
-		"too large": {0x81, 0x08}, // 1,025 bytes are to follow
+	raw := func(b ...byte) func(*testing.T, *side, network.Stream) {
+		return func(_ *testing.T, _ *side, s network.Stream) { _, _ = s.Write(b) }
+	}
+	for name, fail := range map[string]func(*testing.T, *side, network.Stream){
+		"garbage":   raw(3, 1, 2, 3),
+		"too large": raw(0x81, 0x08), // 1,025 bytes are to follow
+		"another network": func(t *testing.T, b *side, s network.Stream) {
+			sayWrongly(t, b, s, func(c *hello.Config) { c.Network[0]++ }, nil)
+		},
+		"a wrong proof": func(t *testing.T, b *side, s network.Stream) {
+			sayWrongly(t, b, s, nil, func(proof []byte) { proof[len(proof)-1]++ })
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, net *testnet.Net) {
@@ -88,7 +97,7 @@ func TestNobodyIsToldWhyHeFailed(t *testing.T) {
 				connect(t, b.host, a.host)
 				time.Sleep(time.Second)
 				s := dialHello(t, b.host, a)
-				_, _ = s.Write(first)
+				fail(t, b, s)
 				begin := time.Now()
 				n, err := s.Read(make([]byte, 1))
 				if n != 0 || !errors.Is(err, network.ErrReset) || time.Since(begin) > time.Second {
@@ -97,6 +106,37 @@ func TestNobodyIsToldWhyHeFailed(t *testing.T) {
 			})
 		})
 	}
+}
+
+// sayWrongly says hello as another than b is, or spoils the proof if there is a
+// challenge to answer.
+func sayWrongly(t *testing.T, b *side, s network.Stream, as func(*hello.Config), spoil func([]byte)) {
+	t.Helper()
+	cfg, err := b.door.handshake(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if as != nil {
+		as(&cfg)
+	}
+	i, first, err := hello.Initiate(cfg, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if spoil == nil {
+		_ = wire.WriteFrame(s, first)
+		return
+	}
+	challenge, err := exchange(s, bufio.NewReader(s), first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	proof, err := i.Prove(challenge, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	spoil(proof)
+	_ = wire.WriteFrame(s, proof)
 }
 
 // spec: 02-hello M22

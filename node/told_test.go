@@ -68,6 +68,8 @@ func TestNearPeersAreDialledFirst(t *testing.T) {
 		d.mu.Unlock()
 		d.wakeUp()
 		time.Sleep(time.Second)
+		h.mu.Lock()
+		defer h.mu.Unlock()
 		if len(h.dials) != maxDials || h.dials[0].info.ID == "" {
 			t.Fatalf("%d dials at once", len(h.dials))
 		}

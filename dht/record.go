@@ -90,16 +90,7 @@ func decodeRecord(network [32]byte, data []byte) (*Record, error) {
 	if len(data) > maxRecord {
 		return nil, fmt.Errorf("%w: %d bytes", errForm, len(data))
 	}
-	var body, signature []byte
-	err := wire.Fields(data, func(num protowire.Number, _ uint64, v []byte) error {
-		switch num {
-		case 1:
-			body = v
-		case 2:
-			signature = v
-		}
-		return nil
-	})
+	body, signature, err := wire.Envelope(data)
 	if err != nil {
 		return nil, errors.Join(errForm, err)
 	}

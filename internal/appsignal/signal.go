@@ -84,16 +84,7 @@ func parse(b []byte) (*Signal, proof, error) {
 	if len(b) > maxEnvelope {
 		return nil, proof{}, fmt.Errorf("%w: %d bytes", ErrForm, len(b))
 	}
-	var body, signature []byte
-	err := wire.Fields(b, func(num protowire.Number, _ uint64, v []byte) error {
-		switch num {
-		case 1:
-			body = v
-		case 2:
-			signature = v
-		}
-		return nil
-	})
+	body, signature, err := wire.Envelope(b)
 	if err != nil {
 		return nil, proof{}, fmt.Errorf("%w: %w", ErrForm, err)
 	}

@@ -129,18 +129,9 @@ func Decode(network [32]byte, data []byte) (*Signal, error) {
 	if len(data) > MaxSignal {
 		return nil, fmt.Errorf("%w: %d bytes", ErrForm, len(data))
 	}
-	var body, signature []byte
-	err := fields(data, func(num protowire.Number, _ uint64, v []byte) error {
-		switch num {
-		case 1:
-			body = v
-		case 2:
-			signature = v
-		}
-		return nil
-	})
+	body, signature, err := wire.Envelope(data)
 	if err != nil {
-		return nil, err
+		return nil, ErrForm
 	}
 	s := new(Signal)
 	if err := s.decode(body); err != nil {

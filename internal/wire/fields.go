@@ -42,3 +42,18 @@ func Fields(b []byte, f func(num protowire.Number, n uint64, v []byte) error) er
 	}
 	return nil
 }
+
+// Envelope reads what all signed messages lie in: field 1 is the body, field 2
+// the signature over it. Both point into b, and nothing of them is verified.
+func Envelope(b []byte) (body, signature []byte, err error) {
+	err = Fields(b, func(num protowire.Number, _ uint64, v []byte) error {
+		switch num {
+		case 1:
+			body = v
+		case 2:
+			signature = v
+		}
+		return nil
+	})
+	return body, signature, err
+}

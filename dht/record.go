@@ -66,22 +66,15 @@ func (r *Record) encode(network [32]byte, sign func([]byte) []byte) ([]byte, err
 	if err != nil {
 		return nil, err
 	}
-	b := field(nil, 1, author[:])
+	b := wire.AppendBytes(nil, 1, author[:])
 	b = protowire.AppendVarint(protowire.AppendTag(b, 2, protowire.VarintType), uint64(r.Made.UnixMilli()))
 	b = protowire.AppendVarint(protowire.AppendTag(b, 3, protowire.VarintType), uint64(r.Expiry.UnixMilli()))
-	b = field(field(b, 4, []byte(r.Nick)), 5, []byte(r.Zone))
+	b = wire.AppendBytes(wire.AppendBytes(b, 4, []byte(r.Nick)), 5, []byte(r.Zone))
 	for _, a := range r.Addrs[:min(len(r.Addrs), maxAddrs)] {
-		b = field(b, 6, a.Bytes())
+		b = wire.AppendBytes(b, 6, a.Bytes())
 	}
-	b = field(b, 7, []byte(r.Version))
-	return field(field(nil, 1, b), 2, sign(signed(network, b))), nil
-}
-
-func field(b []byte, num protowire.Number, v []byte) []byte {
-	if len(v) == 0 {
-		return b
-	}
-	return protowire.AppendBytes(protowire.AppendTag(b, num, protowire.BytesType), v)
+	b = wire.AppendBytes(b, 7, []byte(r.Version))
+	return wire.AppendBytes(wire.AppendBytes(nil, 1, b), 2, sign(signed(network, b))), nil
 }
 
 // decodeRecord reads and verifies a record: form, limits, and the signature of

@@ -162,7 +162,7 @@ func FuzzDecodeRecord(f *testing.F) {
 func padded(t *testing.T, envelope []byte, size int) []byte {
 	t.Helper()
 	for fill := size - len(envelope); fill >= 0; fill-- {
-		if b := field(slices.Clone(envelope), 15, make([]byte, fill)); len(b) == size {
+		if b := wire.AppendBytes(slices.Clone(envelope), 15, make([]byte, fill)); len(b) == size {
 			return b
 		}
 	}
@@ -178,14 +178,14 @@ func TestRecordsOfLaterVersionsAreTaken(t *testing.T) {
 	var body []byte
 	err := wire.Fields(envelope, func(num protowire.Number, _ uint64, v []byte) error {
 		if num == 1 {
-			body = field(slices.Clone(v), 90, []byte("later"))
+			body = wire.AppendBytes(slices.Clone(v), 90, []byte("later"))
 		}
 		return nil
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	later := field(field(field(nil, 1, body), 2, sign(signed(netID, body))), 90, []byte("later"))
+	later := wire.AppendBytes(wire.AppendBytes(wire.AppendBytes(nil, 1, body), 2, sign(signed(netID, body))), 90, []byte("later"))
 	if got, err := decodeRecord(netID, later); err != nil || got.Nick != r.Nick {
 		t.Errorf("%+v, %v", got, err)
 	}

@@ -51,12 +51,12 @@ func signed(network [32]byte, log event.LogID, body []byte) []byte {
 
 // Encode signs s for a log of a network and returns its envelope.
 func (s *Signal) Encode(network [32]byte, log event.LogID, sign func([]byte) []byte) []byte {
-	body := appendBytes(nil, 1, s.Author[:])
-	body = appendUint(body, 2, uint64(s.Time))
-	body = appendUint(body, 3, s.Seq)
-	body = appendBytes(body, 4, []byte(s.Type))
-	body = appendBytes(body, 5, s.Data)
-	return appendBytes(appendBytes(nil, 1, body), 2, sign(signed(network, log, body)))
+	body := wire.AppendBytes(nil, 1, s.Author[:])
+	body = wire.AppendUint(body, 2, uint64(s.Time))
+	body = wire.AppendUint(body, 3, s.Seq)
+	body = wire.AppendBytes(body, 4, []byte(s.Type))
+	body = wire.AppendBytes(body, 5, s.Data)
+	return wire.AppendBytes(wire.AppendBytes(nil, 1, body), 2, sign(signed(network, log, body)))
 }
 
 // Decode reads and verifies an envelope: form, limits and the signature of the
@@ -147,18 +147,4 @@ func ParseFrame(b []byte) (typ string, data []byte, err error) {
 	}
 	typ, data = string(b[1:1+b[0]]), b[1+b[0]:]
 	return typ, data, Check(typ, data)
-}
-
-func appendUint(b []byte, num protowire.Number, n uint64) []byte {
-	if n == 0 {
-		return b
-	}
-	return protowire.AppendVarint(protowire.AppendTag(b, num, protowire.VarintType), n)
-}
-
-func appendBytes(b []byte, num protowire.Number, v []byte) []byte {
-	if len(v) == 0 {
-		return b
-	}
-	return protowire.AppendBytes(protowire.AppendTag(b, num, protowire.BytesType), v)
 }

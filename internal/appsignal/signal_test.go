@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/parley-chat/parley/internal/event"
+	"github.com/parley-chat/parley/internal/wire"
 )
 
 var (
@@ -96,9 +97,9 @@ func TestAppSignalsOverALimitAreRefused(t *testing.T) {
 // spec: 10-signals M3
 func TestUnknownFieldsOfAnAppSignalAreSkipped(t *testing.T) {
 	author, sign := signer(1)
-	body := appendUint(appendBytes(appendBytes(nil, 1, author[:]), 4, []byte("x")), 90, 5)
-	b := appendBytes(appendBytes(nil, 1, body), 2, sign(signed(testNetwork, testLog, body)))
-	if _, err := Decode(testNetwork, testLog, appendBytes(b, 17, []byte("x"))); err != nil {
+	body := wire.AppendUint(wire.AppendBytes(wire.AppendBytes(nil, 1, author[:]), 4, []byte("x")), 90, 5)
+	b := wire.AppendBytes(wire.AppendBytes(nil, 1, body), 2, sign(signed(testNetwork, testLog, body)))
+	if _, err := Decode(testNetwork, testLog, wire.AppendBytes(b, 17, []byte("x"))); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -154,7 +155,9 @@ func TestAppSignalsAtTheLimitsAreTaken(t *testing.T) {
 		t.Error(err)
 	}
 	// The rest is a field that nobody knows, with a tag of one byte and a length of two.
-	padded := func(size int) []byte { return appendBytes(bytes.Clone(whole), 15, make([]byte, size-len(whole)-3)) }
+	padded := func(size int) []byte {
+		return wire.AppendBytes(bytes.Clone(whole), 15, make([]byte, size-len(whole)-3))
+	}
 	if b := padded(2048); len(b) != 2048 {
 		t.Fatalf("%d bytes", len(b))
 	}

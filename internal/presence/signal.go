@@ -84,41 +84,41 @@ func signed(network [32]byte, body []byte) []byte {
 func (s *Signal) Encode(network [32]byte, sign func([]byte) []byte) []byte {
 	body := s.body()
 	var b []byte
-	b = appendBytes(b, 1, body)
-	return appendBytes(b, 2, sign(signed(network, body)))
+	b = wire.AppendBytes(b, 1, body)
+	return wire.AppendBytes(b, 2, sign(signed(network, body)))
 }
 
 func (s *Signal) body() []byte {
 	var b []byte
-	b = appendBytes(b, 1, s.Author[:])
-	b = appendUint(b, 2, uint64(s.Time))
-	b = appendUint(b, 3, s.Seq)
-	b = appendUint(b, 4, uint64(s.Interval.Milliseconds()))
-	b = appendBytes(b, 5, []byte(s.Nick))
+	b = wire.AppendBytes(b, 1, s.Author[:])
+	b = wire.AppendUint(b, 2, uint64(s.Time))
+	b = wire.AppendUint(b, 3, s.Seq)
+	b = wire.AppendUint(b, 4, uint64(s.Interval.Milliseconds()))
+	b = wire.AppendBytes(b, 5, []byte(s.Nick))
 	if s.Goodbye {
-		b = appendUint(b, 6, flagGoodbye)
+		b = wire.AppendUint(b, 6, flagGoodbye)
 	}
-	b = appendUint(b, 7, uint64(s.Total))
+	b = wire.AppendUint(b, 7, uint64(s.Total))
 	for i := range s.Rooms {
-		b = appendBytes(b, 8, s.Rooms[i].encode())
+		b = wire.AppendBytes(b, 8, s.Rooms[i].encode())
 	}
 	return b
 }
 
 func (r *Room) encode() []byte {
-	b := appendBytes(nil, 1, []byte(r.Name))
-	b = appendUint(b, 2, r.Seq)
+	b := wire.AppendBytes(nil, 1, []byte(r.Name))
+	b = wire.AppendUint(b, 2, r.Seq)
 	if r.Complete {
-		b = appendUint(b, 3, flagComplete)
+		b = wire.AppendUint(b, 3, flagComplete)
 	}
 	heads := make([]byte, 0, 32*len(r.Heads))
 	for i := range r.Heads {
 		heads = append(heads, r.Heads[i][:]...)
 	}
-	b = appendBytes(b, 4, heads)
+	b = wire.AppendBytes(b, 4, heads)
 	for i := range r.Chains {
-		c := appendUint(appendBytes(nil, 1, r.Chains[i].Author[:]), 2, r.Chains[i].Seq)
-		b = appendBytes(b, 5, c)
+		c := wire.AppendUint(wire.AppendBytes(nil, 1, r.Chains[i].Author[:]), 2, r.Chains[i].Seq)
+		b = wire.AppendBytes(b, 5, c)
 	}
 	return b
 }
@@ -268,20 +268,4 @@ func fields(b []byte, f func(num protowire.Number, n uint64, v []byte) error) er
 		return ErrForm
 	}
 	return err
-}
-
-func appendUint(b []byte, num protowire.Number, n uint64) []byte {
-	if n == 0 {
-		return b
-	}
-	b = protowire.AppendTag(b, num, protowire.VarintType)
-	return protowire.AppendVarint(b, n)
-}
-
-func appendBytes(b []byte, num protowire.Number, v []byte) []byte {
-	if len(v) == 0 {
-		return b
-	}
-	b = protowire.AppendTag(b, num, protowire.BytesType)
-	return protowire.AppendBytes(b, v)
 }

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/parley-chat/parley/internal/wire"
 )
 
 var testNetwork = [32]byte{1, 2, 3}
@@ -47,11 +49,11 @@ func TestSignalsRoundTrip(t *testing.T) {
 func TestUnknownFieldsOfASignalAreSkipped(t *testing.T) {
 	author, sign := signer(1)
 	body := sample(author).body()
-	body = appendUint(body, 90, 5)
-	body = appendBytes(body, 91, []byte("later"))
-	data := appendBytes(nil, 1, body)
-	data = appendBytes(data, 2, sign(signed(testNetwork, body)))
-	if _, err := Decode(testNetwork, appendBytes(data, 17, []byte("x"))); err != nil {
+	body = wire.AppendUint(body, 90, 5)
+	body = wire.AppendBytes(body, 91, []byte("later"))
+	data := wire.AppendBytes(nil, 1, body)
+	data = wire.AppendBytes(data, 2, sign(signed(testNetwork, body)))
+	if _, err := Decode(testNetwork, wire.AppendBytes(data, 17, []byte("x"))); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -121,7 +123,9 @@ func TestSignalsAtTheLimitsAreTaken(t *testing.T) {
 	}
 	whole := sample(author).Encode(testNetwork, sign)
 	// The rest is a field of the envelope that nobody knows.
-	padded := func(size int) []byte { return appendBytes(bytes.Clone(whole), 15, make([]byte, size-len(whole)-3)) }
+	padded := func(size int) []byte {
+		return wire.AppendBytes(bytes.Clone(whole), 15, make([]byte, size-len(whole)-3))
+	}
 	if b := padded(16 << 10); len(b) != 16<<10 {
 		t.Fatalf("%d bytes", len(b))
 	}

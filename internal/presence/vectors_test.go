@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/parley-chat/parley/internal/wire"
 )
 
 var update = flag.Bool("update", false, "write the vectors anew")
@@ -147,7 +149,9 @@ func makeRefusals() (out []refusal) {
 	changed("nine heads", func(s *Signal) { s.Rooms[0].Heads = make([][32]byte, 9) })
 	changed("nine chains", func(s *Signal) { s.Rooms[0].Chains = make([]Chain, 9) })
 	body := sample(author).body()
-	envelope := func(body, signature []byte) []byte { return appendBytes(appendBytes(nil, 1, body), 2, signature) }
+	envelope := func(body, signature []byte) []byte {
+		return wire.AppendBytes(wire.AppendBytes(nil, 1, body), 2, signature)
+	}
 	add("empty", "form", nil)
 	add("no author", "form", envelope(body[34:], sign(signed(testNetwork, body[34:]))))
 	add("cut short", "form", envelope(body, nil)[:len(body)])

@@ -57,3 +57,20 @@ func Envelope(b []byte) (body, signature []byte, err error) {
 	})
 	return body, signature, err
 }
+
+// AppendUint appends a varint field, and AppendBytes one of bytes; nothing for
+// what is zero or empty, as proto3 has it.
+func AppendUint(b []byte, num protowire.Number, n uint64) []byte {
+	if n == 0 {
+		return b
+	}
+	return protowire.AppendVarint(protowire.AppendTag(b, num, protowire.VarintType), n)
+}
+
+// AppendBytes appends a field of bytes: AppendUint.
+func AppendBytes(b []byte, num protowire.Number, v []byte) []byte {
+	if len(v) == 0 {
+		return b
+	}
+	return protowire.AppendBytes(protowire.AppendTag(b, num, protowire.BytesType), v)
+}

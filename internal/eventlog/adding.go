@@ -75,7 +75,7 @@ func (a *adding) find(i int) error {
 	used := w.rec.seqs.has(at)
 	if used {
 		var err error
-		if rec, found, err = index(a.txn, &e.ID); err != nil {
+		if rec, found, err = a.index(&e.ID); err != nil {
 			return err
 		}
 	}
@@ -101,7 +101,7 @@ func (a *adding) fill(i int, rec indexRec) {
 	if a.filled == nil {
 		a.filled = make(map[int]indexRec)
 	}
-	a.filled[i] = rec
+	a.filled[i], a.alone = rec, true
 	a.res.New[i] = true
 }
 
@@ -193,12 +193,13 @@ func (a *adding) storePayload(arrival uint64, counts bitmap) error {
 		return err
 	}
 	a.log.rec.bytes += uint64(len(a.batch.Payload()))
+	a.s.pages.touched.Add(int64(len(a.batch.Payload())))
 	return a.set(appendPayloadKey(nil, arrival), a.batch.Payload())
 }
 
 func (a *adding) storeEvent(arrival uint64, i int) error {
 	e := &a.batch.Events[i]
-	if err := a.setIndex(&e.ID, indexRec{arrival: arrival + uint64(i), place: i, log: a.log.no, erased: e.Content == nil}); err != nil {
+	if err := a.indexEvent(e, arrival, i); err != nil {
 		return err
 	}
 	if e.Expiry > 0 && e.Content != nil {
@@ -214,13 +215,32 @@ func (a *adding) storeEvent(arrival uint64, i int) error {
 			return err
 		}
 	}
+	return a.derive(i)
+}
+
+// derive takes new event i into what follows from payloads.
+func (a *adding) derive(i int) error {
+	e := &a.batch.Events[i]
 	for j := range e.Parents {
 		if err := a.linkParent(i, &e.Parents[j]); err != nil {
 			return err
 		}
 	}
 	a.countIn(e, a.forked.has(i))
-	return a.linkChildren(i)
+	a.linkChildren(i)
+	return nil
+}
+
+// indexEvent notes where event i is. One that has a record of its own keeps it.
+func (a *adding) indexEvent(e *event.Event, arrival uint64, i int) error {
+	p := spot{arrival + uint64(i), a.log.no, uint8(i)}
+	if _, ok := a.filled[i]; !ok && e.Content != nil {
+		a.ids[a.s.ids.shorten(&e.ID)] = p
+		return nil
+	}
+	rec := p.rec()
+	rec.erased = e.Content == nil
+	return a.setIndex(&e.ID, rec)
 }
 
 // uncount makes an event not count any more where it is stored erased.
@@ -268,7 +288,7 @@ func (a *adding) linkParent(i int, p *event.ID) error {
 		delete(a.log.heads, *p)
 		a.log.tighten(h.by)
 		if h.stored {
-			return a.del(appendIDKey(nil, spaceHead, a.log.no, (*[32]byte)(p)))
+			a.dropEnd(spaceHead, p)
 		}
 	case notStored:
 		if !slices.Contains(a.res.Missing, *p) {
@@ -290,32 +310,37 @@ func (a *adding) noteMissing(p *event.ID, second uint64) {
 		return
 	}
 	m.rec.second, m.changed = max(second, 1), true
-	a.missing = append(a.missing, idInLog{a.log, *p})
+	pending := &a.s.writer.pending
+	pending.missing = append(pending.missing, idInLog{a.log, *p})
 }
 
 // linkChildren makes new event i a head unless a child of it is stored, as its
 // being missing tells, or follows in the batch.
-func (a *adding) linkChildren(i int) error {
+func (a *adding) linkChildren(i int) {
 	id := a.batch.Events[i].ID
 	if m := a.log.missing[id]; m != nil {
 		delete(a.log.missing, id)
 		a.log.tighten(m.by)
 		if m.stored {
-			if err := a.del(appendIDKey(nil, spaceMissing, a.log.no, (*[32]byte)(&id))); err != nil {
-				return err
-			}
+			a.dropEnd(spaceMissing, &id)
 		}
 		if m.rec.second > 0 { // a child of it is stored
-			return nil
+			return
 		}
 	}
 	if i < len(a.batch.Events)-1 { // the next one of a batch names it as parent
-		return nil
+		return
 	}
 	a.log.heads[id] = &head{hlc: a.batch.Events[i].HLC, by: a.batch.Author()}
 	a.log.loosen(a.batch.Author())
-	a.heads = append(a.heads, idInLog{a.log, id})
-	return nil
+	pending := &a.s.writer.pending
+	pending.heads = append(pending.heads, idInLog{a.log, id})
+}
+
+// dropEnd has the next checkpoint delete a head or a missing parent.
+func (a *adding) dropEnd(space byte, id *event.ID) {
+	pending := &a.s.writer.pending
+	pending.gone = append(pending.gone, appendIDKey(nil, space, a.log.no, (*[32]byte)(id)))
 }
 
 // where a parent is.
@@ -341,7 +366,7 @@ func (a *adding) parent(i int, p *event.ID) (where, error) {
 	if a.author.rec.last == *p {
 		return hasChild, nil
 	}
-	stored, err := storedIn(a.txn, p, a.log.no)
+	stored, err := a.storedIn(p, a.log.no)
 	if err != nil || stored {
 		return hasChild, err
 	}

@@ -41,6 +41,9 @@ func (s *Store) beginArrivals(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := s.loadIDs(rec.next); err != nil {
+		return err
+	}
 	if !rec.clean {
 		if err := s.repair(ctx, rec.synced); err != nil {
 			return err
@@ -53,7 +56,18 @@ func (s *Store) beginArrivals(ctx context.Context) (err error) {
 	w.leased = w.next + leaseSize
 	w.synced, w.noted = w.next, w.next
 	lease := arrivalRec{next: w.leased, synced: w.next}
-	err = s.db.Update(func(txn *badger.Txn) error { return txn.Set(keyArrivals, lease.appendTo(nil)) })
+	w.pending = pending{from: w.next}
+	whole := derivedRec{next: w.next}
+	runs := runsRec{s.ids.key, w.indexing.indexed, s.ids.runs}
+	err = s.db.Update(func(txn *badger.Txn) error {
+		if err := txn.Set(keyRuns, runs.appendTo(nil)); err != nil {
+			return err
+		}
+		if err := txn.Set(keyDerived, whole.appendTo(nil)); err != nil {
+			return err
+		}
+		return txn.Set(keyArrivals, lease.appendTo(nil))
+	})
 	if err != nil {
 		return err
 	}
@@ -89,11 +103,28 @@ func (g *group) flushArrivals() error {
 // endArrivals notes a clean end: the last thing the writer does.
 func (s *Store) endArrivals() {
 	w := &s.writer
-	if w.failed != nil || s.sync() != nil || s.spaceToClose() != nil {
+	if w.failed != nil {
+		return
+	}
+	err := s.spaceToClose()
+	if err == nil {
+		err = s.flushWaiting()
+	}
+	if s.sync() != nil || err != nil {
 		return
 	}
 	rec := arrivalRec{clean: true, next: w.next, synced: w.next}
-	err := s.db.Update(func(txn *badger.Txn) error { return txn.Set(keyArrivals, rec.appendTo(nil)) })
+	runs, err := s.closeIndex()
+	if err == nil {
+		err = s.db.Update(func(txn *badger.Txn) error {
+			if runs != nil {
+				if err := txn.Set(keyRuns, runs.appendTo(nil)); err != nil {
+					return err
+				}
+			}
+			return txn.Set(keyArrivals, rec.appendTo(nil))
+		})
+	}
 	if err == nil {
 		w.dirty = true
 		err = s.sync()

@@ -1,6 +1,9 @@
 package eventlog
 
 import (
+	"bytes"
+	"slices"
+
 	"github.com/dgraph-io/badger/v4"
 
 	"github.com/parley-chat/parley/internal/event"
@@ -24,7 +27,10 @@ func (s *Store) Authors(log event.LogID, most int) ([]event.Author, error) {
 			}
 			out = append(out, event.Author(key[5:]))
 		}
+		out = append(out, s.derived.authorsOf(no)...)
 		return nil
 	})
-	return out, err
+	slices.SortFunc(out, func(a, b event.Author) int { return bytes.Compare(a[:], b[:]) })
+	out = slices.Compact(out)
+	return out[:min(len(out), most)], err
 }

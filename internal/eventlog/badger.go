@@ -17,7 +17,10 @@ type profile struct {
 	vlogFile   int64 // one value-log file; badger maps twice this, sparsely
 	blockCache int64
 	indexCache int64
+	mapped     int64  // bytes of payloads written and read after which pages of the value log are given back
 	recent     int    // decoded batches kept for live readers
+	runLen     int    // events whose places are kept in memory before they become a run
+	filters    int    // bytes of filters of runs
 	queue      int    // requests that may wait
 	group      int    // payload bytes after which a commit takes no more requests
 	openNew    uint64 // free disk that a new store needs
@@ -39,7 +42,10 @@ func profileFor(light bool) profile {
 		vlogFile:   32 << 20,
 		blockCache: 8 << 20,
 		indexCache: 16 << 20,
+		mapped:     16 << 20,
 		recent:     4 << 20,
+		runLen:     runBlock << 10,
+		filters:    4 << 20,
 		queue:      256,
 		group:      512 << 10,
 		openNew:    48 << 20,
@@ -57,8 +63,8 @@ func profileFor(light bool) profile {
 	}
 	p.memtable, p.memtables, p.vlogFile = 4<<20, 2, 8<<20
 	p.blockCache, p.indexCache, p.recent, p.queue = 2<<20, 4<<20, 1<<20, 64
-	p.group, p.reserve = 128<<10, 24<<20
-	p.logsHeld = 64
+	p.group, p.reserve, p.mapped = 128<<10, 24<<20, 4<<20
+	p.logsHeld, p.runLen, p.filters = 64, runBlock<<8, 1<<20
 	return p
 }
 

@@ -55,16 +55,3 @@ func getRecord[T any](txn *badger.Txn, key []byte, decode func([]byte) (T, error
 	rec, err = decode(val)
 	return rec, err == nil, err
 }
-
-// index returns where an event is, found false if it is not stored.
-func index(txn *badger.Txn, id *event.ID) (rec indexRec, found bool, err error) {
-	var key [33]byte
-	return getRecord(txn, appendIndexKey(key[:0], id), decodeIndexRec)
-}
-
-// storedIn reports whether an event is stored in a log. A parent that lies in
-// another log is as good as missing.
-func storedIn(txn *badger.Txn, id *event.ID, no uint32) (bool, error) {
-	rec, found, err := index(txn, id)
-	return found && rec.log == no, err
-}

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"sync/atomic"
 	"testing"
 
@@ -50,6 +51,67 @@ func BenchmarkAppend(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// BenchmarkAppendRoom stores single events as a room of twenty authors who write in turn brings
+// them: each names the last ones of seven others.
+func BenchmarkAppendRoom(b *testing.B) {
+	s := benchStore(b)
+	var authors []*author
+	for n := range 20 {
+		authors = append(authors, newAuthor(n))
+	}
+	batches := make([]*event.Batch, b.N)
+	for i := range batches {
+		d := texts(1, 256)
+		for n := range min(i, 7) {
+			d[0].Parents = append(d[0].Parents, batches[i-n-1].Events[0].ID)
+		}
+		batches[i] = authors[i%len(authors)].seal(b, room, d...)
+	}
+	runtime.GC()
+	b.ReportAllocs()
+	b.ResetTimer()
+	for _, x := range batches {
+		if _, err := s.Append(b.Context(), x, false); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkAppendAll stores batches of 256 as they come from the network, several in a
+// commit; one operation is one event.
+func BenchmarkAppendAll(b *testing.B) {
+	s := benchStore(b)
+	batches := sealAll(b, newAuthor(1), b.N, 256, 256)
+	runtime.GC()
+	b.ReportAllocs()
+	b.ResetTimer()
+	for part := range slices.Chunk(batches, 4) {
+		if _, errs := s.AppendAll(b.Context(), part, false); errs[0] != nil {
+			b.Fatal(errs)
+		}
+	}
+}
+
+// BenchmarkSince follows what is stored, as live readers do; one operation is one event.
+func BenchmarkSince(b *testing.B) {
+	s := benchStore(b)
+	batches := sealAll(b, newAuthor(1), b.N, 256, 256)
+	b.ReportAllocs()
+	b.ResetTimer()
+	cursor := uint64(0)
+	for _, x := range batches {
+		b.StopTimer()
+		mustAppend(b, s, x)
+		b.StartTimer()
+		for e, err := range s.Since(b.Context(), cursor) {
+			if err != nil {
+				b.Fatal(err)
+			}
+			cursor = e.Arrival
+		}
 	}
 }
 

@@ -57,13 +57,16 @@ func (b *busySeconds) get(no uint32, at uint64, sum reconcile.Sum, read func(add
 		b.drop(0)
 	}
 	start := time.Now()
-	s := &second{no: no, at: at, sum: sum, ids: make([]event.ID, 0, sum.Count)}
-	if err := read(func(id event.ID) { s.ids = append(s.ids, id) }); err != nil {
+	s := &second{no: no, at: at, ids: make([]event.ID, 0, sum.Count)}
+	if err := read(func(id event.ID) {
+		s.ids = append(s.ids, id)
+		s.sum.Add((*[32]byte)(&id)) // what was read may be older than sum
+	}); err != nil {
 		return nil, err
 	}
 	slices.SortFunc(s.ids, func(a, b event.ID) int { return bytes.Compare(a[:], b[:]) })
 	s.read, s.took = time.Now(), time.Since(start)
-	b.list, b.held = append(b.list, s), b.held+sum.Count
+	b.list, b.held = append(b.list, s), b.held+s.sum.Count
 	return s.ids, nil
 }
 

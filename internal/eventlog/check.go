@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 
 	"github.com/dgraph-io/badger/v4"
 )
@@ -14,14 +15,16 @@ import (
 const maxFindings = 20
 
 // Check compares everything in the store with everything else and tells what
-// does not fit as ErrCorrupt. Nothing is written meanwhile: a million events
-// take a quarter of a minute. These are the invariants:
+// does not fit as ErrCorrupt. What waits for a checkpoint is written first, and nothing
+// meanwhile: a million events take a quarter of a minute. These are the invariants:
 //
 //   - every payload decodes, has one time record that matches it, and their
 //     arrival numbers do not overlap and lie below the lease;
-//   - every event that counts has one index record, with its place, and every
-//     index record belongs to one; an event that does not count is not indexed there,
-//     and its content is nowhere if it was erased here;
+//   - every event that counts has one index record, or one place in memory or the
+//     runs, and each of those belongs to one or to a payload that was deleted; an event that
+//     does not count is not indexed there, and its content is nowhere if it was erased here;
+//   - runs are sorted, their entries in the blocks where they are looked for, and their
+//     filters have them;
 //   - every content that expires has its expiry record, none is too many;
 //   - log, author, seqs, head, missing and control records and the sums are what the
 //     events that count add up to, none too many: heads have no stored child,
@@ -44,11 +47,16 @@ type checker struct {
 	findings []error
 	payloads int
 	events   uint64
-	expiring uint64 // contents
+	own      map[uint64]struct{} // arrivals of events that have records of their own
+	arrivals map[uint64]struct{} // of payloads
+	expiring uint64              // contents
 }
 
 func (s *Store) check(ctx context.Context) error {
-	c := &checker{s: s}
+	if err := s.checkpointNow(); err != nil {
+		return err
+	}
+	c := &checker{s: s, own: make(map[uint64]struct{}), arrivals: make(map[uint64]struct{})}
 	err := guard(func() error { return s.db.View(func(txn *badger.Txn) error { return c.checkAll(ctx, txn) }) })
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -69,6 +77,9 @@ func (c *checker) checkAll(ctx context.Context, txn *badger.Txn) error {
 			return err
 		}
 	}
+	if err := c.checkDerived(); err != nil {
+		return err
+	}
 	if err := c.checkPayloads(); err != nil {
 		return err
 	}
@@ -81,7 +92,7 @@ func (c *checker) found(format string, args ...any) {
 
 func (c *checker) checkLog(ctx context.Context, no uint32) error {
 	c.no = no
-	t, err := c.s.tallyLog(ctx, c.txn, no, c.checkEvent, func(key, _ []byte, have, wanted bool) error {
+	t, err := c.s.tallyLog(ctx, c.txn, no, math.MaxUint64, c.checkEvent, func(key, _ []byte, have, wanted bool) error {
 		switch {
 		case !have:
 			c.found("record %c %x is not there", key[0], key[1:])
@@ -103,11 +114,41 @@ func (c *checker) checkLog(ctx context.Context, no uint32) error {
 	return c.checkMemory(t)
 }
 
+// checkDerived checks what is kept of derived records. All of it is on disk: a checkpoint came before.
+func (c *checker) checkDerived() error {
+	d := &c.s.derived
+	author := func(k authorKey) []byte { return appendIDKey(nil, spaceAuthor, k.no, (*[32]byte)(&k.author)) }
+	window := func(k windowKey) []byte { return appendWindowKey(nil, spaceSeqs, k) }
+	sum := func(k sumsKey) []byte { return appendSumsKey(nil, k) }
+	return errors.Join(checkLayer(c, &d.authors, author, decodeAuthorRec),
+		checkLayer(c, &d.windows, window, decodeWindowRec), checkLayer(c, &d.sums, sum, decodeSum))
+}
+
+func checkLayer[K, V comparable](c *checker, l *layer[K, V], key func(K) []byte, decode func([]byte) (V, error)) error {
+	held := make(map[K]V)
+	l.each(func(k K, v V) { held[k] = v })
+	for k, v := range held {
+		rec, _, err := getRecord(c.txn, key(k), decode)
+		if err != nil {
+			return err
+		}
+		if rec != v {
+			c.found("record %x is held as %v, not %v", key(k), v, rec)
+		}
+	}
+	return nil
+}
+
 // checkEvent checks the index record of an event that counts.
 func (c *checker) checkEvent(p *stored, place int) error {
 	e := &p.batch.Events[place]
 	id := e.ID
-	rec, _, err := index(c.txn, &id)
+	rec, own, err := ownRecord(c.txn, &id)
+	if err == nil && !own {
+		rec, _, err = c.s.ids.find(c.s.db, c.txn, &id)
+	} else {
+		c.own[rec.arrival] = struct{}{}
+	}
 	want := indexRec{arrival: p.arrival + uint64(place), place: place, log: c.no, erased: e.Content == nil, gone: rec.gone}
 	if err != nil || rec != want {
 		c.found("event %v counts at %d and is not indexed there", id, want.arrival)
@@ -138,6 +179,7 @@ func (c *checker) checkPayloads() error {
 			c.found("payload %d overlaps the one before", p.arrival)
 		}
 		next = p.last() + 1
+		c.arrivals[p.arrival] = struct{}{}
 		return c.checkOthers(p)
 	})
 	if n != c.payloads {
@@ -159,7 +201,7 @@ func (c *checker) checkOthers(p stored) error {
 			continue
 		}
 		id := p.batch.Events[i].ID
-		rec, _, err := index(c.txn, &id)
+		rec, _, err := c.s.index(c.txn, &id)
 		if err != nil || rec.arrival == p.arrival+uint64(i) {
 			c.found("event %v is indexed where it does not count", id)
 		}
@@ -174,10 +216,13 @@ func (c *checker) checkOthers(p stored) error {
 // events that count.
 func (c *checker) checkIndex() error {
 	n, err := countKeys(c.txn, spaceIndex)
-	if n != c.events {
-		c.found("%d events have %d index records", c.events, n)
+	if n != uint64(len(c.own)) {
+		c.found("%d events have %d records of their own", len(c.own), n)
 	}
 	if err != nil {
+		return err
+	}
+	if err := c.checkRuns(); err != nil {
 		return err
 	}
 	n, err = countKeys(c.txn, spaceExpiry)

@@ -142,6 +142,9 @@ func eachFile(t *testing.T, dir string, fn func(path string)) {
 // Nothing may panic: the store opens or is refused with a code, and what is
 // read is right or an error with a code.
 func TestDamagedFiles(t *testing.T) {
+	if testing.Short() {
+		t.Skip("slow under the race detector; make check runs it")
+	}
 	src, want := damaged(t)
 	harms := map[string]func(t *testing.T, path string, size int64){
 		"half":    func(t *testing.T, path string, size int64) { must(t, os.Truncate(path, size/2)) },

@@ -161,7 +161,12 @@ func (g *group) deleteEvent(l *logState, e *event.Event) error {
 	if err := g.noteDeleted(l, e); err != nil {
 		return err
 	}
-	keys := [][]byte{appendIndexKey(nil, &e.ID)}
+	var keys [][]byte
+	if _, own, err := ownRecord(g.txn, &e.ID); err != nil {
+		return err
+	} else if own { // an entry of a run goes when that is merged
+		keys = append(keys, appendIndexKey(nil, &e.ID))
+	}
 	if e.Kind != event.KindMessage {
 		keys = append(keys, appendControlKey(nil, l.no, e.HLC, &e.ID))
 	}

@@ -20,6 +20,9 @@ import (
 // refuses with a code, is read, closed, opened again and read, and takes events
 // again when there is space.
 func TestSmallDiskIsFilled(t *testing.T) {
+	if testing.Short() {
+		t.Skip("slow under the race detector; make check runs it")
+	}
 	for _, light := range []bool{false, true} {
 		dir := t.TempDir()
 		mount(t, "-t", "tmpfs", "-o", "size=64m", "tmpfs", dir)

@@ -15,6 +15,9 @@
 // of power, and so does everything else 200 ms after it was appended. A store
 // that was killed, or copied while it ran, opens again by itself.
 //
+// What follows from payloads (sums, heads, records of authors) is in memory first and written
+// once for several commits; a kill makes the next opening read the payloads since.
+//
 // Arrival numbers rise and are never given twice. They have holes: after an
 // unclean end numbering goes on past a leased range, and a payload of n events
 // takes n numbers though some of them may have been there before.
@@ -39,5 +42,6 @@
 // hold back events whose parents are missing: it says which those are.
 //
 // The layout on disk is described in keys.go and values.go, its reasons in
-// docs/decisions/2026-11-23-store-schema.md and 2026-11-25-store-schema-2.md.
+// docs/decisions/2026-11-23-store-schema.md, 2026-11-25-store-schema-2.md,
+// 2026-11-26-store-schema-3.md and 2026-11-26-store-checkpoints.md.
 package eventlog

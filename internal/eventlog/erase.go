@@ -112,7 +112,7 @@ func (g *group) eraseAll(ids []event.ID) (n int, err error) {
 // erase takes out the content of one event, also of copies of it in payloads
 // that are stored for other events.
 func (x *erasing) erase(id *event.ID) (bool, error) {
-	rec, found, err := index(x.txn, id)
+	rec, found, err := x.index(id)
 	if err != nil || !found || rec.gone {
 		return false, err
 	}

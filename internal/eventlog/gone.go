@@ -16,6 +16,9 @@ func (g *group) goneAuthor(k authorKey) (*held[authorRec], error) {
 	}
 	rec, _, err := getRecord(g.txn, appendIDKey(nil, spaceDeleted, k.no, (*[32]byte)(&k.author)), decodeAuthorRec)
 	h := &held[authorRec]{rec: rec, changed: true}
+	if g.gone.authors == nil {
+		g.gone.authors = make(map[authorKey]*held[authorRec])
+	}
 	g.gone.authors[k] = h
 	return h, err
 }
@@ -28,6 +31,9 @@ func (g *group) goneWindow(k windowKey) (*held[windowRec], error) {
 	}
 	rec, _, err := getRecord(g.txn, appendWindowKey(nil, spaceDeleted, k), decodeWindowRec)
 	h := &held[windowRec]{rec: rec, changed: true}
+	if g.gone.windows == nil {
+		g.gone.windows = make(map[windowKey]*held[windowRec])
+	}
 	g.gone.windows[k] = h
 	return h, err
 }

@@ -14,13 +14,15 @@ type group struct {
 	txn     *badger.Txn
 	entries int // keys set or deleted
 	durable bool
+	before  uint64 // while it replays: what is numbered from here on is not there yet
 
-	logs    []*logState // touched
+	alone      bool // does more than add events: it has to be a checkpoint
+	checkpoint bool // it is one
+
 	authors map[authorKey]*held[authorRec]
 	windows map[windowKey]*held[windowRec]
-	sums    sums      // to be added to what is stored
-	heads   []idInLog // new, perhaps gone again
-	missing []idInLog // new or changed, perhaps gone again
+	ids     map[shortID]spot // of new events without records of their own
+	sums    sums             // to be added to what is stored; in the end what it is then
 
 	gone goneRecs
 
@@ -85,21 +87,13 @@ func (s *Store) prepare(reqs []*request) (*group, error) {
 	if err := s.spaceFor(reqs, bytes); err != nil {
 		return nil, err
 	}
-	g := &group{
-		s:       s,
-		txn:     s.db.NewTransaction(true),
-		authors: make(map[authorKey]*held[authorRec]),
-		windows: make(map[windowKey]*held[windowRec]),
-		sums:    make(sums),
-		gone: goneRecs{
-			authors: make(map[authorKey]*held[authorRec]),
-			windows: make(map[windowKey]*held[windowRec]),
-		},
-	}
+	g := s.newGroup()
 	s.writer.slab.reset()
 	s.logs.mu.Lock()
 	defer s.logs.mu.Unlock()
-	s.logs.trimLocked(s.profile.logsHeld, s.profile.endsHeld)
+	if s.waiting() == 0 {
+		s.logs.trimLocked(s.profile.logsHeld, s.profile.endsHeld)
+	}
 	for _, r := range reqs {
 		if err := g.add(r); err != nil {
 			g.txn.Discard()
@@ -113,6 +107,17 @@ func (s *Store) prepare(reqs []*request) (*group, error) {
 	return g, nil
 }
 
+func (s *Store) newGroup() *group {
+	return &group{
+		s:       s,
+		txn:     s.db.NewTransaction(true),
+		authors: make(map[authorKey]*held[authorRec]),
+		windows: make(map[windowKey]*held[windowRec]),
+		ids:     make(map[shortID]spot),
+		sums:    make(sums),
+	}
+}
+
 // add puts one request into the transaction. What is wrong with the request
 // alone is put into r.err; an error that is returned spoils the group.
 func (g *group) add(r *request) error {
@@ -123,6 +128,7 @@ func (g *group) add(r *request) error {
 		}
 	}
 	if r.apply != nil {
+		g.alone = true
 		return r.apply(g)
 	}
 	for i := range r.marks {
@@ -170,56 +176,23 @@ func (g *group) addBatch(r *request) error {
 
 // touch has a log's record written.
 func (g *group) touch(l *logState) {
-	if !slices.Contains(g.logs, l) {
-		g.logs = append(g.logs, l)
+	if p := &g.s.writer.pending; !slices.Contains(p.logs, l) {
+		p.logs = append(p.logs, l)
 	}
 }
 
 // flush puts what the requests changed together into the transaction.
 func (g *group) flush() error {
-	for _, h := range g.heads {
-		if err := g.flushHead(h); err != nil {
-			return err
-		}
-	}
-	for _, p := range g.missing {
-		if err := g.flushMissing(p); err != nil {
-			return err
-		}
-	}
-	if err := g.flushSums(); err != nil {
-		return err
-	}
-	if err := g.flushAuthors(); err != nil {
+	if err := g.flushDerived(); err != nil {
 		return err
 	}
 	if err := g.flushGone(); err != nil {
 		return err
 	}
-	for _, l := range g.logs {
-		if err := g.setRecord(logKey(l.no), &l.rec); err != nil {
-			return err
-		}
+	if err := g.flushIndex(); err != nil {
+		return err
 	}
 	return g.flushArrivals()
-}
-
-func (g *group) flushHead(h idInLog) error {
-	x := h.log.heads[h.id]
-	if x == nil || x.stored {
-		return nil
-	}
-	x.stored = true
-	return g.set(appendIDKey(nil, spaceHead, h.log.no, &h.id), appendHLC(nil, x.hlc))
-}
-
-func (g *group) flushMissing(p idInLog) error {
-	m := p.log.missing[p.id]
-	if m == nil || !m.changed {
-		return nil
-	}
-	m.changed, m.stored = false, true
-	return g.setRecord(appendIDKey(nil, spaceMissing, p.log.no, &p.id), &m.rec)
 }
 
 // author returns an author's record, which may be empty.
@@ -227,8 +200,7 @@ func (g *group) author(k authorKey) (*held[authorRec], error) {
 	if h := g.authors[k]; h != nil {
 		return h, nil
 	}
-	var key [idKeyLen]byte
-	rec, _, err := getRecord(g.txn, appendIDKey(key[:0], spaceAuthor, k.no, (*[32]byte)(&k.author)), decodeAuthorRec)
+	rec, err := g.s.authorRec(g.txn, k)
 	h := &held[authorRec]{rec: rec}
 	g.authors[k] = h
 	return h, err
@@ -239,31 +211,10 @@ func (g *group) window(k windowKey) (*held[windowRec], error) {
 	if h := g.windows[k]; h != nil {
 		return h, nil
 	}
-	var key [seqsKeyLen]byte
-	rec, _, err := getRecord(g.txn, appendSeqsKey(key[:0], k.no, &k.author, k.window), decodeWindowRec)
+	rec, err := g.s.windowRec(g.txn, k)
 	h := &held[windowRec]{rec: rec}
 	g.windows[k] = h
 	return h, err
-}
-
-func (g *group) flushAuthors() error {
-	for k, h := range g.authors {
-		if !h.changed {
-			continue
-		}
-		if err := g.setRecord(appendIDKey(nil, spaceAuthor, k.no, (*[32]byte)(&k.author)), &h.rec); err != nil {
-			return err
-		}
-	}
-	for k, h := range g.windows {
-		if !h.changed {
-			continue
-		}
-		if err := g.setRecord(appendSeqsKey(nil, k.no, &k.author, k.window), &h.rec); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 type record interface{ appendTo(b []byte) []byte }
@@ -284,7 +235,7 @@ func (g *group) del(key []byte) error {
 	return g.txn.Delete(key)
 }
 
-// setIndex sets the one key an event has: without allocating.
+// setIndex gives an event a record of its own.
 func (g *group) setIndex(id *event.ID, rec indexRec) error {
 	b := &g.s.writer.slab
 	start := len(b.bytes)

@@ -11,7 +11,9 @@ import (
 //
 //	b ‖ arrival 8                          the payload, verbatim
 //	t ‖ log no. 4 ‖ first hlc 8 ‖ arrival 8   timeRec: what of the payload counts
-//	i ‖ id 32                              indexRec: where the event is, with its content if that is stored
+//	j ‖ run 4 ‖ block 4                    runEntry of each event in the block: run.go
+//	j ‖ run 4 ‖ 0xffffffff                 the run's filter
+//	i ‖ id 32                              indexRec of an event that came or is without its content; of schema 2 and before, of each
 //	g ‖ log no. 4 ‖ level 1 ‖ bucket 8     sum of the events of some seconds of hlc: levels.go
 //	l ‖ log no. 4                          logRec
 //	a ‖ log no. 4 ‖ author 32              authorRec
@@ -29,6 +31,7 @@ import (
 const (
 	spacePayload = 'b'
 	spaceTime    = 't'
+	spaceRuns    = 'j'
 	spaceIndex   = 'i'
 	spaceSums    = 'g'
 	spaceLog     = 'l'
@@ -51,6 +54,8 @@ const windowSeqs = 8 * uint64(len(bitmap{}))
 var (
 	keySchema    = []byte("mschema")    // SchemaVersion, one byte
 	keyArrivals  = []byte("marrivals")  // arrivalRec
+	keyDerived   = []byte("mderived")   // derivedRec; none: records tell of all payloads
+	keyRuns      = []byte("mruns")      // runsRec; none: each event has an indexRec
 	keyMigration = []byte("mmigration") // the schema that is being taken over, one byte; else absent
 )
 
@@ -96,10 +101,6 @@ func appendIDKey(b []byte, space byte, no uint32, id *[32]byte) []byte {
 }
 
 const idKeyLen = 1 + 4 + 32
-
-func appendSeqsKey(b []byte, no uint32, author *event.Author, window uint64) []byte {
-	return appendWindowKey(b, spaceSeqs, windowKey{authorKey{no, *author}, window})
-}
 
 func appendWindowKey(b []byte, space byte, k windowKey) []byte {
 	b = appendIDKey(b, space, k.no, (*[32]byte)(&k.author))

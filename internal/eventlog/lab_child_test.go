@@ -71,10 +71,10 @@ type (
 func (afterSync) Inc()              { halt("synced") }
 func (afterCommit) Observe(float64) { halt("committed") }
 
-// open opens the store with value-log files so small that one follows the other.
+// open opens the store with value-log files and runs so small that one follows the other.
 func (p *player) open(dir string) {
 	small := profileFor(true)
-	small.vlogFile = 1 << 20
+	small.vlogFile, small.runLen = 1<<20, 20
 	s, err := openWith(context.Background(), Options{Dir: dir, Key: testKey}, small)
 	if err != nil {
 		p.t.Fatal(err)

@@ -68,27 +68,46 @@ func (s sums) lift() {
 	}
 }
 
-func (g *group) flushSums() error {
+// mergeSums makes of what a group changes what the buckets are then.
+func (g *group) mergeSums() error {
 	g.sums.lift()
 	for k, add := range g.sums {
 		if *add == (reconcile.Sum{}) {
+			delete(g.sums, k)
 			continue
 		}
-		key := appendSumsKey(nil, k)
-		old, _, err := getRecord(g.txn, key, decodeSum)
+		old, err := g.s.sum(g.txn, k)
 		if err != nil {
 			return err
 		}
-		if add.Merge(&old); add.Count == 0 {
-			err = g.del(key)
-		} else {
-			err = g.set(key, appendSum(nil, add))
+		add.Merge(&old)
+	}
+	return nil
+}
+
+// flushSums writes the buckets that wait and those of the group.
+func (g *group) flushSums() error {
+	for k, sum := range g.s.derived.sums.fresh {
+		if g.sums[k] == nil {
+			if err := g.setSum(k, &sum); err != nil {
+				return err
+			}
 		}
-		if err != nil {
+	}
+	for k, sum := range g.sums {
+		if err := g.setSum(k, sum); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (g *group) setSum(k sumsKey, sum *reconcile.Sum) error {
+	key := appendSumsKey(nil, k)
+	if sum.Count == 0 {
+		return g.del(key)
+	}
+	return g.set(key, appendSum(nil, sum))
 }
 
 // summing adds up the buckets of a log whose payloads come in the order of

@@ -15,6 +15,7 @@ type logState struct {
 	no  uint32
 	rec logRec
 
+	stored  bool // it has a record on disk
 	loaded  bool // heads and missing are complete
 	heads   map[event.ID]*head
 	missing map[event.ID]*missing
@@ -63,7 +64,7 @@ func (l *logs) load(db *badger.DB) error {
 			if err != nil || len(key) != 5 {
 				return errValue
 			}
-			s := &logState{no: binary.BigEndian.Uint32(key[1:]), rec: rec}
+			s := &logState{no: binary.BigEndian.Uint32(key[1:]), rec: rec, stored: true}
 			if s.no <= uint32(len(l.byNo)) {
 				return errValue
 			}
@@ -125,16 +126,21 @@ func (l *logs) loadLocked(txn *badger.Txn, s *logState) error {
 // more than ends heads and missing parents. Only the writer calls it, and only
 // between commits, when everything is on disk.
 func (l *logs) trimLocked(most, ends int) {
-	for _, s := range l.held {
-		ends -= len(s.heads) + len(s.missing)
-	}
-	if len(l.held) <= most && ends >= 0 {
+	if !l.heldTooMuch(most, ends) {
 		return
 	}
 	for _, s := range l.held {
 		s.loaded, s.heads, s.missing, s.loose = false, nil, nil, nil
 	}
 	l.held = nil
+}
+
+// heldTooMuch reports whether trimLocked would forget.
+func (l *logs) heldTooMuch(most, ends int) bool {
+	for _, s := range l.held {
+		ends -= len(s.heads) + len(s.missing)
+	}
+	return len(l.held) > most || ends < 0
 }
 
 func (s *logState) load(txn *badger.Txn) error {

@@ -10,6 +10,9 @@ import (
 // What a store may take of the Go heap, idle and after a load, in MB: badger's
 // write buffers are in it, its caches fill up to their bounds.
 func TestMemoryIsBounded(t *testing.T) {
+	if testing.Short() {
+		t.Skip("slow under the race detector; make check runs it")
+	}
 	for _, c := range []struct {
 		name        string
 		light       bool

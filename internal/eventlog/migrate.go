@@ -17,13 +17,14 @@ import (
 //   - 1: fingerprints of 64 s (f).
 //   - 2: sums in levels (g), bytes and floors of logs, the newest second that
 //     names a missing parent, deleted seqs (r), contents that expire (x).
-const SchemaVersion = 2
+//   - 3: where events are in runs (j).
+const SchemaVersion = 3
 
 // checkSchema writes the version into a new store. In one of an earlier schema
 // it notes that this is being taken over: from then on an earlier Parley
 // refuses the store, as it would refuse one of the present schema.
 func (s *Store) checkSchema() error {
-	return s.db.Update(func(txn *badger.Txn) error {
+	return s.db.Update(func(txn *badger.Txn) error { // a store of schema 2 has nothing to be taken over
 		val, err := get(txn, keySchema)
 		switch {
 		case err != nil:
@@ -38,9 +39,10 @@ func (s *Store) checkSchema() error {
 			return ErrSchema.Withf("the store has schema %d, this Parley knows %d", val[0], SchemaVersion)
 		case val[0] == SchemaVersion:
 			return nil
-		}
-		if err := txn.Set(keyMigration, appendMigration(nil, 1)); err != nil {
-			return err
+		case val[0] == 1:
+			if err := txn.Set(keyMigration, appendMigration(nil, 1)); err != nil {
+				return err
+			}
 		}
 		return txn.Set(keySchema, []byte{SchemaVersion})
 	})
@@ -59,7 +61,7 @@ func isEmpty(txn *badger.Txn) bool {
 	return !it.Valid()
 }
 
-// migrate makes a store of schema 1 one of schema 2, log by log. What it writes
+// migrate makes of a store of schema 1 what schema 2 had, log by log. What it writes
 // depends on the payloads alone, so whenever it is interrupted it goes on at the
 // next opening, at the latest with the log it was at.
 func (s *Store) migrate(ctx context.Context) error {

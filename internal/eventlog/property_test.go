@@ -155,7 +155,7 @@ func TestStoreAgreesWithAList(t *testing.T) {
 		reopen := func() *Store {
 			s := open(t, dir)
 			if rapid.Bool().Draw(rt, "small memory") { // before the first append: nobody reads it yet
-				s.profile.logsHeld, s.profile.endsHeld, s.recent.limit = 1, 2, 5000
+				s.profile.logsHeld, s.profile.endsHeld, s.profile.runLen, s.recent.limit = 1, 2, 3, 5000
 			}
 			return s
 		}

@@ -39,6 +39,7 @@ func (l *logRange) Read() int { return int((l.cost.Swap(0) + inMemory - 1) / inM
 type reading struct {
 	*logRange
 	txn      *badger.Txn
+	newer    sumsNewer // go before those of txn, which may be older
 	no       uint32
 	from, to reconcile.Bound
 }
@@ -59,7 +60,7 @@ func (l *logRange) read(from, to reconcile.Bound, fn func(r *reading) error) err
 		return nil
 	}
 	return l.s.view(func(txn *badger.Txn) error {
-		return fn(&reading{logRange: l, txn: txn, no: no, from: from, to: to})
+		return fn(&reading{logRange: l, txn: txn, newer: l.s.derived.sumsOf(no), no: no, from: from, to: to})
 	})
 }
 
@@ -134,29 +135,41 @@ func (r *reading) eachFrom(level int, start, end uint64, fn func(k sumsKey, sum 
 func (r *reading) scanLevel(level int, first, last uint64, fn func(k sumsKey, sum *reconcile.Sum) error) error {
 	it := r.txn.NewIterator(badger.IteratorOptions{Prefix: append(inLog(spaceSums, r.no), byte(level))})
 	defer it.Close()
-	k := sumsKey{r.no, byte(level), first}
-	for it.Seek(appendSumsKey(nil, k)); it.Valid(); it.Next() {
+	newer := r.newer.level(byte(level), first, last)
+	tell := func(bucket uint64, sum reconcile.Sum) error {
 		r.cost.Add(inMemory)
+		if sum.Count == 0 {
+			return nil
+		}
+		return fn(sumsKey{r.no, byte(level), bucket}, &sum)
+	}
+	for it.Seek(appendSumsKey(nil, sumsKey{r.no, byte(level), first})); it.Valid(); it.Next() {
 		key := it.Item().Key()
 		if len(key) != sumsKeyLen {
 			return errValue
 		}
-		if k.bucket = binary.BigEndian.Uint64(key[6:]); k.bucket >= last {
-			return nil
+		bucket := binary.BigEndian.Uint64(key[6:])
+		if bucket >= last {
+			break
 		}
-		var sum reconcile.Sum
-		err := it.Item().Value(func(val []byte) (err error) {
-			sum, err = decodeSum(val)
-			return err
-		})
-		if err != nil {
+		if err := newer.until(bucket, tell); err != nil {
 			return err
 		}
-		if err := fn(k, &sum); err != nil {
+		sum, ok := newer.take(bucket)
+		if !ok {
+			err := it.Item().Value(func(val []byte) (err error) {
+				sum, err = decodeSum(val)
+				return err
+			})
+			if err != nil {
+				return err
+			}
+		}
+		if err := tell(bucket, sum); err != nil {
 			return err
 		}
 	}
-	return nil
+	return newer.until(last, tell)
 }
 
 // within reports whether an item lies in the range.
@@ -175,7 +188,12 @@ func (r *reading) partOf(second uint64) (sum reconcile.Sum, err error) {
 // eachOf calls fn with the items of a second that may lie within the range, in
 // any order.
 func (r *reading) eachOf(second uint64, fn func(x *reconcile.Item)) error {
-	sum, _, err := getRecord(r.txn, appendSumsKey(nil, sumsKey{r.no, 0, second}), decodeSum)
+	k := sumsKey{r.no, 0, second}
+	sum, ok := r.newer[k]
+	var err error
+	if !ok {
+		sum, _, err = getRecord(r.txn, appendSumsKey(nil, k), decodeSum)
+	}
 	if err != nil || sum.Count == 0 {
 		return err
 	}

@@ -55,7 +55,7 @@ func (s *Store) Has(id event.ID) (bool, error) {
 	found := false
 	err := s.view(func(txn *badger.Txn) error {
 		var err error
-		_, found, err = index(txn, &id)
+		_, found, err = s.index(txn, &id)
 		return err
 	})
 	return found, err
@@ -78,7 +78,7 @@ func (s *Store) view(fn func(txn *badger.Txn) error) (err error) {
 	if err := s.enter(); err != nil {
 		return err
 	}
-	defer s.reading.RUnlock()
+	defer s.leave()
 	return readFault(guard(func() error { return s.db.View(fn) }))
 }
 
@@ -95,7 +95,7 @@ func guard(fn func() error) (err error) {
 // locate finds the payload of an event and the event's place in it; without a
 // batch if it is not stored. counts is not filled in.
 func (s *Store) locate(txn *badger.Txn, id event.ID) (p stored, place int, err error) {
-	rec, found, err := index(txn, &id)
+	rec, found, err := s.index(txn, &id)
 	if err != nil || !found {
 		return p, 0, err
 	}
@@ -123,11 +123,17 @@ func (s *Store) payload(txn *badger.Txn, arrival uint64) (stored, error) {
 	if val == nil {
 		return stored{}, fmt.Errorf("payload %d is not there", arrival)
 	}
+	return s.decode(arrival, val)
+}
+
+// decode decodes what is stored of a payload; counts are not filled in.
+func (s *Store) decode(arrival uint64, val []byte) (stored, error) {
 	b, err := event.Decode(val)
 	if err != nil {
 		return stored{}, fmt.Errorf("payload %d: %w", arrival, err)
 	}
 	s.decoded.Add(uint64(len(b.Events)))
+	s.pages.touched.Add(int64(len(val)))
 	return stored{arrival: arrival, batch: b}, nil
 }
 
@@ -160,7 +166,7 @@ func (f *forks) entry(p *stored, place int) (Entry, error) {
 	k := windowKey{authorKey{no, e.Event.Author}, e.Event.Seq / windowSeqs}
 	m, ok := f.known[k]
 	if !ok {
-		rec, _, err := getRecord(f.txn, appendSeqsKey(nil, no, &k.author, k.window), decodeWindowRec)
+		rec, err := f.s.windowRec(f.txn, k)
 		if err != nil {
 			return e, err
 		}

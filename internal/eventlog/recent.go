@@ -26,7 +26,8 @@ func (r *recent) add(p stored) {
 		r.bytes -= r.items[n].cost()
 		r.floor = r.items[n].last()
 	}
-	r.items = slices.Delete(r.items, 0, n)
+	clear(r.items[:n])
+	r.items = r.items[n:] // moving the others would cost more than all the rest of a single event
 }
 
 // uncount makes an event of a payload not count any more.

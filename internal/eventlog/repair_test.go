@@ -91,6 +91,31 @@ func TestTornStoreIsRepaired(t *testing.T) {
 	}
 }
 
+// A log's record comes with its first payload and with checkpoints. A loss of power may take the
+// first, and leave a later payload that names the log by its number.
+func TestALogWhoseRecordIsLostIsMadeAnew(t *testing.T) {
+	s := open(t, t.TempDir())
+	one, two, three := newAuthor(1), newAuthor(2), newAuthor(3)
+	lost := mustAppend(t, s, one.seal(t, room, texts(3, 0)...))
+	left := two.seal(t, room, texts(3, 0)...)
+	mustAppend(t, s, left)
+	dir := copyRunning(t, s)
+	db, err := openBadger(dir, testKey, profileFor(true), s.log)
+	must(t, err)
+	tear(t, db, lost, true)
+	must(t, db.Update(func(txn *badger.Txn) error { return txn.Delete(logKey(1)) }))
+	must(t, db.Close())
+
+	c := open(t, dir)
+	mustAppend(t, c, three.seal(t, event.LogID{7}, texts(2, 0)...))
+	if got := ids(collect(t, c.History(t.Context(), Query{Log: room}))); !slices.Equal(got, batchIDs(left)) {
+		t.Errorf("%d events are left", len(got))
+	}
+	if n := count(c, event.LogID{7}); n != 2 {
+		t.Errorf("another log has %d events", n)
+	}
+}
+
 // tear takes a payload out, and with all what points to it.
 func tear(t *testing.T, db *badger.DB, p Appended, all bool) {
 	t.Helper()
@@ -151,9 +176,23 @@ func TestCheckFindsWhatDoesNotFit(t *testing.T) {
 	s := open(t, t.TempDir())
 	a := newAuthor(1)
 	mustAppend(t, s, a.seal(t, room, append(texts(10, 50), event.Draft{Kind: event.KindProfile})...))
-	mustAppend(t, s, newAuthor(2).seal(t, room, texts(1, 50)...))
+	s.profile.runLen = 8
+	other := newAuthor(2).seal(t, room, texts(1, 50)...)
+	mustAppend(t, s, other)
+	erased, err := s.Erase(t.Context(), other.Events[0].ID) // has a record of its own
+	if must(t, err); erased != 1 {
+		t.Fatal("nothing was erased")
+	}
+	third := newAuthor(3)
+	for range 8 { // write the others into a run
+		_, err := s.Append(t.Context(), third.seal(t, event.LogID{9}, texts(1, 50)...), true)
+		must(t, err)
+	}
 	must(t, s.Check(t.Context()))
-	for _, space := range []byte{spacePayload, spaceTime, spaceIndex, spaceSums, spaceLog, spaceAuthor, spaceSeqs, spaceHead, spaceControl} {
+	if runs := s.ids.runs; len(runs) == 0 {
+		t.Fatal("there is no run")
+	}
+	for _, space := range []byte{spacePayload, spaceTime, spaceIndex, spaceRuns, spaceSums, spaceLog, spaceAuthor, spaceSeqs, spaceHead, spaceControl} {
 		dir := copyRunning(t, s)
 		db, err := openBadger(dir, testKey, profileFor(true), s.log)
 		must(t, err)

@@ -102,7 +102,8 @@ func (g *group) restoreEnd(log event.LogID, author event.Author, end *authorRec)
 	gone.rec, a.rec, a.changed = *end, *end, true
 	if l.rec.floor == 0 && l.missing[end.last] == nil {
 		l.missing[end.last] = &missing{changed: true}
-		g.missing = append(g.missing, idInLog{l, end.last})
+		pending := &g.s.writer.pending
+		pending.missing = append(pending.missing, idInLog{l, end.last})
 	}
 	return nil
 }

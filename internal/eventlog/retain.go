@@ -154,7 +154,8 @@ func (s *Store) Settle(ctx context.Context, log event.LogID, ids []event.ID) err
 // settle notes that a parent, if it is missing, will not be found.
 func (g *group) settle(l *logState, id *event.ID) {
 	if m := l.missing[*id]; m != nil && !m.rec.settled {
-		m.rec.settled, m.changed = true, true
-		g.missing = append(g.missing, idInLog{l, *id})
+		m.rec.settled, m.changed, g.alone = true, true, true
+		pending := &g.s.writer.pending
+		pending.missing = append(pending.missing, idInLog{l, *id})
 	}
 }

@@ -315,3 +315,32 @@ func TestDeletedParentIsNamedAgain(t *testing.T) {
 	}
 	checkedClose(t, s)
 }
+
+// What retention deleted looks, after a kill, like what a loss of power took: records are made anew. Heads
+// and missing parents that waited for a checkpoint are among them, above a floor too.
+func TestEndsThatWaitedAboveAFloorAreMadeAnew(t *testing.T) {
+	s := open(t, t.TempDir())
+	a, b := newAuthor(1), newAuthor(2)
+	mustAppend(t, s, a.seal(t, room, texts(3, 10)...))
+	a.hlc += 100_000 << 16
+	b.hlc = a.hlc
+	mustAppend(t, s, a.seal(t, room, texts(3, 10)...))
+	r, err := s.Retain(t.Context(), room, RetainOptions{Before: time.Unix(1_700_000_050, 0)})
+	if err != nil || r.Payloads != 1 {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	b.seal(t, room, texts(1, 10)...) // never comes
+	mustAppend(t, s, b.seal(t, room, texts(2, 10)...))
+	mustAppend(t, s, a.seal(t, room, texts(2, 10)...))
+	killed := open(t, copyRunning(t, s))
+	for name, ends := range map[string]func(s *Store) ([]event.ID, error){
+		"heads":   func(s *Store) ([]event.ID, error) { return s.Heads(room) },
+		"missing": func(s *Store) ([]event.ID, error) { return s.Missing(room) },
+	} {
+		want, err := ends(s)
+		must(t, err)
+		if got, err := ends(killed); err != nil || len(want) == 0 || !slices.Equal(got, want) {
+			t.Errorf("%s: %v, want %v (%v)", name, got, want, err)
+		}
+	}
+}

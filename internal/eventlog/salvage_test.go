@@ -100,6 +100,9 @@ func TestSalvageKeepsAll(t *testing.T) {
 // Whatever file is harmed: what is left is kept and checked, and the chains of
 // authors do not go back if the tables can be read.
 func TestSalvageOfDamagedFiles(t *testing.T) {
+	if testing.Short() {
+		t.Skip("slow under the race detector; make check runs it")
+	}
 	src, want := damaged(t)
 	harms := map[string]func(t *testing.T, path string, size int64){
 		"half":    func(t *testing.T, path string, size int64) { must(t, os.Truncate(path, size/2)) },

@@ -69,8 +69,7 @@ func (s *Store) payloadsSince(txn *badger.Txn, cursor uint64) ([]stored, error) 
 	var out []stored
 	it.Seek(appendPayloadKey(nil, cursor+1-min(cursor, event.MaxBatchEvents)))
 	for ; it.Valid() && len(out) < sincePage; it.Next() {
-		arrival := binary.BigEndian.Uint64(it.Item().Key()[1:])
-		p, err := s.payload(txn, arrival)
+		p, err := s.payloadOf(it.Item())
 		if err != nil {
 			return nil, err
 		}

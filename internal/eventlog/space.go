@@ -5,6 +5,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
+	"time"
 )
 
 // badger writes through memory maps of sparse files: when the disk is full the
@@ -43,6 +45,32 @@ func (s *Store) spaceToClose() error {
 		return errors.Join(err, errStuck)
 	}
 	return nil
+}
+
+// plenty is so much free disk that nobody fills it within plentyTime: it is not looked at again before. To look
+// costs as much as a fifth of storing a single event.
+const (
+	plenty     = 1 << 30
+	plentyTime = 100 * time.Millisecond
+)
+
+// freeDisk remembers for a moment that there is plenty.
+type freeDisk struct {
+	mu    sync.Mutex
+	bytes uint64
+	at    time.Time
+}
+
+func (f *freeDisk) look(dir string) (uint64, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.bytes >= plenty && time.Since(f.at) < plentyTime {
+		return f.bytes, nil
+	}
+	var err error
+	f.bytes, err = freeBytes(dir)
+	f.at = time.Now()
+	return f.bytes, err
 }
 
 func (s *Store) space(need uint64) error {

@@ -2,6 +2,7 @@ package eventlog
 
 import (
 	"encoding/binary"
+	"math"
 	"slices"
 
 	"github.com/dgraph-io/badger/v4"
@@ -73,7 +74,7 @@ func (s *Store) Last(log event.LogID, author event.Author) (seq uint64, id event
 		return 0, id, nil
 	}
 	err = s.view(func(txn *badger.Txn) error {
-		rec, _, err := getRecord(txn, appendIDKey(nil, spaceAuthor, no, (*[32]byte)(&author)), decodeAuthorRec)
+		rec, err := s.authorRec(txn, authorKey{no, author})
 		seq, id = rec.seq, rec.last
 		return err
 	})
@@ -89,20 +90,29 @@ func (s *Store) Author(log event.LogID, author event.Author) (AuthorState, error
 	}
 	err := s.view(func(txn *badger.Txn) error {
 		id := (*[32]byte)(&author)
-		rec, _, err := getRecord(txn, appendIDKey(nil, spaceAuthor, no, id), decodeAuthorRec)
+		rec, err := s.authorRec(txn, authorKey{no, author})
 		if err != nil {
 			return err
 		}
 		var seqs, forks runs
+		add := func(window uint64, w windowRec) error {
+			seqs, forks = seqs.addWindow(window, &w.seqs), forks.addWindow(window, &w.forks)
+			return nil
+		}
+		newer := s.derived.windowsOf(authorKey{no, author})
 		err = scan(txn, appendIDKey(nil, spaceSeqs, no, id), func(key, val []byte) error {
 			w, err := decodeWindowRec(val)
 			if err != nil || len(key) != seqsKeyLen {
 				return errValue
 			}
 			window := binary.BigEndian.Uint64(key[idKeyLen:])
-			seqs, forks = seqs.addWindow(window, &w.seqs), forks.addWindow(window, &w.forks)
-			return nil
+			_ = newer.until(window, add)
+			if n, ok := newer.take(window); ok {
+				w = n
+			}
+			return add(window, w)
 		})
+		_ = newer.until(math.MaxUint64, add)
 		st = AuthorState{LastSeq: rec.seq, LastID: rec.last, Gaps: seqs.gaps(rec.seq), Forks: forks}
 		return err
 	})

@@ -44,8 +44,11 @@ type Store struct {
 	once       sync.Once
 	end        error // result of Close
 
+	pages   pages
 	logs    logs
+	derived derived
 	recent  recent
+	ids     idIndex
 	busy    busySeconds
 	newest  atomic.Uint64 // highest committed arrival
 	decoded atomic.Uint64 // events of payloads that were read from disk
@@ -69,11 +72,13 @@ func openWith(ctx context.Context, o Options, p profile) (*Store, error) {
 		profile: p,
 		busy:    busySeconds{limit: busyMost},
 		log:     o.Logger,
-		free:    freeBytes,
+		free:    new(freeDisk).look,
 		asks:    make(chan func()),
 		closing: make(chan struct{}),
 		done:    make(chan struct{}),
+		pages:   pages{due: make(chan struct{}, 1)},
 	}
+	s.derived.init()
 	s.queue = make(chan *request, s.profile.queue)
 	if err := guard(func() error { return s.open(ctx, o.Key) }); err != nil {
 		s.release()
@@ -109,6 +114,9 @@ func (s *Store) open(ctx context.Context, key [32]byte) error {
 		return err
 	}
 	if s.db, err = openBadger(s.dir, key, s.profile, s.log); err != nil {
+		return err
+	}
+	if s.pages.dir, err = realPath(s.dir); err != nil {
 		return err
 	}
 	if err := s.checkSchema(); err != nil {

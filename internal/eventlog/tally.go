@@ -15,6 +15,7 @@ import (
 // that is kept beside them. What it holds grows with authors, control events and
 // loose ends, not with messages.
 type tally struct {
+	s        *Store
 	no       uint32
 	rec      logRec
 	payloads int
@@ -25,6 +26,8 @@ type tally struct {
 	heads    map[event.ID]event.HLC
 	missing  map[event.ID]uint64 // newest second of those that name it
 	hasChild map[event.ID]bool   // stored, perhaps not met yet, and named as parent
+	since    uint64              // payloads numbered from here on were in no record
+	late     map[event.ID]bool   // above a floor: events of these, and parents that they name
 	control  [][]byte            // keys
 
 	sums   *summing
@@ -36,15 +39,20 @@ type tally struct {
 type differs func(key, want []byte, have, wanted bool) error
 
 // tallyLog walks a log, calls visit, which may be nil, with every event that
-// counts, and fn with every record that differs.
-func (s *Store) tallyLog(ctx context.Context, txn *badger.Txn, no uint32, visit func(p *stored, place int) error, fn differs) (*tally, error) {
+// counts, and fn with every record that differs. In a log with a floor heads and missing parents
+// that are not there are told of only if payloads numbered from since on make them: of others nobody
+// can say.
+func (s *Store) tallyLog(ctx context.Context, txn *badger.Txn, no uint32, since uint64, visit func(p *stored, place int) error, fn differs) (*tally, error) {
 	t := &tally{
+		s:        s,
 		no:       no,
 		authors:  make(map[event.Author]*authorRec),
 		windows:  make(map[windowKey]*windowRec),
 		heads:    make(map[event.ID]event.HLC),
 		missing:  make(map[event.ID]uint64),
 		hasChild: make(map[event.ID]bool),
+		since:    since,
+		late:     make(map[event.ID]bool),
 		ends:     make(map[event.ID]bool),
 		stored:   newStoredSums(txn, no, fn),
 	}
@@ -159,10 +167,17 @@ func (t *tally) addEvent(txn *badger.Txn, p *stored, i int) error {
 	}
 	t.sums.add(e)
 	t.addSeq(e)
+	late := t.rec.floor > 0 && p.arrival >= t.since
 	for j := range e.Parents {
 		if err := t.addParent(txn, &e.Parents[j], secondOf(e.HLC)); err != nil {
 			return err
 		}
+		if late {
+			t.late[e.Parents[j]] = true
+		}
+	}
+	if late {
+		t.late[e.ID] = true
 	}
 	if t.hasChild[e.ID] {
 		delete(t.hasChild, e.ID)
@@ -200,8 +215,8 @@ func (t *tally) addParent(txn *badger.Txn, p *event.ID, second uint64) error {
 		delete(t.heads, *p)
 		return nil
 	}
-	ok, err := storedIn(txn, p, t.no)
-	if ok {
+	rec, ok, err := t.s.index(txn, p)
+	if ok && rec.log == t.no {
 		t.hasChild[*p] = true
 	} else {
 		t.missing[*p] = max(t.missing[*p], second, 1)
@@ -247,7 +262,7 @@ func (t *tally) diff(txn *badger.Txn, fn differs) error {
 		}
 	}
 	for key, w := range want {
-		if t.rec.floor > 0 && key[0] == spaceHead { // with a child below the floor it is none, or was none
+		if t.rec.floor > 0 && key[0] == spaceHead && !t.late[event.ID([]byte(key[5:]))] { // with a child below the floor it is none, or was none
 			continue
 		}
 		if err := fn([]byte(key), w, false, true); err != nil {
@@ -275,10 +290,13 @@ func (t *tally) diffMissing(txn *badger.Txn, fn differs) error {
 		rec.second = second
 		return fn(bytes.Clone(key), rec.appendTo(nil), true, ok)
 	})
-	if err != nil || t.rec.floor > 0 {
+	if err != nil {
 		return err
 	}
 	for id, second := range t.missing {
+		if t.rec.floor > 0 && (!t.late[id] || t.ends[id]) {
+			continue
+		}
 		rec := missingRec{second: second}
 		if err := fn(appendIDKey(nil, spaceMissing, t.no, (*[32]byte)(&id)), rec.appendTo(nil), false, true); err != nil {
 			return err

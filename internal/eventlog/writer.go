@@ -130,6 +130,9 @@ type writer struct {
 	memLog int    // number of badger's newest memtable log
 	vlog   int    // the same of its value log
 	slab   slab
+
+	pending  pending
+	indexing indexing
 }
 
 // run is the writing goroutine.
@@ -137,7 +140,7 @@ func (s *Store) run() {
 	defer close(s.done)
 	timer := time.NewTimer(syncDelay)
 	timer.Stop()
-	armed := false
+	var armed time.Duration // what the timer runs for, 0: it does not
 	for {
 		select {
 		case r, ok := <-s.queue:
@@ -149,12 +152,18 @@ func (s *Store) run() {
 		case ask := <-s.asks:
 			ask()
 		case <-timer.C:
-			armed = false
+			armed = 0
 			s.syncLate()
+		case <-s.pages.due:
 		}
-		if s.writer.dirty && !armed {
-			timer.Reset(syncDelay)
-			armed = true
+		s.shed()
+		switch {
+		case s.writer.dirty && armed != syncDelay: // also while it runs for the next checkpoint
+			armed = syncDelay
+			timer.Reset(armed)
+		case armed == 0 && s.waiting() > 0:
+			armed = checkpointDelay
+			timer.Reset(armed)
 		}
 	}
 }
@@ -252,6 +261,7 @@ func (s *Store) write(g *group) error {
 		}
 		return nil
 	}
+	s.ids.add(g.ids) // before: who sees an event must find it by its id
 	if err := g.txn.Commit(); err != nil {
 		return s.fail(err)
 	}
@@ -286,15 +296,20 @@ func (s *Store) publish(g *group) {
 	for _, old := range g.moved {
 		s.recent.uncount(old.payload(), old.place)
 	}
+	s.publishIndex(g)
+	s.derived.take(g) // before it is told that there is something
 	if g.newest > 0 {
 		s.newest.Store(g.newest)
 		s.changed.tell()
 	}
 }
 
-// syncLate syncs what was committed as not durable.
+// syncLate syncs what was committed as not durable, after a checkpoint if the last was long ago.
 func (s *Store) syncLate() {
-	if s.writer.dirty && s.writer.failed == nil {
+	if s.writer.failed == nil {
+		if time.Since(s.writer.pending.since) >= checkpointDelay {
+			_ = s.checkpointNow() // on a full disk they wait on
+		}
 		_ = s.sync() // it is remembered and answers the next append
 	}
 }
@@ -310,6 +325,7 @@ func (s *Store) sync() error {
 	s.metrics.syncs.Inc()
 	s.writer.dirty = false
 	s.writer.synced = s.writer.next
+	s.writer.indexing.synced()
 	return nil
 }
 

@@ -1,0 +1,17 @@
+package eventlog
+
+import (
+	"errors"
+	"os"
+
+	"github.com/parley-chat/parley/internal/disk"
+)
+
+// lockFile takes the lock of a store. ErrLocked if another open store has it.
+func lockFile(path string) (*os.File, error) {
+	f, err := disk.Lock(path)
+	if errors.Is(err, disk.ErrLocked) {
+		return nil, ErrLocked
+	}
+	return f, err
+}

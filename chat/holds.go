@@ -38,7 +38,8 @@ type holds struct {
 	recent  map[event.ID]reach // last events of batches
 	older   map[event.ID]reach
 	members map[event.Author]held
-	changed bool // members, since it was saved
+	most    uint64 // the highest number that some of them held
+	changed bool   // members, since it was saved
 
 	// Own numbers from forkFrom to forkTo may stand for two events each, as
 	// after a restored backup: there the own events are no chain. What was
@@ -178,9 +179,14 @@ func (h *holds) note(member event.Author, now held) bool {
 	if !known && len(h.members) >= maxHolders || now == before {
 		return false
 	}
-	h.members[member] = now
+	h.hold(member, now)
 	h.changed = true
 	return true
+}
+
+func (h *holds) hold(member event.Author, now held) {
+	h.members[member] = now
+	h.most = max(h.most, now.seq, now.whole)
 }
 
 // has reports whether a member is known to hold the own event, or the two, of

@@ -84,7 +84,7 @@ func (h *holds) recall(b []byte) {
 		if author == nil || max(has.seq, has.whole) > h.last.seq {
 			return
 		}
-		h.members[event.Author(author)] = has
+		h.hold(event.Author(author), has)
 	}
 }
 

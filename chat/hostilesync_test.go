@@ -246,6 +246,9 @@ func TestWhoComparesTooMuchIsPutOff(t *testing.T) {
 // One has a history that never was: old messages without end, each under a key
 // of its own. What is taken of it is bounded, and what others have comes.
 func TestBackdatedEventsUnderFreshKeysAreBounded(t *testing.T) {
+	if testing.Short() {
+		t.Skip("slow under the race detector; make check runs it")
+	}
 	attack(t, func(t *testing.T, v *villain) {
 		const n = 12_000
 		batches := make(map[event.ID][]byte, n)

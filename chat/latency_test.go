@@ -101,6 +101,9 @@ func (deaf) Status() node.DiscoveryStatus { return node.DiscoveryStatus{} }
 // In a star the hub's mesh has no place for all leaves: the others hear by
 // gossip of what there is, and by signals.
 func TestAllLeavesOfAStarHear(t *testing.T) {
+	if testing.Short() {
+		t.Skip("slow under the race detector; make check runs it")
+	}
 	synctest.Test(t, func(t *testing.T) {
 		const leaves = 12
 		p := star(t, leaves)

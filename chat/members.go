@@ -99,6 +99,9 @@ func (r *Room) state(seq uint64) string {
 	others, holders := 0, 0
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if seq > r.holds.most { // a busy sender's own messages, while nobody has told of them
+		return StateQueued
+	}
 	for author := range r.othersLocked() {
 		others++
 		if r.holds.has(author, seq) {

@@ -3,6 +3,7 @@ package chat
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/libp2p/go-libp2p/core/peer"
 	"golang.org/x/text/secure/precis"
@@ -115,19 +116,30 @@ func (r *Room) nick(author event.Author) string {
 	return shown(m.Nick)
 }
 
+// Names are worked out for each message that is shown, and cost more than all the
+// rest of it.
+var shownNicks, shortNames memo[string, string]
+
 // shown returns what others call themselves, if they may: empty if it is not a
 // nick by our own rule, such as one that cannot be seen.
 func shown(nick string) string {
-	clean, err := cleanNick(nick)
-	if err != nil {
+	if nick == "" {
 		return ""
 	}
-	return clean
+	return shownNicks.get(nick, func() string {
+		clean, err := cleanNick(nick)
+		if err != nil {
+			return ""
+		}
+		return clean
+	})
 }
 
 func short(p peer.ID) string {
-	s := p.String()
-	return s[max(0, len(s)-shortID):]
+	return shortNames.get(string(p), func() string {
+		s := p.String()
+		return strings.Clone(s[max(0, len(s)-shortID):])
+	})
 }
 
 // Ignore hides what p writes from history and updates, or shows it again; it

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/parley-chat/parley/internal/event"
 	"github.com/parley-chat/parley/internal/wire"
@@ -43,19 +44,35 @@ func (m *Messenger) recall(ctx context.Context) error {
 	if err := m.recallJSON(metaRooms, &saved); err != nil {
 		return err
 	}
+	return m.recallRooms(ctx, saved)
+}
+
+// readers is how many rooms are read at a time when the store is opened: on a
+// cold disk each waits for it.
+const readers = 8
+
+// recallRooms reads who is in the rooms that were remembered.
+func (m *Messenger) recallRooms(ctx context.Context, saved []savedRoom) error {
+	var g errgroup.Group
+	g.SetLimit(readers)
 	for _, s := range saved {
 		key, err := event.RoomKey(s.Name)
 		if err != nil {
 			continue // of a stricter rule than the one it was saved under
 		}
-		r, err := m.newRoom(ctx, s.Name, key)
-		if err != nil {
-			return err
-		}
-		r.joined = s.Joined
-		m.rooms[key], m.byLog[r.log] = r, &r.conversation
+		g.Go(func() error {
+			r, err := m.newRoom(ctx, s.Name, key)
+			if err != nil {
+				return err
+			}
+			r.joined = s.Joined
+			m.mu.Lock()
+			defer m.mu.Unlock()
+			m.rooms[key], m.byLog[r.log] = r, &r.conversation
+			return nil
+		})
 	}
-	return nil
+	return g.Wait()
 }
 
 func (m *Messenger) recallIgnored() error {

@@ -19,6 +19,7 @@ func TestUpdatesReadOnFromTheCursorAndThenLive(t *testing.T) {
 		p.join(1, "lobby")
 		time.Sleep(3 * time.Second)
 		p.say(0, "lobby", "one")
+		p.waitTexts(5*time.Second, 1, "lobby", "one") // two batches sent at once may arrive in either order
 		p.say(0, "lobby", "two")
 		p.waitTexts(5*time.Second, 1, "lobby", "one", "two")
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)

@@ -71,6 +71,10 @@ func readStatus(in *bufio.Reader, limit int) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	return statusOf(b)
+}
+
+func statusOf(b []byte) (rest []byte, err error) {
 	if len(b) == 0 {
 		return nil, errReply
 	}

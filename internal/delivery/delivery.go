@@ -120,6 +120,7 @@ func New(cfg Config) (*Service, error) {
 	s.server = newServer(s)
 	cfg.Host.SetStreamHandler(wire.LogProtocol(cfg.Tag, wire.ForFetch), s.server.bareFetch)
 	cfg.Host.SetStreamHandler(wire.LogProtocol(cfg.Tag, wire.ForSync), s.server.bareSync)
+	cfg.Host.SetStreamHandler(wire.LogProtocol(cfg.Tag, wire.ForAcks), s.server.bareAcks)
 	return s, nil
 }
 
@@ -190,8 +191,9 @@ func (s *Service) Close() {
 	logs := s.logs
 	s.logs = make(map[event.LogID]*Log)
 	s.mu.Unlock()
-	s.cfg.Host.RemoveStreamHandler(wire.LogProtocol(s.cfg.Tag, wire.ForFetch))
-	s.cfg.Host.RemoveStreamHandler(wire.LogProtocol(s.cfg.Tag, wire.ForSync))
+	for _, purpose := range []string{wire.ForFetch, wire.ForSync, wire.ForAcks} {
+		s.cfg.Host.RemoveStreamHandler(wire.LogProtocol(s.cfg.Tag, purpose))
+	}
 	for _, l := range logs {
 		l.leave()
 	}

@@ -18,24 +18,32 @@ import (
 
 // Pace and bounds of asking. spec: 04-delivery §7
 const (
-	patience   = 250 * time.Millisecond // for gossip to bring what seems to be missing
-	maxTold    = 64                     // peers whose triggers wait
-	maxSources = 3                      // peers asked for one reason
-	maxTries   = 4096                   // ids whose failed tries are remembered
+	maxTold    = 64   // peers whose triggers wait
+	maxSources = 3    // peers asked for one reason
+	maxTries   = 4096 // ids whose failed tries are remembered
+	gathers    = 5    // times in its patience it looks for what has waited long enough
 	firstRetry = time.Second
 	lastRetry  = 10 * time.Minute
 )
 
 // fetcher asks peers for events they told of, once and by id; what that does
-// not bring is left to the syncer. Triggers gather for a moment and are then
-// worked off, peer by peer, by one goroutine.
+// not bring is left to the syncer. Each trigger waits as long as patience says and
+// is then worked off, with others of its peer, by one goroutine.
 type fetcher struct {
 	l     *Log
 	wake  chan struct{}
 	tries *lru.Cache[event.ID, try] // used by run alone
 
+	patience patience
+
 	mu   sync.Mutex
-	told map[peer.ID][]event.ID // which the peer has, or ought to have; "": somebody
+	told map[peer.ID][]hint // oldest first; "": somebody
+}
+
+// hint is an event that a peer has, or ought to have.
+type hint struct {
+	id event.ID
+	at time.Time // when it was told of
 }
 
 // try is how often something was tried in vain.
@@ -54,7 +62,7 @@ func newFetcher(l *Log) *fetcher {
 	if err != nil {
 		panic(err) // only for a size below one
 	}
-	return &fetcher{l: l, wake: make(chan struct{}, 1), told: make(map[peer.ID][]event.ID), tries: tries}
+	return &fetcher{l: l, wake: make(chan struct{}, 1), told: make(map[peer.ID][]hint), tries: tries}
 }
 
 // Told says that p has these events, or something that names them as parents:
@@ -67,7 +75,10 @@ func (l *Log) Told(p peer.ID, ids []event.ID) {
 	}
 	f.mu.Lock()
 	if has, ok := f.told[p]; ok || len(f.told) < maxTold {
-		f.told[p] = append(has, ids[:min(len(ids), maxWant-len(has))]...)
+		for now := time.Now(); len(ids) > 0 && len(has) < maxWant; ids = ids[1:] {
+			has = append(has, hint{ids[0], now})
+		}
+		f.told[p] = has
 	}
 	f.mu.Unlock()
 	signal(f.wake)
@@ -81,27 +92,43 @@ func signal(wake chan<- struct{}) {
 	}
 }
 
-func (f *fetcher) take() map[peer.ID][]event.ID {
+// take returns what was told of before a time, and whether anything was later.
+func (f *fetcher) take(before time.Time) (due map[peer.ID][]event.ID, more bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	told := f.told
-	f.told = make(map[peer.ID][]event.ID)
-	return told
+	due = make(map[peer.ID][]event.ID)
+	for p, hints := range f.told {
+		n := 0
+		for ; n < len(hints) && !hints[n].at.After(before); n++ {
+			due[p] = append(due[p], hints[n].id)
+		}
+		if n == len(hints) {
+			delete(f.told, p)
+			continue
+		}
+		f.told[p], more = hints[n:], true
+	}
+	return due, more
 }
 
 // run works triggers off.
 func (f *fetcher) run() {
 	ctx := f.l.ctx
-	for {
-		select {
-		case <-f.wake:
-		case <-ctx.Done():
+	for more := false; ; {
+		if !more {
+			select {
+			case <-f.wake:
+			case <-ctx.Done():
+				return
+			}
+		}
+		wait := f.patience.now(time.Now())
+		if !pause(ctx, wait/gathers) {
 			return
 		}
-		if !pause(ctx, patience) {
-			return
-		}
-		for p, ids := range f.take() {
+		var due map[peer.ID][]event.ID
+		due, more = f.take(time.Now().Add(-wait))
+		for p, ids := range due {
 			if err := f.fetch(ctx, p, ids); err != nil && ctx.Err() == nil {
 				f.l.log.Warn("fetching failed", "peer", p, "err", err)
 			}

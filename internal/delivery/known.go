@@ -28,7 +28,7 @@ type known struct {
 }
 
 // knownBatch is a stored batch. One that was fetched before gossip brought it
-// is not held against who forwards it, once: he could not know.
+// is forwarded when gossip does, once: others wait for it.
 type knownBatch struct {
 	first    uint64 // seq of its first event
 	gossiped bool
@@ -73,16 +73,14 @@ func (k *known) find(id event.ID) (knownBatch, bool) {
 }
 
 // gossiped reports whether every event of b, which gossip brought, was stored
-// lately, and if so, whether its forwarder is excused.
-func (k *known) gossiped(b *event.Batch) (known, excused bool) {
+// lately, and if so, whether it was fetched and gossip brings it the first time.
+func (k *known) gossiped(b *event.Batch) (known, fetched bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	last := b.Events[len(b.Events)-1].ID
-	was, ok := k.find(last)
+	was, ok := k.find(b.Events[len(b.Events)-1].ID)
 	if !ok || was.first > b.Events[0].Seq {
 		return false, false
 	}
-	k.recent[last] = knownBatch{was.first, true}
 	return true, !was.gossiped
 }
 

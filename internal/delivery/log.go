@@ -27,6 +27,7 @@ type Log struct {
 	soon    chan struct{}        // something was held aside
 	fetcher *fetcher
 	syncer  *syncer
+	acks    acks
 
 	// forgotten is set when an own event came from outside, as after a restored
 	// backup: the sender then reads the end of its chain anew.

@@ -19,6 +19,10 @@ type metrics struct {
 	served      *prometheus.CounterVec
 	synced      *prometheus.CounterVec
 	compared    *prometheus.CounterVec
+	acked       *prometheus.CounterVec
+	windowWait  prometheus.Counter
+	windowed    prometheus.Gauge
+	windowLeft  *prometheus.CounterVec
 }
 
 // newMetrics makes the metrics and registers them if reg is not nil.
@@ -34,6 +38,11 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		all = append(all, c)
 		return c
 	}
+	gauge := func(name, help string) prometheus.Gauge {
+		g := prometheus.NewGauge(prometheus.GaugeOpts{Name: "parley_delivery_" + name, Help: help})
+		all = append(all, g)
+		return g
+	}
 	m := &metrics{
 		sent:        counter("events_sent_total", "Own events stored and published."),
 		unpublished: counter("batches_unpublished_total", "Own batches that were stored but not published."),
@@ -47,6 +56,10 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		served:      vec("fetches_served_total", "result", "Fetch requests of others by result."),
 		synced:      vec("syncs_total", "result", "Own sessions of reconciliation by result: in-sync says that nothing is missing, in-sync-above that nothing is of what the peer keeps, which is less."),
 		compared:    vec("syncs_served_total", "result", "Sessions of others by result."),
+		acked:       vec("acks_served_total", "result", "Streams on which others were told what of theirs is stored, by result."),
+		windowWait:  counter("window_wait_seconds_total", "How long own batches waited for members to store earlier ones."),
+		windowed:    gauge("window_members", "Members that a busy sender waits for, over all rooms."),
+		windowLeft:  vec("window_left_total", "reason", "How often a sender stopped waiting for a member: silent or behind."),
 	}
 	if reg == nil {
 		return m, nil

@@ -67,13 +67,17 @@ func (l *Log) validate(_ context.Context, from peer.ID, msg *pubsub.Message) pub
 	if l.known.replayed(now, b) {
 		return l.ignore(from, "replayed")
 	}
-	if known, excused := l.known.gossiped(b); excused {
-		return pubsub.ValidationIgnore
-	} else if known {
+	known, fetched := l.known.gossiped(b)
+	if known && !fetched {
 		return l.ignore(from, "known")
 	}
 	if err := b.Verify(); err != nil {
 		return l.reject(from, err)
+	}
+	if fetched { // it is stored here, and others wait for it
+		l.known.add(b, true)
+		l.fetcher.patience.hasty(time.Now())
+		return pubsub.ValidationAccept
 	}
 	if Early(now, b) {
 		l.hold(now, arrival{b, from})
@@ -200,6 +204,7 @@ func (l *Log) appended(b *event.Batch, res eventlog.Appended, err error, gossipe
 		return 0, false
 	}
 	l.failing.Store(false)
+	l.acks.stored(b.Author(), b.Events[len(b.Events)-1].Seq)
 	for _, isNew := range res.New {
 		if isNew {
 			fresh++

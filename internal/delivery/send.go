@@ -11,13 +11,9 @@ import (
 
 // Pace and bounds of sending. spec: 04-delivery §3
 const (
-	maxDrafts   = 2048                   // waiting to be sealed; then Submit blocks
-	minPause    = 10 * time.Millisecond  // between two payloads
-	maxPause    = 50 * time.Millisecond  // the same in large rooms
-	pausePer    = 500 * time.Microsecond // more pause for each peer in the topic
-	recount     = time.Second            // how often those are counted
-	maxHeads    = 7                      // parents besides the author's own previous event
-	publishTime = 5 * time.Second        // for pubsub to take a payload
+	maxDrafts   = 2048            // waiting to be sealed; then Submit blocks
+	maxHeads    = 7               // parents besides the author's own previous event
+	publishTime = 5 * time.Second // for pubsub to take a payload
 )
 
 // Draft is an event to be.
@@ -99,34 +95,55 @@ type sender struct {
 	waiting []*Pending // taken from the queue, not yet sealed
 	drafts  []event.Draft
 	most    int // how many of those may go into the next batch
-	peers   int
-	counted time.Time
+	pace    pace
+	next    *time.Timer // fires when the next batch may be sent
+	rested  bool        // nothing waited then
+	window  *window
+	busy    *busy
 }
 
-// send gathers drafts and emits batches: the first at once, then one a pause.
-// What comes during a sync or a pause is gathered by the queue.
+func newSender(l *Log) *sender {
+	w := newWindow(l.s.metrics)
+	return &sender{l: l, pace: pace{l: l}, next: time.NewTimer(0), window: w, busy: newBusy(l, w)}
+}
+
+// send gathers drafts and emits batches: the first at once, then one a pause,
+// and not more than others store. What comes meanwhile is gathered by the queue.
 func (l *Log) send() {
-	s := &sender{l: l}
+	s := newSender(l)
 	defer s.fail(ErrStopped)
-	pause := time.NewTimer(0)
-	defer pause.Stop()
-	for {
-		if len(s.waiting) == 0 {
-			select {
-			case p := <-l.drafts:
-				s.waiting = append(s.waiting, p)
-			case <-l.ctx.Done():
-				return
-			}
-		}
-		select {
-		case <-pause.C:
-		case <-l.ctx.Done():
-			return
-		}
+	defer s.busy.end()
+	defer s.next.Stop()
+	for s.await() && s.window.wait(l.ctx) {
 		s.gather()
-		pause.Reset(s.pause())
+		s.next.Reset(s.pace.next(time.Now()))
 		s.emit()
+	}
+}
+
+// await returns when something waits and the pace allows a batch, or false when
+// the log is left.
+func (s *sender) await() bool {
+	s.rested = len(s.waiting) == 0 && len(s.l.drafts) == 0
+	if len(s.waiting) == 0 {
+		select {
+		case p := <-s.l.drafts:
+			s.waiting = append(s.waiting, p)
+		case <-s.l.ctx.Done():
+			return false
+		}
+	}
+	select {
+	case <-s.next.C:
+		return true
+	default:
+		s.rested = false
+	}
+	select {
+	case <-s.next.C:
+		return true
+	case <-s.l.ctx.Done():
+		return false
 	}
 }
 
@@ -142,13 +159,6 @@ func (s *sender) gather() {
 	}
 }
 
-func (s *sender) pause() time.Duration {
-	if now := time.Now(); now.Sub(s.counted) >= recount {
-		s.peers, s.counted = s.l.Peers(), now
-	}
-	return min(max(minPause, time.Duration(s.peers)*pausePer), maxPause)
-}
-
 // emit seals one batch of what waits, stores it durably, publishes it and
 // hands out the ids.
 func (s *sender) emit() {
@@ -158,7 +168,9 @@ func (s *sender) emit() {
 	}
 	b, n, err := s.write()
 	if err == nil {
+		s.window.put(s.last.LastSeq, time.Now())
 		s.publish(b)
+		s.busy.sent(b, s.rested)
 	}
 	for i, p := range s.waiting[:n] {
 		if err != nil {

@@ -16,27 +16,38 @@ import (
 )
 
 // Streams that are served at a time; more are told that the server is busy.
+// Those of acknowledgements, which last, are counted apart.
 const (
 	servedAtATime   = 64
 	servedOfOnePeer = 8
 )
 
-// server answers fetch requests and sessions of reconciliation. Its goroutines are the streams'.
+// server answers fetch requests and sessions of reconciliation, and acknowledges.
+// Its goroutines are the streams'.
 type server struct {
 	s      *Service
 	ctx    context.Context
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
 
-	mu      sync.Mutex
-	closed  bool
-	serving map[peer.ID]int
-	total   int
+	mu     sync.Mutex
+	closed bool
+	brief  serving // fetch and sync
+	acking serving
+}
+
+// serving counts streams.
+type serving struct {
+	of    map[peer.ID]int
+	total int
 }
 
 func newServer(s *Service) *server {
 	ctx, cancel := context.WithCancel(context.Background())
-	return &server{s: s, ctx: ctx, cancel: cancel, serving: make(map[peer.ID]int)}
+	return &server{
+		s: s, ctx: ctx, cancel: cancel,
+		brief: serving{of: make(map[peer.ID]int)}, acking: serving{of: make(map[peer.ID]int)},
+	}
 }
 
 // close ends what is being served and waits.
@@ -49,24 +60,24 @@ func (v *server) close() {
 }
 
 // enter counts a stream in; leave must follow when it is not closed.
-func (v *server) enter(p peer.ID) (busy, closed bool) {
+func (v *server) enter(n *serving, p peer.ID) (busy, closed bool) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.closed {
 		return false, true
 	}
 	v.wg.Add(1)
-	v.serving[p]++
-	v.total++
-	return v.total > servedAtATime || v.serving[p] > servedOfOnePeer, false
+	n.of[p]++
+	n.total++
+	return n.total > servedAtATime || n.of[p] > servedOfOnePeer, false
 }
 
-func (v *server) leave(p peer.ID) {
+func (v *server) leave(n *serving, p peer.ID) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.total--
-	if v.serving[p]--; v.serving[p] == 0 {
-		delete(v.serving, p)
+	n.total--
+	if n.of[p]--; n.of[p] == 0 {
+		delete(n.of, p)
 	}
 	v.wg.Done()
 }
@@ -81,15 +92,24 @@ func (v *server) bareSync(stream network.Stream) {
 	v.handle(stream, stream.Conn().RemotePeer(), wire.ForSync, event.LogID{})
 }
 
+// bareAcks acknowledges what is stored of rooms.
+func (v *server) bareAcks(stream network.Stream) {
+	v.handle(stream, stream.Conn().RemotePeer(), wire.ForAcks, event.LogID{})
+}
+
 // handle serves one stream of p for a purpose of package wire: about the log of
 // a pair, or if that is zero, of rooms.
 func (v *server) handle(stream Stream, p peer.ID, purpose string, pair event.LogID) {
-	busy, closed := v.enter(p)
+	n := &v.brief
+	if purpose == wire.ForAcks {
+		n = &v.acking
+	}
+	busy, closed := v.enter(n, p)
 	if closed {
 		_ = stream.Reset()
 		return
 	}
-	defer v.leave(p)
+	defer v.leave(n, p)
 	stop := context.AfterFunc(v.ctx, func() { _ = stream.Reset() })
 	defer stop()
 	late := time.AfterFunc(fetchTime, func() { _ = stream.Reset() })
@@ -97,11 +117,15 @@ func (v *server) handle(stream Stream, p peer.ID, purpose string, pair event.Log
 	o := &opening{stream, bufio.NewReaderSize(stream, 4096), p, pair, busy}
 	var result string
 	var err error
-	if purpose == wire.ForSync {
+	switch purpose {
+	case wire.ForSync:
 		end := time.Now().Add(servedTime)
 		result, err = v.serveSync(o, func() { late.Reset(min(idle, time.Until(end))) })
 		v.s.metrics.compared.WithLabelValues(result).Inc()
-	} else {
+	case wire.ForAcks:
+		result, err = v.serveAcks(o, func() { late.Reset(ackIdle + fetchTime) })
+		v.s.metrics.acked.WithLabelValues(result).Inc()
+	default:
 		result, err = v.serveFetch(o)
 		v.s.metrics.served.WithLabelValues(result).Inc()
 	}

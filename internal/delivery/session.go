@@ -93,13 +93,10 @@ func (s *session) open(now time.Time) error {
 	if err != nil {
 		return err
 	}
-	if len(b) == 0 {
-		return errReply
-	}
-	if err := statusError(status(b[0])); err != nil {
+	if b, err = statusOf(b); err != nil {
 		return err
 	}
-	if s.told, err = decodeSyncAnswer(b[1:]); err != nil {
+	if s.told, err = decodeSyncAnswer(b); err != nil {
 		return err
 	}
 	s.lowest, s.highest = max(s.floor, s.told.floor), uint64(now.Add(maxAhead).Unix())+1

@@ -14,6 +14,7 @@ import (
 
 	pubsub "github.com/libp2p/go-libp2p-pubsub"
 
+	"github.com/parley-chat/parley/internal/budget"
 	"github.com/parley-chat/parley/internal/event"
 	"github.com/parley-chat/parley/internal/eventlog"
 	"github.com/parley-chat/parley/internal/reconcile"
@@ -26,6 +27,8 @@ const (
 	maxPutOff   = 1024             // peers that failed, remembered
 	maxRefused  = 1 << 14          // events that the store did not take, remembered
 	maxSessions = 128              // with one peer in a turn
+	meetAtOnce  = 3                // times that a peer who comes and goes is compared with at once,
+	meetAgain   = 0.1              // and so often a second then
 	busyTries   = 5                // with a peer that is busy, a second apart
 )
 
@@ -47,9 +50,11 @@ type syncer struct {
 	// used by run alone.
 	lacking map[event.ID]time.Time
 
+	meetings *budget.Budgets[peer.ID]
+
 	mu     sync.Mutex
-	due    map[peer.ID]struct{} // "": somebody
-	now    peer.ID              // whose turn it is; "": nobody's
+	due    map[peer.ID]bool // "": somebody; true: just met, whom nothing of the past reaches by gossip
+	now    peer.ID          // whose turn it is; "": nobody's
 	synced Synced
 }
 
@@ -72,7 +77,10 @@ func newSyncer(l *Log) *syncer {
 	if err != nil {
 		panic(err) // only for a size below one
 	}
-	return &syncer{l: l, wake: make(chan struct{}, 1), putOff: putOff, refused: refused, due: make(map[peer.ID]struct{})}
+	return &syncer{
+		l: l, wake: make(chan struct{}, 1), putOff: putOff, refused: refused, due: make(map[peer.ID]bool),
+		meetings: budget.New[peer.ID](meetAgain, meetAtOnce),
+	}
 }
 
 // Sync has the log compared with p's soon, and what is missing fetched. A
@@ -100,10 +108,12 @@ func (y *syncer) refuse(batches []*event.Batch) {
 // lost says that something was dropped and nobody knows what.
 func (y *syncer) lost() { y.trigger("") }
 
-func (y *syncer) trigger(p peer.ID) {
+func (y *syncer) trigger(p peer.ID) { y.put(p, false) }
+
+func (y *syncer) put(p peer.ID, met bool) {
 	y.mu.Lock()
-	if _, ok := y.due[p]; ok || len(y.due) < maxDue {
-		y.due[p] = struct{}{}
+	if before, ok := y.due[p]; ok || len(y.due) < maxDue {
+		y.due[p] = before || met
 	}
 	y.mu.Unlock()
 	signal(y.wake)
@@ -123,10 +133,28 @@ func (y *syncer) turnOf(p peer.ID) {
 	y.mu.Unlock()
 }
 
-func (y *syncer) take() (due []peer.ID) {
+// turnNext is a peer whose turn it is.
+type turnNext struct {
+	peer.ID
+	met bool
+}
+
+// hasMet reports whether one who was just met waits.
+func (y *syncer) hasMet() bool {
 	y.mu.Lock()
-	for p := range y.due {
-		due = append(due, p)
+	defer y.mu.Unlock()
+	for _, met := range y.due {
+		if met {
+			return true
+		}
+	}
+	return false
+}
+
+func (y *syncer) take() (due []turnNext) {
+	y.mu.Lock()
+	for p, met := range y.due {
+		due = append(due, turnNext{p, met})
 	}
 	clear(y.due)
 	y.mu.Unlock()
@@ -144,11 +172,18 @@ func (y *syncer) meet(events *pubsub.TopicEventHandler) {
 			return
 		}
 		if e.Type == pubsub.PeerJoin {
-			y.trigger(e.Peer)
+			y.met(e.Peer)
 		}
 	}
 }
 
+// met has p compared with at once, unless he subscribes again and again: then like anybody, as
+// often as patience allows.
+func (y *syncer) met(p peer.ID) { y.put(p, y.meetings.Take(p, 1)) }
+
+// run has everybody's turn come: at once for one who was just met, and once
+// more a moment later, since what is said before gossip has a mesh with him
+// reaches him no other way.
 func (y *syncer) run() {
 	ctx := y.l.ctx
 	anyway := time.NewTicker(syncAnyway)
@@ -161,12 +196,15 @@ func (y *syncer) run() {
 		case <-ctx.Done():
 			return
 		}
-		if !pause(ctx, patience) {
+		if !y.hasMet() && !pause(ctx, minPatience) {
 			return
 		}
 		for _, p := range y.take() {
-			if err := y.with(ctx, p); err != nil && ctx.Err() == nil {
-				y.l.log.Warn("reconciliation failed", "peer", p, "err", err)
+			if err := y.with(ctx, p.ID); err != nil && ctx.Err() == nil {
+				y.l.log.Warn("reconciliation failed", "peer", p.ID, "err", err)
+			}
+			if p.met {
+				y.trigger(p.ID)
 			}
 		}
 	}

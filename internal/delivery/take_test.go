@@ -29,10 +29,34 @@ func TestAFullQueueIsCountedAndMakesUsAsk(t *testing.T) {
 		if l.waiting.Load() != 0 {
 			t.Errorf("%d bytes wait", l.waiting.Load())
 		}
-		if due := l.syncer.take(); len(due) != 1 || due[0] != "" {
+		if due := l.syncer.take(); len(due) != 1 || due[0].ID != "" {
 			t.Errorf("nobody is asked: %+v", due)
 		}
 		cancel()
+	})
+}
+
+func TestWhoComesAndGoesIsNotComparedWithoutEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		y := unjoined(t, newMemory()).syncer
+		meet := func(times int) (atOnce int) {
+			for range times {
+				y.met("restless")
+				if due := y.take(); len(due) != 1 {
+					t.Fatalf("%d are compared with, want one", len(due))
+				} else if due[0].met {
+					atOnce++
+				}
+			}
+			return atOnce
+		}
+		if n := meet(100); n != meetAtOnce {
+			t.Errorf("he is compared with at once %d times, want %d", n, meetAtOnce)
+		}
+		time.Sleep(time.Duration(1.01 / meetAgain * float64(time.Second)))
+		if n := meet(100); n != 1 {
+			t.Errorf("after a rest %d times, want once", n)
+		}
 	})
 }
 
@@ -40,7 +64,7 @@ func TestGossipLostBelowMakesUsAsk(t *testing.T) {
 	l := unjoined(t, newMemory())
 	l.s.logs = map[event.LogID]*Log{testLog: l}
 	l.s.Lost()
-	if due := l.syncer.take(); len(due) != 1 || due[0] != "" {
+	if due := l.syncer.take(); len(due) != 1 || due[0].ID != "" {
 		t.Errorf("nobody is asked: %+v", due)
 	}
 }

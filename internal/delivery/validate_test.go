@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"bytes"
 	"testing"
 	"time"
 
@@ -67,17 +68,18 @@ func TestAnErasedBatchIsNotKnown(t *testing.T) {
 	}
 }
 
-// Fetching and gossip race in a busy room: he who forwards what was fetched a
-// moment before is honest. He who forwards it twice is not.
-func TestWhoForwardsWhatWasFetchedIsExcusedOnce(t *testing.T) {
+// Fetching and gossip race in a busy room: what was fetched a moment before is
+// taken from gossip as well, for others, and once.
+func TestWhatWasFetchedIsTakenFromGossipOnce(t *testing.T) {
 	a := newAuthor(1)
 	k := newKnown()
 	fetched := a.write(t, testTime, 3)
 	k.add(fetched, false)
 	for i, want := range []bool{true, false, false} {
-		if known, excused := k.gossiped(fetched); !known || excused != want {
-			t.Errorf("copy %d: known %v, excused %v", i, known, excused)
+		if known, fetched := k.gossiped(fetched); !known || fetched != want {
+			t.Errorf("copy %d: known %v, fetched %v", i, known, fetched)
 		}
+		k.add(fetched, true)
 	}
 	queued := a.write(t, testTime, 3) // gossip brought it, and it waits for the store
 	k.add(queued, false)              // meanwhile it is fetched
@@ -88,13 +90,38 @@ func TestWhoForwardsWhatWasFetchedIsExcusedOnce(t *testing.T) {
 	}
 }
 
+// What was fetched is forwarded with a signature that holds or not at all, and a
+// forger does not spoil it for who comes after him.
+func TestWhatWasFetchedIsForwardedVerified(t *testing.T) {
+	l, b := unjoined(t, newMemory()), newAuthor(1).write(t, time.Now(), 3)
+	if _, err := l.admit(t.Context(), "server", []*event.Batch{b}); err != nil {
+		t.Fatal(err)
+	}
+	forged := bytes.Clone(b.Payload())
+	proof, _ := b.Proof()
+	forged[bytes.Index(forged, proof.Signature)] ^= 1
+	for i, test := range []struct {
+		data []byte
+		want pubsub.ValidationResult
+	}{
+		{forged, pubsub.ValidationReject},
+		{b.Payload(), pubsub.ValidationAccept},
+		{forged, pubsub.ValidationIgnore},
+		{b.Payload(), pubsub.ValidationIgnore},
+	} {
+		if got := l.validate(t.Context(), "peer", &pubsub.Message{Message: &pb.Message{Data: test.data}}); got != test.want {
+			t.Errorf("message %d: verdict %v, not %v", i, got, test.want)
+		}
+	}
+}
+
 func TestForwardingWhatWasFetchedCostsNothingAndReplayingDoes(t *testing.T) {
 	l := unjoined(t, newMemory())
-	verdicts := func(from peer.ID, batches []*event.Batch) {
+	verdicts := func(from peer.ID, want pubsub.ValidationResult, batches []*event.Batch) {
 		t.Helper()
 		for _, b := range batches {
 			msg := &pubsub.Message{Message: &pb.Message{Data: b.Payload()}}
-			if got := l.validate(t.Context(), from, msg); got != pubsub.ValidationIgnore {
+			if got := l.validate(t.Context(), from, msg); got != want {
 				t.Fatal("verdict", got)
 			}
 		}
@@ -113,8 +140,8 @@ func TestForwardingWhatWasFetchedCostsNothingAndReplayingDoes(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	verdicts("honest", fetched)
-	verdicts("replaying", fetched)
+	verdicts("honest", pubsub.ValidationAccept, fetched) // others wait for it
+	verdicts("replaying", pubsub.ValidationIgnore, fetched)
 	for _, test := range []struct {
 		p    peer.ID
 		want bool

@@ -9,6 +9,7 @@ import (
 	"flag"
 	"io"
 	"os"
+	"slices"
 	"testing"
 	"time"
 
@@ -32,6 +33,7 @@ type frameVector struct {
 	Heads    []string `json:"heads,omitempty"`
 	Complete bool     `json:"complete,omitempty"`
 	Count    uint64   `json:"count,omitempty"`
+	Seq      uint64   `json:"seq,omitempty"`
 }
 
 type frameFile struct {
@@ -134,9 +136,37 @@ func syncVectors() []frameVector {
 	}
 }
 
+func ackVectors() []frameVector {
+	ok := statusOK
+	frame := func(what, name string, b []byte) frameVector {
+		return frameVector{Name: name, What: what, Bytes: hex.EncodeToString(framed(b))}
+	}
+	good := func(v frameVector, set func(v *frameVector)) frameVector {
+		v.Valid = true
+		set(&v)
+		return v
+	}
+	request := ackRequest{testLog}.encode()
+	return []frameVector{
+		good(frame("ack request", "of a log", request), func(v *frameVector) { v.Log = hex.EncodeToString(testLog[:]) }),
+		frame("ack request", "log of zeroes", ackRequest{}.encode()),
+		frame("ack request", "no log", nil),
+		frame("ack request", "unknown field", append(bytes.Clone(request), 0x10, 1)),
+		good(frame("ack answer", "nothing is stored", []byte{0}), func(v *frameVector) { v.Status = &ok }),
+		good(frame("ack answer", "up to 300", append([]byte{0}, ack(300).encode()...)), func(v *frameVector) { v.Status, v.Seq = &ok, 300 }),
+		frame("ack answer", "not served", []byte{1}),
+		frame("ack answer", "no status", nil),
+		good(frame("ack", "up to 301", ack(301).encode()), func(v *frameVector) { v.Seq = 301 }),
+		good(frame("ack", "up to 2^53-1", ack(1<<53-1).encode()), func(v *frameVector) { v.Seq = 1<<53 - 1 }),
+		frame("ack", "0, written", []byte{0x08, 0}),
+		frame("ack", "unknown field", []byte{0x08, 1, 0x10, 1}),
+		frame("ack", "a number too long", []byte{0x08, 0x81, 0}),
+	}
+}
+
 // TestVectorsFrames holds the bytes in testdata to the code, and the code to them.
 //
-// spec: 04-delivery M11, M13, M14
+// spec: 04-delivery M11, M13, M14, M22, M24
 // spec: 06-sync M2, M3, M4
 func TestVectorsFrames(t *testing.T) {
 	const file = "testdata/frames.json"
@@ -144,14 +174,14 @@ func TestVectorsFrames(t *testing.T) {
 	e := json.NewEncoder(&made)
 	e.SetIndent("", "  ")
 	if err := e.Encode(frameFile{
-		About: "What goes over streams of fetch and sync. docs/protocol/04-delivery.md §6, 06-sync.md §2",
+		About: "What goes over streams of fetch, acks and sync. docs/protocol/04-delivery.md §6 and §8, 06-sync.md §2",
 		Fields: map[string]string{
-			"what": "fetch request, fetch reply, sync request, sync answer", "bytes": "hex, as they go over the stream, lengths in front",
+			"what": "fetch request, fetch reply, sync request, sync answer, ack request, ack answer, ack", "bytes": "hex, as they go over the stream, lengths in front",
 			"valid": "false: reset the stream or break it off", "status": "first byte of a reply or answer",
 			"payloads": "hex, of a reply that is read to its end or cut off", "log": "hex, as are want and heads",
-			"floor": "seconds; absent: 0, as with all below",
+			"floor": "seconds; absent: 0, as with all below", "seq": "of an acknowledgement",
 		},
-		Vectors: append(fetchVectors(t), syncVectors()...),
+		Vectors: slices.Concat(fetchVectors(t), syncVectors(), ackVectors()),
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -195,6 +225,25 @@ func (v *frameVector) read(in *bufio.Reader) error {
 		b, err := wire.ReadFrame(in, maxSyncRequest)
 		if err == nil {
 			_, err = decodeSyncRequest(b)
+		}
+		return err
+	case "ack request":
+		b, err := wire.ReadFrame(in, maxAckRequest)
+		if err == nil {
+			_, err = decodeAckRequest(b)
+		}
+		return err
+	case "ack", "ack answer":
+		b, err := wire.ReadFrame(in, 1+maxAck)
+		if err == nil && v.What == "ack answer" {
+			b, err = statusOf(b)
+		}
+		var a ack
+		if err == nil {
+			a, err = decodeAck(b)
+		}
+		if err == nil && uint64(a) != v.Seq {
+			err = errReply
 		}
 		return err
 	case "sync answer":

@@ -125,7 +125,7 @@ func (g *greeter) heard(p peer.ID) {
 func (g *greeter) send(p peer.ID) error {
 	ctx, cancel := context.WithTimeout(g.ctx, greetTime)
 	defer cancel()
-	return g.s.hand(ctx, p, g.s.signal(false))
+	return g.s.hand(ctx, p, g.s.signal(false, false))
 }
 
 // hand gives a signal to p and waits until p has taken it.

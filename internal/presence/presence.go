@@ -87,6 +87,7 @@ type Service struct {
 	signalMu sync.Mutex // over making a signal, so that seq rises as they leave
 	seq      uint64
 	turn     int // where the rotation through the rooms is
+	brief    *brevity
 
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
@@ -102,7 +103,7 @@ func Start(cfg Config) (*Service, error) {
 	}
 	s := &Service{
 		cfg: cfg, log: cfg.Logger, metrics: m,
-		touched: make(chan struct{}, 1), table: newTable(), seq: cfg.FirstSeq,
+		touched: make(chan struct{}, 1), table: newTable(), seq: cfg.FirstSeq, brief: newBrevity(),
 		useless:   budget.New[peer.ID](uselessPerSecond, uselessAtOnce),
 		strangers: budget.New[peer.ID](strangersPerSecond, strangersAtOnce),
 	}
@@ -169,7 +170,7 @@ func (s *Service) Greet(p peer.ID) { s.greet.add(p) }
 
 // Pace of signals. spec: 05-presence §3
 const (
-	minInterval = 5 * time.Second
+	minInterval = 10 * time.Second
 	maxInterval = 5 * time.Minute         // whatever others claim to be online
 	minGap      = 1500 * time.Millisecond // before a change is told early
 	perOnline   = time.Second / 5         // five signals a second in all
@@ -236,7 +237,7 @@ func (s *Service) changed(author event.Author) {
 
 // publish gossips a signal, and returns it.
 func (s *Service) publish(ctx context.Context, goodbye bool) []byte {
-	data := s.signal(goodbye)
+	data := s.signal(true, goodbye)
 	if err := s.topic.Publish(ctx, data, pubsub.WithValidatorData(own{})); err != nil {
 		s.log.Debug("signal not published", "err", err)
 		return data
@@ -245,9 +246,9 @@ func (s *Service) publish(ctx context.Context, goodbye bool) []byte {
 	return data
 }
 
-// signal makes the next signal. When the rooms do not fit, it takes some and
-// goes on from there the next time.
-func (s *Service) signal(goodbye bool) []byte {
+// signal makes the next signal, which is brief for those who have heard others.
+// When the rooms do not fit, it takes some and goes on from there the next time.
+func (s *Service) signal(brief, goodbye bool) []byte {
 	s.signalMu.Lock()
 	defer s.signalMu.Unlock()
 	local := s.cfg.Local()
@@ -258,9 +259,16 @@ func (s *Service) signal(goodbye bool) []byte {
 		Total: uint32(len(local.Rooms)),
 	}
 	const frame = 32 + 64 + 4*11 + 3*MaxName // more than everything but the rooms
-	size := frame
+	size, whole := frame, -1
+	if brief {
+		whole = s.brief.turn(len(local.Rooms))
+	}
 	for i := range local.Rooms {
-		r := local.Rooms[(s.turn+i)%len(local.Rooms)]
+		i = (s.turn + i) % len(local.Rooms)
+		r := local.Rooms[i]
+		if brief {
+			r = s.brief.room(r, i == whole)
+		}
 		size += len(r.encode()) + 4
 		if len(sig.Rooms) == MaxRooms || size > MaxSignal {
 			break

@@ -28,4 +28,6 @@ var (
 	ErrArgument = fault.New("P5006", fault.User, "the request is malformed", "correct it and repeat")
 	// ErrInternal means an error without a code: a bug of ours.
 	ErrInternal = fault.New("P5007", fault.Bug, "the node failed in an unforeseen way", "look into the node's log and report it")
+	// ErrNoRegistrar means that the node on the directory is no registrar.
+	ErrNoRegistrar = fault.New("P5008", fault.User, "the node on that directory is not a registrar", "stop it and start parley registrar on it")
 )

@@ -42,6 +42,8 @@ const (
 type Config struct {
 	Node      *node.Node
 	Messenger *chat.Messenger
+	// Registrar is the one that runs here; nil: none does.
+	Registrar Registrar
 	// Release, Wire and Schema are what Status tells as the version.
 	Release, Wire, Schema string
 	// Logger is told of our own failures; nil is silent.
@@ -112,7 +114,7 @@ func (s *Server) Watchers() int { return int(s.svc.watchers.Load()) }
 
 func newService(cfg Config) *service {
 	return &service{
-		node: cfg.Node, chat: cfg.Messenger,
+		node: cfg.Node, chat: cfg.Messenger, registrar: cfg.Registrar,
 		version: &v1.Version{Release: cfg.Release, Wire: cfg.Wire, Schema: cfg.Schema},
 	}
 }
@@ -132,8 +134,9 @@ func handler(cfg Config, svc *service, closing <-chan struct{}) http.Handler {
 
 // service implements the API; one file a group of methods.
 type service struct {
-	node     *node.Node
-	chat     *chat.Messenger
-	version  *v1.Version
-	watchers atomic.Int32 // calls of Watch
+	node      *node.Node
+	chat      *chat.Messenger
+	registrar Registrar // nil: none
+	version   *v1.Version
+	watchers  atomic.Int32 // calls of Watch
 }

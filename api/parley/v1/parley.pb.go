@@ -18,6 +18,7 @@ package parleyv1
 import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	durationpb "google.golang.org/protobuf/types/known/durationpb"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -30,7 +31,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// Fault is the detail of every error the node answers with.
+// Fault is the detail of every error that a node or registrar answers with.
 type Fault struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Stable code, "P4002".
@@ -42,7 +43,9 @@ type Fault struct {
 	// What to do about it.
 	Do string `protobuf:"bytes,4,opt,name=do,proto3" json:"do,omitempty"`
 	// The cause as text; empty if there is none.
-	Cause         string `protobuf:"bytes,5,opt,name=cause,proto3" json:"cause,omitempty"`
+	Cause string `protobuf:"bytes,5,opt,name=cause,proto3" json:"cause,omitempty"`
+	// Of a registrar's refusal the status as HTTP has it, such as 403; else 0.
+	Status        uint32 `protobuf:"varint,6,opt,name=status,proto3" json:"status,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -112,6 +115,111 @@ func (x *Fault) GetCause() string {
 	return ""
 }
 
+func (x *Fault) GetStatus() uint32 {
+	if x != nil {
+		return x.Status
+	}
+	return 0
+}
+
+type NewCodesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// 1 to 100,000.
+	Count uint32 `protobuf:"varint,1,opt,name=count,proto3" json:"count,omitempty"`
+	// How long they are good, a minute to a year.
+	Life          *durationpb.Duration `protobuf:"bytes,2,opt,name=life,proto3" json:"life,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NewCodesRequest) Reset() {
+	*x = NewCodesRequest{}
+	mi := &file_parley_v1_parley_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NewCodesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NewCodesRequest) ProtoMessage() {}
+
+func (x *NewCodesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_parley_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NewCodesRequest.ProtoReflect.Descriptor instead.
+func (*NewCodesRequest) Descriptor() ([]byte, []int) {
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *NewCodesRequest) GetCount() uint32 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *NewCodesRequest) GetLife() *durationpb.Duration {
+	if x != nil {
+		return x.Life
+	}
+	return nil
+}
+
+type NewCodesResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Codes         []string               `protobuf:"bytes,1,rep,name=codes,proto3" json:"codes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NewCodesResponse) Reset() {
+	*x = NewCodesResponse{}
+	mi := &file_parley_v1_parley_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NewCodesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NewCodesResponse) ProtoMessage() {}
+
+func (x *NewCodesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_parley_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NewCodesResponse.ProtoReflect.Descriptor instead.
+func (*NewCodesResponse) Descriptor() ([]byte, []int) {
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *NewCodesResponse) GetCodes() []string {
+	if x != nil {
+		return x.Codes
+	}
+	return nil
+}
+
 type StatusRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -120,7 +228,7 @@ type StatusRequest struct {
 
 func (x *StatusRequest) Reset() {
 	*x = StatusRequest{}
-	mi := &file_parley_v1_parley_proto_msgTypes[1]
+	mi := &file_parley_v1_parley_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -132,7 +240,7 @@ func (x *StatusRequest) String() string {
 func (*StatusRequest) ProtoMessage() {}
 
 func (x *StatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[1]
+	mi := &file_parley_v1_parley_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -145,7 +253,7 @@ func (x *StatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusRequest.ProtoReflect.Descriptor instead.
 func (*StatusRequest) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{1}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{3}
 }
 
 type StatusResponse struct {
@@ -186,7 +294,7 @@ type StatusResponse struct {
 
 func (x *StatusResponse) Reset() {
 	*x = StatusResponse{}
-	mi := &file_parley_v1_parley_proto_msgTypes[2]
+	mi := &file_parley_v1_parley_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -198,7 +306,7 @@ func (x *StatusResponse) String() string {
 func (*StatusResponse) ProtoMessage() {}
 
 func (x *StatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[2]
+	mi := &file_parley_v1_parley_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -211,7 +319,7 @@ func (x *StatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusResponse.ProtoReflect.Descriptor instead.
 func (*StatusResponse) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{2}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *StatusResponse) GetPeerId() string {
@@ -360,7 +468,7 @@ type Discovery struct {
 
 func (x *Discovery) Reset() {
 	*x = Discovery{}
-	mi := &file_parley_v1_parley_proto_msgTypes[3]
+	mi := &file_parley_v1_parley_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -372,7 +480,7 @@ func (x *Discovery) String() string {
 func (*Discovery) ProtoMessage() {}
 
 func (x *Discovery) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[3]
+	mi := &file_parley_v1_parley_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -385,7 +493,7 @@ func (x *Discovery) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Discovery.ProtoReflect.Descriptor instead.
 func (*Discovery) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{3}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Discovery) GetMulticast() bool {
@@ -476,7 +584,7 @@ type Version struct {
 
 func (x *Version) Reset() {
 	*x = Version{}
-	mi := &file_parley_v1_parley_proto_msgTypes[4]
+	mi := &file_parley_v1_parley_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -488,7 +596,7 @@ func (x *Version) String() string {
 func (*Version) ProtoMessage() {}
 
 func (x *Version) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[4]
+	mi := &file_parley_v1_parley_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -501,7 +609,7 @@ func (x *Version) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Version.ProtoReflect.Descriptor instead.
 func (*Version) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{4}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Version) GetRelease() string {
@@ -533,7 +641,7 @@ type ListPeersRequest struct {
 
 func (x *ListPeersRequest) Reset() {
 	*x = ListPeersRequest{}
-	mi := &file_parley_v1_parley_proto_msgTypes[5]
+	mi := &file_parley_v1_parley_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -545,7 +653,7 @@ func (x *ListPeersRequest) String() string {
 func (*ListPeersRequest) ProtoMessage() {}
 
 func (x *ListPeersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[5]
+	mi := &file_parley_v1_parley_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -558,7 +666,7 @@ func (x *ListPeersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPeersRequest.ProtoReflect.Descriptor instead.
 func (*ListPeersRequest) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{5}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{7}
 }
 
 type ListPeersResponse struct {
@@ -570,7 +678,7 @@ type ListPeersResponse struct {
 
 func (x *ListPeersResponse) Reset() {
 	*x = ListPeersResponse{}
-	mi := &file_parley_v1_parley_proto_msgTypes[6]
+	mi := &file_parley_v1_parley_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -582,7 +690,7 @@ func (x *ListPeersResponse) String() string {
 func (*ListPeersResponse) ProtoMessage() {}
 
 func (x *ListPeersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[6]
+	mi := &file_parley_v1_parley_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -595,7 +703,7 @@ func (x *ListPeersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPeersResponse.ProtoReflect.Descriptor instead.
 func (*ListPeersResponse) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{6}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ListPeersResponse) GetPeers() []*Peer {
@@ -619,7 +727,7 @@ type Peer struct {
 
 func (x *Peer) Reset() {
 	*x = Peer{}
-	mi := &file_parley_v1_parley_proto_msgTypes[7]
+	mi := &file_parley_v1_parley_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -631,7 +739,7 @@ func (x *Peer) String() string {
 func (*Peer) ProtoMessage() {}
 
 func (x *Peer) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[7]
+	mi := &file_parley_v1_parley_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -644,7 +752,7 @@ func (x *Peer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Peer.ProtoReflect.Descriptor instead.
 func (*Peer) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{7}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Peer) GetPeerId() string {
@@ -699,7 +807,7 @@ type ListRoomsRequest struct {
 
 func (x *ListRoomsRequest) Reset() {
 	*x = ListRoomsRequest{}
-	mi := &file_parley_v1_parley_proto_msgTypes[8]
+	mi := &file_parley_v1_parley_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -711,7 +819,7 @@ func (x *ListRoomsRequest) String() string {
 func (*ListRoomsRequest) ProtoMessage() {}
 
 func (x *ListRoomsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[8]
+	mi := &file_parley_v1_parley_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -724,7 +832,7 @@ func (x *ListRoomsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRoomsRequest.ProtoReflect.Descriptor instead.
 func (*ListRoomsRequest) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{8}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ListRoomsRequest) GetAll() bool {
@@ -743,7 +851,7 @@ type ListRoomsResponse struct {
 
 func (x *ListRoomsResponse) Reset() {
 	*x = ListRoomsResponse{}
-	mi := &file_parley_v1_parley_proto_msgTypes[9]
+	mi := &file_parley_v1_parley_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -755,7 +863,7 @@ func (x *ListRoomsResponse) String() string {
 func (*ListRoomsResponse) ProtoMessage() {}
 
 func (x *ListRoomsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[9]
+	mi := &file_parley_v1_parley_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -768,7 +876,7 @@ func (x *ListRoomsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRoomsResponse.ProtoReflect.Descriptor instead.
 func (*ListRoomsResponse) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{9}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ListRoomsResponse) GetRooms() []*Room {
@@ -789,7 +897,7 @@ type Room struct {
 
 func (x *Room) Reset() {
 	*x = Room{}
-	mi := &file_parley_v1_parley_proto_msgTypes[10]
+	mi := &file_parley_v1_parley_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -801,7 +909,7 @@ func (x *Room) String() string {
 func (*Room) ProtoMessage() {}
 
 func (x *Room) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[10]
+	mi := &file_parley_v1_parley_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -814,7 +922,7 @@ func (x *Room) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Room.ProtoReflect.Descriptor instead.
 func (*Room) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{10}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Room) GetRoom() string {
@@ -846,7 +954,7 @@ type ListDirectsRequest struct {
 
 func (x *ListDirectsRequest) Reset() {
 	*x = ListDirectsRequest{}
-	mi := &file_parley_v1_parley_proto_msgTypes[11]
+	mi := &file_parley_v1_parley_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -858,7 +966,7 @@ func (x *ListDirectsRequest) String() string {
 func (*ListDirectsRequest) ProtoMessage() {}
 
 func (x *ListDirectsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[11]
+	mi := &file_parley_v1_parley_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -871,7 +979,7 @@ func (x *ListDirectsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDirectsRequest.ProtoReflect.Descriptor instead.
 func (*ListDirectsRequest) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{11}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{13}
 }
 
 type ListDirectsResponse struct {
@@ -883,7 +991,7 @@ type ListDirectsResponse struct {
 
 func (x *ListDirectsResponse) Reset() {
 	*x = ListDirectsResponse{}
-	mi := &file_parley_v1_parley_proto_msgTypes[12]
+	mi := &file_parley_v1_parley_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -895,7 +1003,7 @@ func (x *ListDirectsResponse) String() string {
 func (*ListDirectsResponse) ProtoMessage() {}
 
 func (x *ListDirectsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[12]
+	mi := &file_parley_v1_parley_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -908,7 +1016,7 @@ func (x *ListDirectsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDirectsResponse.ProtoReflect.Descriptor instead.
 func (*ListDirectsResponse) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{12}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ListDirectsResponse) GetDirects() []*DirectChat {
@@ -936,7 +1044,7 @@ type DirectChat struct {
 
 func (x *DirectChat) Reset() {
 	*x = DirectChat{}
-	mi := &file_parley_v1_parley_proto_msgTypes[13]
+	mi := &file_parley_v1_parley_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -948,7 +1056,7 @@ func (x *DirectChat) String() string {
 func (*DirectChat) ProtoMessage() {}
 
 func (x *DirectChat) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[13]
+	mi := &file_parley_v1_parley_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -961,7 +1069,7 @@ func (x *DirectChat) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DirectChat.ProtoReflect.Descriptor instead.
 func (*DirectChat) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{13}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *DirectChat) GetPeerId() string {
@@ -1015,7 +1123,7 @@ type ListMembersRequest struct {
 
 func (x *ListMembersRequest) Reset() {
 	*x = ListMembersRequest{}
-	mi := &file_parley_v1_parley_proto_msgTypes[14]
+	mi := &file_parley_v1_parley_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1027,7 +1135,7 @@ func (x *ListMembersRequest) String() string {
 func (*ListMembersRequest) ProtoMessage() {}
 
 func (x *ListMembersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[14]
+	mi := &file_parley_v1_parley_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1040,7 +1148,7 @@ func (x *ListMembersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMembersRequest.ProtoReflect.Descriptor instead.
 func (*ListMembersRequest) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{14}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ListMembersRequest) GetRoom() string {
@@ -1059,7 +1167,7 @@ type ListMembersResponse struct {
 
 func (x *ListMembersResponse) Reset() {
 	*x = ListMembersResponse{}
-	mi := &file_parley_v1_parley_proto_msgTypes[15]
+	mi := &file_parley_v1_parley_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1071,7 +1179,7 @@ func (x *ListMembersResponse) String() string {
 func (*ListMembersResponse) ProtoMessage() {}
 
 func (x *ListMembersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[15]
+	mi := &file_parley_v1_parley_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1084,7 +1192,7 @@ func (x *ListMembersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMembersResponse.ProtoReflect.Descriptor instead.
 func (*ListMembersResponse) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{15}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ListMembersResponse) GetMembers() []*Member {
@@ -1106,7 +1214,7 @@ type Member struct {
 
 func (x *Member) Reset() {
 	*x = Member{}
-	mi := &file_parley_v1_parley_proto_msgTypes[16]
+	mi := &file_parley_v1_parley_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1118,7 +1226,7 @@ func (x *Member) String() string {
 func (*Member) ProtoMessage() {}
 
 func (x *Member) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[16]
+	mi := &file_parley_v1_parley_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1131,7 +1239,7 @@ func (x *Member) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Member.ProtoReflect.Descriptor instead.
 func (*Member) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{16}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Member) GetPeerId() string {
@@ -1171,7 +1279,7 @@ type JoinRoomRequest struct {
 
 func (x *JoinRoomRequest) Reset() {
 	*x = JoinRoomRequest{}
-	mi := &file_parley_v1_parley_proto_msgTypes[17]
+	mi := &file_parley_v1_parley_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1183,7 +1291,7 @@ func (x *JoinRoomRequest) String() string {
 func (*JoinRoomRequest) ProtoMessage() {}
 
 func (x *JoinRoomRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[17]
+	mi := &file_parley_v1_parley_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1196,7 +1304,7 @@ func (x *JoinRoomRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinRoomRequest.ProtoReflect.Descriptor instead.
 func (*JoinRoomRequest) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{17}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *JoinRoomRequest) GetRoom() string {
@@ -1216,7 +1324,7 @@ type JoinRoomResponse struct {
 
 func (x *JoinRoomResponse) Reset() {
 	*x = JoinRoomResponse{}
-	mi := &file_parley_v1_parley_proto_msgTypes[18]
+	mi := &file_parley_v1_parley_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1228,7 +1336,7 @@ func (x *JoinRoomResponse) String() string {
 func (*JoinRoomResponse) ProtoMessage() {}
 
 func (x *JoinRoomResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[18]
+	mi := &file_parley_v1_parley_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1241,7 +1349,7 @@ func (x *JoinRoomResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinRoomResponse.ProtoReflect.Descriptor instead.
 func (*JoinRoomResponse) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{18}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *JoinRoomResponse) GetRoom() string {
@@ -1260,7 +1368,7 @@ type LeaveRoomRequest struct {
 
 func (x *LeaveRoomRequest) Reset() {
 	*x = LeaveRoomRequest{}
-	mi := &file_parley_v1_parley_proto_msgTypes[19]
+	mi := &file_parley_v1_parley_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1272,7 +1380,7 @@ func (x *LeaveRoomRequest) String() string {
 func (*LeaveRoomRequest) ProtoMessage() {}
 
 func (x *LeaveRoomRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[19]
+	mi := &file_parley_v1_parley_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1285,7 +1393,7 @@ func (x *LeaveRoomRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaveRoomRequest.ProtoReflect.Descriptor instead.
 func (*LeaveRoomRequest) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{19}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *LeaveRoomRequest) GetRoom() string {
@@ -1304,7 +1412,7 @@ type LeaveRoomResponse struct {
 
 func (x *LeaveRoomResponse) Reset() {
 	*x = LeaveRoomResponse{}
-	mi := &file_parley_v1_parley_proto_msgTypes[20]
+	mi := &file_parley_v1_parley_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1316,7 +1424,7 @@ func (x *LeaveRoomResponse) String() string {
 func (*LeaveRoomResponse) ProtoMessage() {}
 
 func (x *LeaveRoomResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[20]
+	mi := &file_parley_v1_parley_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1329,7 +1437,7 @@ func (x *LeaveRoomResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaveRoomResponse.ProtoReflect.Descriptor instead.
 func (*LeaveRoomResponse) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{20}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *LeaveRoomResponse) GetRoom() string {
@@ -1355,7 +1463,7 @@ type SendMessageRequest struct {
 
 func (x *SendMessageRequest) Reset() {
 	*x = SendMessageRequest{}
-	mi := &file_parley_v1_parley_proto_msgTypes[21]
+	mi := &file_parley_v1_parley_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1367,7 +1475,7 @@ func (x *SendMessageRequest) String() string {
 func (*SendMessageRequest) ProtoMessage() {}
 
 func (x *SendMessageRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[21]
+	mi := &file_parley_v1_parley_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1380,7 +1488,7 @@ func (x *SendMessageRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SendMessageRequest.ProtoReflect.Descriptor instead.
 func (*SendMessageRequest) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{21}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *SendMessageRequest) GetRoom() string {
@@ -1420,7 +1528,7 @@ type SendMessageResponse struct {
 
 func (x *SendMessageResponse) Reset() {
 	*x = SendMessageResponse{}
-	mi := &file_parley_v1_parley_proto_msgTypes[22]
+	mi := &file_parley_v1_parley_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1432,7 +1540,7 @@ func (x *SendMessageResponse) String() string {
 func (*SendMessageResponse) ProtoMessage() {}
 
 func (x *SendMessageResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[22]
+	mi := &file_parley_v1_parley_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1445,7 +1553,7 @@ func (x *SendMessageResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SendMessageResponse.ProtoReflect.Descriptor instead.
 func (*SendMessageResponse) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{22}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *SendMessageResponse) GetId() string {
@@ -1470,7 +1578,7 @@ type SendMessagesRequest struct {
 
 func (x *SendMessagesRequest) Reset() {
 	*x = SendMessagesRequest{}
-	mi := &file_parley_v1_parley_proto_msgTypes[23]
+	mi := &file_parley_v1_parley_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1482,7 +1590,7 @@ func (x *SendMessagesRequest) String() string {
 func (*SendMessagesRequest) ProtoMessage() {}
 
 func (x *SendMessagesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[23]
+	mi := &file_parley_v1_parley_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1495,7 +1603,7 @@ func (x *SendMessagesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SendMessagesRequest.ProtoReflect.Descriptor instead.
 func (*SendMessagesRequest) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{23}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *SendMessagesRequest) GetRoom() string {
@@ -1538,7 +1646,7 @@ type SendMessagesResponse struct {
 
 func (x *SendMessagesResponse) Reset() {
 	*x = SendMessagesResponse{}
-	mi := &file_parley_v1_parley_proto_msgTypes[24]
+	mi := &file_parley_v1_parley_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1550,7 +1658,7 @@ func (x *SendMessagesResponse) String() string {
 func (*SendMessagesResponse) ProtoMessage() {}
 
 func (x *SendMessagesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[24]
+	mi := &file_parley_v1_parley_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1563,7 +1671,7 @@ func (x *SendMessagesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SendMessagesResponse.ProtoReflect.Descriptor instead.
 func (*SendMessagesResponse) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{24}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *SendMessagesResponse) GetId() string {
@@ -1599,7 +1707,7 @@ type HistoryRequest struct {
 
 func (x *HistoryRequest) Reset() {
 	*x = HistoryRequest{}
-	mi := &file_parley_v1_parley_proto_msgTypes[25]
+	mi := &file_parley_v1_parley_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1611,7 +1719,7 @@ func (x *HistoryRequest) String() string {
 func (*HistoryRequest) ProtoMessage() {}
 
 func (x *HistoryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[25]
+	mi := &file_parley_v1_parley_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1624,7 +1732,7 @@ func (x *HistoryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HistoryRequest.ProtoReflect.Descriptor instead.
 func (*HistoryRequest) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{25}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *HistoryRequest) GetRoom() string {
@@ -1678,7 +1786,7 @@ type HistoryResponse struct {
 
 func (x *HistoryResponse) Reset() {
 	*x = HistoryResponse{}
-	mi := &file_parley_v1_parley_proto_msgTypes[26]
+	mi := &file_parley_v1_parley_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1690,7 +1798,7 @@ func (x *HistoryResponse) String() string {
 func (*HistoryResponse) ProtoMessage() {}
 
 func (x *HistoryResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[26]
+	mi := &file_parley_v1_parley_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1703,7 +1811,7 @@ func (x *HistoryResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HistoryResponse.ProtoReflect.Descriptor instead.
 func (*HistoryResponse) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{26}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *HistoryResponse) GetMessage() *Message {
@@ -1750,7 +1858,7 @@ type Message struct {
 
 func (x *Message) Reset() {
 	*x = Message{}
-	mi := &file_parley_v1_parley_proto_msgTypes[27]
+	mi := &file_parley_v1_parley_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1762,7 +1870,7 @@ func (x *Message) String() string {
 func (*Message) ProtoMessage() {}
 
 func (x *Message) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[27]
+	mi := &file_parley_v1_parley_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1775,7 +1883,7 @@ func (x *Message) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Message.ProtoReflect.Descriptor instead.
 func (*Message) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{27}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Message) GetId() string {
@@ -1915,7 +2023,7 @@ type MarkReadRequest struct {
 
 func (x *MarkReadRequest) Reset() {
 	*x = MarkReadRequest{}
-	mi := &file_parley_v1_parley_proto_msgTypes[28]
+	mi := &file_parley_v1_parley_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1927,7 +2035,7 @@ func (x *MarkReadRequest) String() string {
 func (*MarkReadRequest) ProtoMessage() {}
 
 func (x *MarkReadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[28]
+	mi := &file_parley_v1_parley_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1940,7 +2048,7 @@ func (x *MarkReadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MarkReadRequest.ProtoReflect.Descriptor instead.
 func (*MarkReadRequest) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{28}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *MarkReadRequest) GetDirect() string {
@@ -1965,7 +2073,7 @@ type MarkReadResponse struct {
 
 func (x *MarkReadResponse) Reset() {
 	*x = MarkReadResponse{}
-	mi := &file_parley_v1_parley_proto_msgTypes[29]
+	mi := &file_parley_v1_parley_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1977,7 +2085,7 @@ func (x *MarkReadResponse) String() string {
 func (*MarkReadResponse) ProtoMessage() {}
 
 func (x *MarkReadResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[29]
+	mi := &file_parley_v1_parley_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1990,7 +2098,7 @@ func (x *MarkReadResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MarkReadResponse.ProtoReflect.Descriptor instead.
 func (*MarkReadResponse) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{29}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{31}
 }
 
 type ExportRequest struct {
@@ -2002,7 +2110,7 @@ type ExportRequest struct {
 
 func (x *ExportRequest) Reset() {
 	*x = ExportRequest{}
-	mi := &file_parley_v1_parley_proto_msgTypes[30]
+	mi := &file_parley_v1_parley_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2014,7 +2122,7 @@ func (x *ExportRequest) String() string {
 func (*ExportRequest) ProtoMessage() {}
 
 func (x *ExportRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[30]
+	mi := &file_parley_v1_parley_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2027,7 +2135,7 @@ func (x *ExportRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportRequest.ProtoReflect.Descriptor instead.
 func (*ExportRequest) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{30}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *ExportRequest) GetRoom() string {
@@ -2050,7 +2158,7 @@ type ExportResponse struct {
 
 func (x *ExportResponse) Reset() {
 	*x = ExportResponse{}
-	mi := &file_parley_v1_parley_proto_msgTypes[31]
+	mi := &file_parley_v1_parley_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2062,7 +2170,7 @@ func (x *ExportResponse) String() string {
 func (*ExportResponse) ProtoMessage() {}
 
 func (x *ExportResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[31]
+	mi := &file_parley_v1_parley_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2075,7 +2183,7 @@ func (x *ExportResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportResponse.ProtoReflect.Descriptor instead.
 func (*ExportResponse) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{31}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *ExportResponse) GetPayload() []byte {
@@ -2108,7 +2216,7 @@ type Origin struct {
 
 func (x *Origin) Reset() {
 	*x = Origin{}
-	mi := &file_parley_v1_parley_proto_msgTypes[32]
+	mi := &file_parley_v1_parley_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2120,7 +2228,7 @@ func (x *Origin) String() string {
 func (*Origin) ProtoMessage() {}
 
 func (x *Origin) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[32]
+	mi := &file_parley_v1_parley_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2133,7 +2241,7 @@ func (x *Origin) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Origin.ProtoReflect.Descriptor instead.
 func (*Origin) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{32}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Origin) GetNetwork() string {
@@ -2177,7 +2285,7 @@ type ImportRequest struct {
 
 func (x *ImportRequest) Reset() {
 	*x = ImportRequest{}
-	mi := &file_parley_v1_parley_proto_msgTypes[33]
+	mi := &file_parley_v1_parley_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2189,7 +2297,7 @@ func (x *ImportRequest) String() string {
 func (*ImportRequest) ProtoMessage() {}
 
 func (x *ImportRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[33]
+	mi := &file_parley_v1_parley_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2202,7 +2310,7 @@ func (x *ImportRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ImportRequest.ProtoReflect.Descriptor instead.
 func (*ImportRequest) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{33}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *ImportRequest) GetPayload() []byte {
@@ -2235,7 +2343,7 @@ type ImportResponse struct {
 
 func (x *ImportResponse) Reset() {
 	*x = ImportResponse{}
-	mi := &file_parley_v1_parley_proto_msgTypes[34]
+	mi := &file_parley_v1_parley_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2247,7 +2355,7 @@ func (x *ImportResponse) String() string {
 func (*ImportResponse) ProtoMessage() {}
 
 func (x *ImportResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[34]
+	mi := &file_parley_v1_parley_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2260,7 +2368,7 @@ func (x *ImportResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ImportResponse.ProtoReflect.Descriptor instead.
 func (*ImportResponse) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{34}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *ImportResponse) GetNew() uint64 {
@@ -2302,7 +2410,7 @@ type Refusal struct {
 
 func (x *Refusal) Reset() {
 	*x = Refusal{}
-	mi := &file_parley_v1_parley_proto_msgTypes[35]
+	mi := &file_parley_v1_parley_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2314,7 +2422,7 @@ func (x *Refusal) String() string {
 func (*Refusal) ProtoMessage() {}
 
 func (x *Refusal) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[35]
+	mi := &file_parley_v1_parley_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2327,7 +2435,7 @@ func (x *Refusal) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Refusal.ProtoReflect.Descriptor instead.
 func (*Refusal) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{35}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *Refusal) GetIndex() uint64 {
@@ -2353,7 +2461,7 @@ type EraseMessageRequest struct {
 
 func (x *EraseMessageRequest) Reset() {
 	*x = EraseMessageRequest{}
-	mi := &file_parley_v1_parley_proto_msgTypes[36]
+	mi := &file_parley_v1_parley_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2365,7 +2473,7 @@ func (x *EraseMessageRequest) String() string {
 func (*EraseMessageRequest) ProtoMessage() {}
 
 func (x *EraseMessageRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[36]
+	mi := &file_parley_v1_parley_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2378,7 +2486,7 @@ func (x *EraseMessageRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EraseMessageRequest.ProtoReflect.Descriptor instead.
 func (*EraseMessageRequest) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{36}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *EraseMessageRequest) GetId() string {
@@ -2396,7 +2504,7 @@ type EraseMessageResponse struct {
 
 func (x *EraseMessageResponse) Reset() {
 	*x = EraseMessageResponse{}
-	mi := &file_parley_v1_parley_proto_msgTypes[37]
+	mi := &file_parley_v1_parley_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2408,7 +2516,7 @@ func (x *EraseMessageResponse) String() string {
 func (*EraseMessageResponse) ProtoMessage() {}
 
 func (x *EraseMessageResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[37]
+	mi := &file_parley_v1_parley_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2421,7 +2529,7 @@ func (x *EraseMessageResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EraseMessageResponse.ProtoReflect.Descriptor instead.
 func (*EraseMessageResponse) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{37}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{39}
 }
 
 type WatchRequest struct {
@@ -2440,7 +2548,7 @@ type WatchRequest struct {
 
 func (x *WatchRequest) Reset() {
 	*x = WatchRequest{}
-	mi := &file_parley_v1_parley_proto_msgTypes[38]
+	mi := &file_parley_v1_parley_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2452,7 +2560,7 @@ func (x *WatchRequest) String() string {
 func (*WatchRequest) ProtoMessage() {}
 
 func (x *WatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[38]
+	mi := &file_parley_v1_parley_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2465,7 +2573,7 @@ func (x *WatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchRequest.ProtoReflect.Descriptor instead.
 func (*WatchRequest) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{38}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *WatchRequest) GetRoom() string {
@@ -2514,7 +2622,7 @@ type WatchResponse struct {
 
 func (x *WatchResponse) Reset() {
 	*x = WatchResponse{}
-	mi := &file_parley_v1_parley_proto_msgTypes[39]
+	mi := &file_parley_v1_parley_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2526,7 +2634,7 @@ func (x *WatchResponse) String() string {
 func (*WatchResponse) ProtoMessage() {}
 
 func (x *WatchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[39]
+	mi := &file_parley_v1_parley_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2539,7 +2647,7 @@ func (x *WatchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchResponse.ProtoReflect.Descriptor instead.
 func (*WatchResponse) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{39}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *WatchResponse) GetUpdate() isWatchResponse_Update {
@@ -2668,7 +2776,7 @@ type Started struct {
 
 func (x *Started) Reset() {
 	*x = Started{}
-	mi := &file_parley_v1_parley_proto_msgTypes[40]
+	mi := &file_parley_v1_parley_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2680,7 +2788,7 @@ func (x *Started) String() string {
 func (*Started) ProtoMessage() {}
 
 func (x *Started) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[40]
+	mi := &file_parley_v1_parley_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2693,7 +2801,7 @@ func (x *Started) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Started.ProtoReflect.Descriptor instead.
 func (*Started) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{40}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *Started) GetCursor() uint64 {
@@ -2719,7 +2827,7 @@ type StateChanged struct {
 
 func (x *StateChanged) Reset() {
 	*x = StateChanged{}
-	mi := &file_parley_v1_parley_proto_msgTypes[41]
+	mi := &file_parley_v1_parley_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2731,7 +2839,7 @@ func (x *StateChanged) String() string {
 func (*StateChanged) ProtoMessage() {}
 
 func (x *StateChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[41]
+	mi := &file_parley_v1_parley_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2744,7 +2852,7 @@ func (x *StateChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StateChanged.ProtoReflect.Descriptor instead.
 func (*StateChanged) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{41}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *StateChanged) GetId() string {
@@ -2795,7 +2903,7 @@ type MemberChanged struct {
 
 func (x *MemberChanged) Reset() {
 	*x = MemberChanged{}
-	mi := &file_parley_v1_parley_proto_msgTypes[42]
+	mi := &file_parley_v1_parley_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2807,7 +2915,7 @@ func (x *MemberChanged) String() string {
 func (*MemberChanged) ProtoMessage() {}
 
 func (x *MemberChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[42]
+	mi := &file_parley_v1_parley_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2820,7 +2928,7 @@ func (x *MemberChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MemberChanged.ProtoReflect.Descriptor instead.
 func (*MemberChanged) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{42}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *MemberChanged) GetRoom() string {
@@ -2856,7 +2964,7 @@ type PeerChanged struct {
 
 func (x *PeerChanged) Reset() {
 	*x = PeerChanged{}
-	mi := &file_parley_v1_parley_proto_msgTypes[43]
+	mi := &file_parley_v1_parley_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2868,7 +2976,7 @@ func (x *PeerChanged) String() string {
 func (*PeerChanged) ProtoMessage() {}
 
 func (x *PeerChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[43]
+	mi := &file_parley_v1_parley_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2881,7 +2989,7 @@ func (x *PeerChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PeerChanged.ProtoReflect.Descriptor instead.
 func (*PeerChanged) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{43}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *PeerChanged) GetPeerId() string {
@@ -2914,7 +3022,7 @@ type RoomsChanged struct {
 
 func (x *RoomsChanged) Reset() {
 	*x = RoomsChanged{}
-	mi := &file_parley_v1_parley_proto_msgTypes[44]
+	mi := &file_parley_v1_parley_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2926,7 +3034,7 @@ func (x *RoomsChanged) String() string {
 func (*RoomsChanged) ProtoMessage() {}
 
 func (x *RoomsChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[44]
+	mi := &file_parley_v1_parley_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2939,7 +3047,7 @@ func (x *RoomsChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RoomsChanged.ProtoReflect.Descriptor instead.
 func (*RoomsChanged) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{44}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{46}
 }
 
 // Lagged tells that the caller was too slow for states, members, peers and
@@ -2953,7 +3061,7 @@ type Lagged struct {
 
 func (x *Lagged) Reset() {
 	*x = Lagged{}
-	mi := &file_parley_v1_parley_proto_msgTypes[45]
+	mi := &file_parley_v1_parley_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2965,7 +3073,7 @@ func (x *Lagged) String() string {
 func (*Lagged) ProtoMessage() {}
 
 func (x *Lagged) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[45]
+	mi := &file_parley_v1_parley_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2978,7 +3086,7 @@ func (x *Lagged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Lagged.ProtoReflect.Descriptor instead.
 func (*Lagged) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{45}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *Lagged) GetCursor() uint64 {
@@ -2992,13 +3100,19 @@ var File_parley_v1_parley_proto protoreflect.FileDescriptor
 
 const file_parley_v1_parley_proto_rawDesc = "" +
 	"\n" +
-	"\x16parley/v1/parley.proto\x12\tparley.v1\"k\n" +
+	"\x16parley/v1/parley.proto\x12\tparley.v1\x1a\x1egoogle/protobuf/duration.proto\"\x83\x01\n" +
 	"\x05Fault\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\tR\x04code\x12\x14\n" +
 	"\x05blame\x18\x02 \x01(\rR\x05blame\x12\x12\n" +
 	"\x04what\x18\x03 \x01(\tR\x04what\x12\x0e\n" +
 	"\x02do\x18\x04 \x01(\tR\x02do\x12\x14\n" +
-	"\x05cause\x18\x05 \x01(\tR\x05cause\"\x0f\n" +
+	"\x05cause\x18\x05 \x01(\tR\x05cause\x12\x16\n" +
+	"\x06status\x18\x06 \x01(\rR\x06status\"V\n" +
+	"\x0fNewCodesRequest\x12\x14\n" +
+	"\x05count\x18\x01 \x01(\rR\x05count\x12-\n" +
+	"\x04life\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x04life\"(\n" +
+	"\x10NewCodesResponse\x12\x14\n" +
+	"\x05codes\x18\x01 \x03(\tR\x05codes\"\x0f\n" +
 	"\rStatusRequest\"\xf1\x03\n" +
 	"\x0eStatusResponse\x12\x17\n" +
 	"\apeer_id\x18\x01 \x01(\tR\x06peerId\x12\x12\n" +
@@ -3199,7 +3313,7 @@ const file_parley_v1_parley_proto_rawDesc = "" +
 	"\x06online\x18\x03 \x01(\bR\x06online\"\x0e\n" +
 	"\fRoomsChanged\" \n" +
 	"\x06Lagged\x12\x16\n" +
-	"\x06cursor\x18\x01 \x01(\x04R\x06cursor2\xc6\b\n" +
+	"\x06cursor\x18\x01 \x01(\x04R\x06cursor2\x8b\t\n" +
 	"\rParleyService\x12=\n" +
 	"\x06Status\x12\x18.parley.v1.StatusRequest\x1a\x19.parley.v1.StatusResponse\x12F\n" +
 	"\tListPeers\x12\x1b.parley.v1.ListPeersRequest\x1a\x1c.parley.v1.ListPeersResponse\x12F\n" +
@@ -3214,7 +3328,8 @@ const file_parley_v1_parley_proto_rawDesc = "" +
 	"\bMarkRead\x12\x1a.parley.v1.MarkReadRequest\x1a\x1b.parley.v1.MarkReadResponse\x12?\n" +
 	"\x06Export\x12\x18.parley.v1.ExportRequest\x1a\x19.parley.v1.ExportResponse0\x01\x12A\n" +
 	"\x06Import\x12\x18.parley.v1.ImportRequest\x1a\x19.parley.v1.ImportResponse(\x010\x01\x12O\n" +
-	"\fEraseMessage\x12\x1e.parley.v1.EraseMessageRequest\x1a\x1f.parley.v1.EraseMessageResponse\x12<\n" +
+	"\fEraseMessage\x12\x1e.parley.v1.EraseMessageRequest\x1a\x1f.parley.v1.EraseMessageResponse\x12C\n" +
+	"\bNewCodes\x12\x1a.parley.v1.NewCodesRequest\x1a\x1b.parley.v1.NewCodesResponse\x12<\n" +
 	"\x05Watch\x12\x17.parley.v1.WatchRequest\x1a\x18.parley.v1.WatchResponse0\x01B6Z4github.com/parley-chat/parley/api/parley/v1;parleyv1b\x06proto3"
 
 var (
@@ -3229,113 +3344,119 @@ func file_parley_v1_parley_proto_rawDescGZIP() []byte {
 	return file_parley_v1_parley_proto_rawDescData
 }
 
-var file_parley_v1_parley_proto_msgTypes = make([]protoimpl.MessageInfo, 47)
+var file_parley_v1_parley_proto_msgTypes = make([]protoimpl.MessageInfo, 49)
 var file_parley_v1_parley_proto_goTypes = []any{
 	(*Fault)(nil),                // 0: parley.v1.Fault
-	(*StatusRequest)(nil),        // 1: parley.v1.StatusRequest
-	(*StatusResponse)(nil),       // 2: parley.v1.StatusResponse
-	(*Discovery)(nil),            // 3: parley.v1.Discovery
-	(*Version)(nil),              // 4: parley.v1.Version
-	(*ListPeersRequest)(nil),     // 5: parley.v1.ListPeersRequest
-	(*ListPeersResponse)(nil),    // 6: parley.v1.ListPeersResponse
-	(*Peer)(nil),                 // 7: parley.v1.Peer
-	(*ListRoomsRequest)(nil),     // 8: parley.v1.ListRoomsRequest
-	(*ListRoomsResponse)(nil),    // 9: parley.v1.ListRoomsResponse
-	(*Room)(nil),                 // 10: parley.v1.Room
-	(*ListDirectsRequest)(nil),   // 11: parley.v1.ListDirectsRequest
-	(*ListDirectsResponse)(nil),  // 12: parley.v1.ListDirectsResponse
-	(*DirectChat)(nil),           // 13: parley.v1.DirectChat
-	(*ListMembersRequest)(nil),   // 14: parley.v1.ListMembersRequest
-	(*ListMembersResponse)(nil),  // 15: parley.v1.ListMembersResponse
-	(*Member)(nil),               // 16: parley.v1.Member
-	(*JoinRoomRequest)(nil),      // 17: parley.v1.JoinRoomRequest
-	(*JoinRoomResponse)(nil),     // 18: parley.v1.JoinRoomResponse
-	(*LeaveRoomRequest)(nil),     // 19: parley.v1.LeaveRoomRequest
-	(*LeaveRoomResponse)(nil),    // 20: parley.v1.LeaveRoomResponse
-	(*SendMessageRequest)(nil),   // 21: parley.v1.SendMessageRequest
-	(*SendMessageResponse)(nil),  // 22: parley.v1.SendMessageResponse
-	(*SendMessagesRequest)(nil),  // 23: parley.v1.SendMessagesRequest
-	(*SendMessagesResponse)(nil), // 24: parley.v1.SendMessagesResponse
-	(*HistoryRequest)(nil),       // 25: parley.v1.HistoryRequest
-	(*HistoryResponse)(nil),      // 26: parley.v1.HistoryResponse
-	(*Message)(nil),              // 27: parley.v1.Message
-	(*MarkReadRequest)(nil),      // 28: parley.v1.MarkReadRequest
-	(*MarkReadResponse)(nil),     // 29: parley.v1.MarkReadResponse
-	(*ExportRequest)(nil),        // 30: parley.v1.ExportRequest
-	(*ExportResponse)(nil),       // 31: parley.v1.ExportResponse
-	(*Origin)(nil),               // 32: parley.v1.Origin
-	(*ImportRequest)(nil),        // 33: parley.v1.ImportRequest
-	(*ImportResponse)(nil),       // 34: parley.v1.ImportResponse
-	(*Refusal)(nil),              // 35: parley.v1.Refusal
-	(*EraseMessageRequest)(nil),  // 36: parley.v1.EraseMessageRequest
-	(*EraseMessageResponse)(nil), // 37: parley.v1.EraseMessageResponse
-	(*WatchRequest)(nil),         // 38: parley.v1.WatchRequest
-	(*WatchResponse)(nil),        // 39: parley.v1.WatchResponse
-	(*Started)(nil),              // 40: parley.v1.Started
-	(*StateChanged)(nil),         // 41: parley.v1.StateChanged
-	(*MemberChanged)(nil),        // 42: parley.v1.MemberChanged
-	(*PeerChanged)(nil),          // 43: parley.v1.PeerChanged
-	(*RoomsChanged)(nil),         // 44: parley.v1.RoomsChanged
-	(*Lagged)(nil),               // 45: parley.v1.Lagged
-	nil,                          // 46: parley.v1.Discovery.HelloEntry
+	(*NewCodesRequest)(nil),      // 1: parley.v1.NewCodesRequest
+	(*NewCodesResponse)(nil),     // 2: parley.v1.NewCodesResponse
+	(*StatusRequest)(nil),        // 3: parley.v1.StatusRequest
+	(*StatusResponse)(nil),       // 4: parley.v1.StatusResponse
+	(*Discovery)(nil),            // 5: parley.v1.Discovery
+	(*Version)(nil),              // 6: parley.v1.Version
+	(*ListPeersRequest)(nil),     // 7: parley.v1.ListPeersRequest
+	(*ListPeersResponse)(nil),    // 8: parley.v1.ListPeersResponse
+	(*Peer)(nil),                 // 9: parley.v1.Peer
+	(*ListRoomsRequest)(nil),     // 10: parley.v1.ListRoomsRequest
+	(*ListRoomsResponse)(nil),    // 11: parley.v1.ListRoomsResponse
+	(*Room)(nil),                 // 12: parley.v1.Room
+	(*ListDirectsRequest)(nil),   // 13: parley.v1.ListDirectsRequest
+	(*ListDirectsResponse)(nil),  // 14: parley.v1.ListDirectsResponse
+	(*DirectChat)(nil),           // 15: parley.v1.DirectChat
+	(*ListMembersRequest)(nil),   // 16: parley.v1.ListMembersRequest
+	(*ListMembersResponse)(nil),  // 17: parley.v1.ListMembersResponse
+	(*Member)(nil),               // 18: parley.v1.Member
+	(*JoinRoomRequest)(nil),      // 19: parley.v1.JoinRoomRequest
+	(*JoinRoomResponse)(nil),     // 20: parley.v1.JoinRoomResponse
+	(*LeaveRoomRequest)(nil),     // 21: parley.v1.LeaveRoomRequest
+	(*LeaveRoomResponse)(nil),    // 22: parley.v1.LeaveRoomResponse
+	(*SendMessageRequest)(nil),   // 23: parley.v1.SendMessageRequest
+	(*SendMessageResponse)(nil),  // 24: parley.v1.SendMessageResponse
+	(*SendMessagesRequest)(nil),  // 25: parley.v1.SendMessagesRequest
+	(*SendMessagesResponse)(nil), // 26: parley.v1.SendMessagesResponse
+	(*HistoryRequest)(nil),       // 27: parley.v1.HistoryRequest
+	(*HistoryResponse)(nil),      // 28: parley.v1.HistoryResponse
+	(*Message)(nil),              // 29: parley.v1.Message
+	(*MarkReadRequest)(nil),      // 30: parley.v1.MarkReadRequest
+	(*MarkReadResponse)(nil),     // 31: parley.v1.MarkReadResponse
+	(*ExportRequest)(nil),        // 32: parley.v1.ExportRequest
+	(*ExportResponse)(nil),       // 33: parley.v1.ExportResponse
+	(*Origin)(nil),               // 34: parley.v1.Origin
+	(*ImportRequest)(nil),        // 35: parley.v1.ImportRequest
+	(*ImportResponse)(nil),       // 36: parley.v1.ImportResponse
+	(*Refusal)(nil),              // 37: parley.v1.Refusal
+	(*EraseMessageRequest)(nil),  // 38: parley.v1.EraseMessageRequest
+	(*EraseMessageResponse)(nil), // 39: parley.v1.EraseMessageResponse
+	(*WatchRequest)(nil),         // 40: parley.v1.WatchRequest
+	(*WatchResponse)(nil),        // 41: parley.v1.WatchResponse
+	(*Started)(nil),              // 42: parley.v1.Started
+	(*StateChanged)(nil),         // 43: parley.v1.StateChanged
+	(*MemberChanged)(nil),        // 44: parley.v1.MemberChanged
+	(*PeerChanged)(nil),          // 45: parley.v1.PeerChanged
+	(*RoomsChanged)(nil),         // 46: parley.v1.RoomsChanged
+	(*Lagged)(nil),               // 47: parley.v1.Lagged
+	nil,                          // 48: parley.v1.Discovery.HelloEntry
+	(*durationpb.Duration)(nil),  // 49: google.protobuf.Duration
 }
 var file_parley_v1_parley_proto_depIdxs = []int32{
-	3,  // 0: parley.v1.StatusResponse.discovery:type_name -> parley.v1.Discovery
-	4,  // 1: parley.v1.StatusResponse.version:type_name -> parley.v1.Version
-	46, // 2: parley.v1.Discovery.hello:type_name -> parley.v1.Discovery.HelloEntry
-	7,  // 3: parley.v1.ListPeersResponse.peers:type_name -> parley.v1.Peer
-	10, // 4: parley.v1.ListRoomsResponse.rooms:type_name -> parley.v1.Room
-	13, // 5: parley.v1.ListDirectsResponse.directs:type_name -> parley.v1.DirectChat
-	16, // 6: parley.v1.ListMembersResponse.members:type_name -> parley.v1.Member
-	0,  // 7: parley.v1.SendMessagesResponse.fault:type_name -> parley.v1.Fault
-	27, // 8: parley.v1.HistoryResponse.message:type_name -> parley.v1.Message
-	32, // 9: parley.v1.ExportResponse.origin:type_name -> parley.v1.Origin
-	32, // 10: parley.v1.ImportRequest.origin:type_name -> parley.v1.Origin
-	35, // 11: parley.v1.ImportResponse.refused:type_name -> parley.v1.Refusal
-	0,  // 12: parley.v1.Refusal.fault:type_name -> parley.v1.Fault
-	40, // 13: parley.v1.WatchResponse.started:type_name -> parley.v1.Started
-	27, // 14: parley.v1.WatchResponse.message:type_name -> parley.v1.Message
-	41, // 15: parley.v1.WatchResponse.state:type_name -> parley.v1.StateChanged
-	42, // 16: parley.v1.WatchResponse.member:type_name -> parley.v1.MemberChanged
-	43, // 17: parley.v1.WatchResponse.peer:type_name -> parley.v1.PeerChanged
-	44, // 18: parley.v1.WatchResponse.rooms:type_name -> parley.v1.RoomsChanged
-	45, // 19: parley.v1.WatchResponse.lagged:type_name -> parley.v1.Lagged
-	16, // 20: parley.v1.MemberChanged.member:type_name -> parley.v1.Member
-	1,  // 21: parley.v1.ParleyService.Status:input_type -> parley.v1.StatusRequest
-	5,  // 22: parley.v1.ParleyService.ListPeers:input_type -> parley.v1.ListPeersRequest
-	8,  // 23: parley.v1.ParleyService.ListRooms:input_type -> parley.v1.ListRoomsRequest
-	11, // 24: parley.v1.ParleyService.ListDirects:input_type -> parley.v1.ListDirectsRequest
-	14, // 25: parley.v1.ParleyService.ListMembers:input_type -> parley.v1.ListMembersRequest
-	17, // 26: parley.v1.ParleyService.JoinRoom:input_type -> parley.v1.JoinRoomRequest
-	19, // 27: parley.v1.ParleyService.LeaveRoom:input_type -> parley.v1.LeaveRoomRequest
-	21, // 28: parley.v1.ParleyService.SendMessage:input_type -> parley.v1.SendMessageRequest
-	23, // 29: parley.v1.ParleyService.SendMessages:input_type -> parley.v1.SendMessagesRequest
-	25, // 30: parley.v1.ParleyService.History:input_type -> parley.v1.HistoryRequest
-	28, // 31: parley.v1.ParleyService.MarkRead:input_type -> parley.v1.MarkReadRequest
-	30, // 32: parley.v1.ParleyService.Export:input_type -> parley.v1.ExportRequest
-	33, // 33: parley.v1.ParleyService.Import:input_type -> parley.v1.ImportRequest
-	36, // 34: parley.v1.ParleyService.EraseMessage:input_type -> parley.v1.EraseMessageRequest
-	38, // 35: parley.v1.ParleyService.Watch:input_type -> parley.v1.WatchRequest
-	2,  // 36: parley.v1.ParleyService.Status:output_type -> parley.v1.StatusResponse
-	6,  // 37: parley.v1.ParleyService.ListPeers:output_type -> parley.v1.ListPeersResponse
-	9,  // 38: parley.v1.ParleyService.ListRooms:output_type -> parley.v1.ListRoomsResponse
-	12, // 39: parley.v1.ParleyService.ListDirects:output_type -> parley.v1.ListDirectsResponse
-	15, // 40: parley.v1.ParleyService.ListMembers:output_type -> parley.v1.ListMembersResponse
-	18, // 41: parley.v1.ParleyService.JoinRoom:output_type -> parley.v1.JoinRoomResponse
-	20, // 42: parley.v1.ParleyService.LeaveRoom:output_type -> parley.v1.LeaveRoomResponse
-	22, // 43: parley.v1.ParleyService.SendMessage:output_type -> parley.v1.SendMessageResponse
-	24, // 44: parley.v1.ParleyService.SendMessages:output_type -> parley.v1.SendMessagesResponse
-	26, // 45: parley.v1.ParleyService.History:output_type -> parley.v1.HistoryResponse
-	29, // 46: parley.v1.ParleyService.MarkRead:output_type -> parley.v1.MarkReadResponse
-	31, // 47: parley.v1.ParleyService.Export:output_type -> parley.v1.ExportResponse
-	34, // 48: parley.v1.ParleyService.Import:output_type -> parley.v1.ImportResponse
-	37, // 49: parley.v1.ParleyService.EraseMessage:output_type -> parley.v1.EraseMessageResponse
-	39, // 50: parley.v1.ParleyService.Watch:output_type -> parley.v1.WatchResponse
-	36, // [36:51] is the sub-list for method output_type
-	21, // [21:36] is the sub-list for method input_type
-	21, // [21:21] is the sub-list for extension type_name
-	21, // [21:21] is the sub-list for extension extendee
-	0,  // [0:21] is the sub-list for field type_name
+	49, // 0: parley.v1.NewCodesRequest.life:type_name -> google.protobuf.Duration
+	5,  // 1: parley.v1.StatusResponse.discovery:type_name -> parley.v1.Discovery
+	6,  // 2: parley.v1.StatusResponse.version:type_name -> parley.v1.Version
+	48, // 3: parley.v1.Discovery.hello:type_name -> parley.v1.Discovery.HelloEntry
+	9,  // 4: parley.v1.ListPeersResponse.peers:type_name -> parley.v1.Peer
+	12, // 5: parley.v1.ListRoomsResponse.rooms:type_name -> parley.v1.Room
+	15, // 6: parley.v1.ListDirectsResponse.directs:type_name -> parley.v1.DirectChat
+	18, // 7: parley.v1.ListMembersResponse.members:type_name -> parley.v1.Member
+	0,  // 8: parley.v1.SendMessagesResponse.fault:type_name -> parley.v1.Fault
+	29, // 9: parley.v1.HistoryResponse.message:type_name -> parley.v1.Message
+	34, // 10: parley.v1.ExportResponse.origin:type_name -> parley.v1.Origin
+	34, // 11: parley.v1.ImportRequest.origin:type_name -> parley.v1.Origin
+	37, // 12: parley.v1.ImportResponse.refused:type_name -> parley.v1.Refusal
+	0,  // 13: parley.v1.Refusal.fault:type_name -> parley.v1.Fault
+	42, // 14: parley.v1.WatchResponse.started:type_name -> parley.v1.Started
+	29, // 15: parley.v1.WatchResponse.message:type_name -> parley.v1.Message
+	43, // 16: parley.v1.WatchResponse.state:type_name -> parley.v1.StateChanged
+	44, // 17: parley.v1.WatchResponse.member:type_name -> parley.v1.MemberChanged
+	45, // 18: parley.v1.WatchResponse.peer:type_name -> parley.v1.PeerChanged
+	46, // 19: parley.v1.WatchResponse.rooms:type_name -> parley.v1.RoomsChanged
+	47, // 20: parley.v1.WatchResponse.lagged:type_name -> parley.v1.Lagged
+	18, // 21: parley.v1.MemberChanged.member:type_name -> parley.v1.Member
+	3,  // 22: parley.v1.ParleyService.Status:input_type -> parley.v1.StatusRequest
+	7,  // 23: parley.v1.ParleyService.ListPeers:input_type -> parley.v1.ListPeersRequest
+	10, // 24: parley.v1.ParleyService.ListRooms:input_type -> parley.v1.ListRoomsRequest
+	13, // 25: parley.v1.ParleyService.ListDirects:input_type -> parley.v1.ListDirectsRequest
+	16, // 26: parley.v1.ParleyService.ListMembers:input_type -> parley.v1.ListMembersRequest
+	19, // 27: parley.v1.ParleyService.JoinRoom:input_type -> parley.v1.JoinRoomRequest
+	21, // 28: parley.v1.ParleyService.LeaveRoom:input_type -> parley.v1.LeaveRoomRequest
+	23, // 29: parley.v1.ParleyService.SendMessage:input_type -> parley.v1.SendMessageRequest
+	25, // 30: parley.v1.ParleyService.SendMessages:input_type -> parley.v1.SendMessagesRequest
+	27, // 31: parley.v1.ParleyService.History:input_type -> parley.v1.HistoryRequest
+	30, // 32: parley.v1.ParleyService.MarkRead:input_type -> parley.v1.MarkReadRequest
+	32, // 33: parley.v1.ParleyService.Export:input_type -> parley.v1.ExportRequest
+	35, // 34: parley.v1.ParleyService.Import:input_type -> parley.v1.ImportRequest
+	38, // 35: parley.v1.ParleyService.EraseMessage:input_type -> parley.v1.EraseMessageRequest
+	1,  // 36: parley.v1.ParleyService.NewCodes:input_type -> parley.v1.NewCodesRequest
+	40, // 37: parley.v1.ParleyService.Watch:input_type -> parley.v1.WatchRequest
+	4,  // 38: parley.v1.ParleyService.Status:output_type -> parley.v1.StatusResponse
+	8,  // 39: parley.v1.ParleyService.ListPeers:output_type -> parley.v1.ListPeersResponse
+	11, // 40: parley.v1.ParleyService.ListRooms:output_type -> parley.v1.ListRoomsResponse
+	14, // 41: parley.v1.ParleyService.ListDirects:output_type -> parley.v1.ListDirectsResponse
+	17, // 42: parley.v1.ParleyService.ListMembers:output_type -> parley.v1.ListMembersResponse
+	20, // 43: parley.v1.ParleyService.JoinRoom:output_type -> parley.v1.JoinRoomResponse
+	22, // 44: parley.v1.ParleyService.LeaveRoom:output_type -> parley.v1.LeaveRoomResponse
+	24, // 45: parley.v1.ParleyService.SendMessage:output_type -> parley.v1.SendMessageResponse
+	26, // 46: parley.v1.ParleyService.SendMessages:output_type -> parley.v1.SendMessagesResponse
+	28, // 47: parley.v1.ParleyService.History:output_type -> parley.v1.HistoryResponse
+	31, // 48: parley.v1.ParleyService.MarkRead:output_type -> parley.v1.MarkReadResponse
+	33, // 49: parley.v1.ParleyService.Export:output_type -> parley.v1.ExportResponse
+	36, // 50: parley.v1.ParleyService.Import:output_type -> parley.v1.ImportResponse
+	39, // 51: parley.v1.ParleyService.EraseMessage:output_type -> parley.v1.EraseMessageResponse
+	2,  // 52: parley.v1.ParleyService.NewCodes:output_type -> parley.v1.NewCodesResponse
+	41, // 53: parley.v1.ParleyService.Watch:output_type -> parley.v1.WatchResponse
+	38, // [38:54] is the sub-list for method output_type
+	22, // [22:38] is the sub-list for method input_type
+	22, // [22:22] is the sub-list for extension type_name
+	22, // [22:22] is the sub-list for extension extendee
+	0,  // [0:22] is the sub-list for field type_name
 }
 
 func init() { file_parley_v1_parley_proto_init() }
@@ -3343,8 +3464,8 @@ func file_parley_v1_parley_proto_init() {
 	if File_parley_v1_parley_proto != nil {
 		return
 	}
-	file_parley_v1_parley_proto_msgTypes[38].OneofWrappers = []any{}
-	file_parley_v1_parley_proto_msgTypes[39].OneofWrappers = []any{
+	file_parley_v1_parley_proto_msgTypes[40].OneofWrappers = []any{}
+	file_parley_v1_parley_proto_msgTypes[41].OneofWrappers = []any{
 		(*WatchResponse_Started)(nil),
 		(*WatchResponse_Message)(nil),
 		(*WatchResponse_State)(nil),
@@ -3359,7 +3480,7 @@ func file_parley_v1_parley_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_parley_v1_parley_proto_rawDesc), len(file_parley_v1_parley_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   47,
+			NumMessages:   49,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

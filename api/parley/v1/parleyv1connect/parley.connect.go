@@ -75,6 +75,8 @@ const (
 	// ParleyServiceEraseMessageProcedure is the fully-qualified name of the ParleyService's
 	// EraseMessage RPC.
 	ParleyServiceEraseMessageProcedure = "/parley.v1.ParleyService/EraseMessage"
+	// ParleyServiceNewCodesProcedure is the fully-qualified name of the ParleyService's NewCodes RPC.
+	ParleyServiceNewCodesProcedure = "/parley.v1.ParleyService/NewCodes"
 	// ParleyServiceWatchProcedure is the fully-qualified name of the ParleyService's Watch RPC.
 	ParleyServiceWatchProcedure = "/parley.v1.ParleyService/Watch"
 )
@@ -115,6 +117,9 @@ type ParleyServiceClient interface {
 	// EraseMessage erases the content of a stored event at this node. The event
 	// itself stays, and so do copies that others have.
 	EraseMessage(context.Context, *v1.EraseMessageRequest) (*v1.EraseMessageResponse, error)
+	// NewCodes makes one-time enrolment codes on a registrar, which keeps their
+	// hashes alone.
+	NewCodes(context.Context, *v1.NewCodesRequest) (*v1.NewCodesResponse, error)
 	// Watch returns what happens from a cursor on, in order of arrival, until
 	// the caller ends it.
 	Watch(context.Context, *v1.WatchRequest) (*connect.ServerStreamForClient[v1.WatchResponse], error)
@@ -215,6 +220,12 @@ func NewParleyServiceClient(httpClient connect.HTTPClient, baseURL string, opts 
 			connect.WithSchema(parleyServiceMethods.ByName("EraseMessage")),
 			connect.WithClientOptions(opts...),
 		),
+		newCodes: connect.NewClient[v1.NewCodesRequest, v1.NewCodesResponse](
+			httpClient,
+			baseURL+ParleyServiceNewCodesProcedure,
+			connect.WithSchema(parleyServiceMethods.ByName("NewCodes")),
+			connect.WithClientOptions(opts...),
+		),
 		watch: connect.NewClient[v1.WatchRequest, v1.WatchResponse](
 			httpClient,
 			baseURL+ParleyServiceWatchProcedure,
@@ -240,6 +251,7 @@ type parleyServiceClient struct {
 	export       *connect.Client[v1.ExportRequest, v1.ExportResponse]
 	_import      *connect.Client[v1.ImportRequest, v1.ImportResponse]
 	eraseMessage *connect.Client[v1.EraseMessageRequest, v1.EraseMessageResponse]
+	newCodes     *connect.Client[v1.NewCodesRequest, v1.NewCodesResponse]
 	watch        *connect.Client[v1.WatchRequest, v1.WatchResponse]
 }
 
@@ -353,6 +365,15 @@ func (c *parleyServiceClient) EraseMessage(ctx context.Context, req *v1.EraseMes
 	return nil, err
 }
 
+// NewCodes calls parley.v1.ParleyService.NewCodes.
+func (c *parleyServiceClient) NewCodes(ctx context.Context, req *v1.NewCodesRequest) (*v1.NewCodesResponse, error) {
+	response, err := c.newCodes.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // Watch calls parley.v1.ParleyService.Watch.
 func (c *parleyServiceClient) Watch(ctx context.Context, req *v1.WatchRequest) (*connect.ServerStreamForClient[v1.WatchResponse], error) {
 	return c.watch.CallServerStream(ctx, connect.NewRequest(req))
@@ -394,6 +415,9 @@ type ParleyServiceHandler interface {
 	// EraseMessage erases the content of a stored event at this node. The event
 	// itself stays, and so do copies that others have.
 	EraseMessage(context.Context, *v1.EraseMessageRequest) (*v1.EraseMessageResponse, error)
+	// NewCodes makes one-time enrolment codes on a registrar, which keeps their
+	// hashes alone.
+	NewCodes(context.Context, *v1.NewCodesRequest) (*v1.NewCodesResponse, error)
 	// Watch returns what happens from a cursor on, in order of arrival, until
 	// the caller ends it.
 	Watch(context.Context, *v1.WatchRequest, *connect.ServerStream[v1.WatchResponse]) error
@@ -490,6 +514,12 @@ func NewParleyServiceHandler(svc ParleyServiceHandler, opts ...connect.HandlerOp
 		connect.WithSchema(parleyServiceMethods.ByName("EraseMessage")),
 		connect.WithHandlerOptions(opts...),
 	)
+	parleyServiceNewCodesHandler := connect.NewUnaryHandlerSimple(
+		ParleyServiceNewCodesProcedure,
+		svc.NewCodes,
+		connect.WithSchema(parleyServiceMethods.ByName("NewCodes")),
+		connect.WithHandlerOptions(opts...),
+	)
 	parleyServiceWatchHandler := connect.NewServerStreamHandlerSimple(
 		ParleyServiceWatchProcedure,
 		svc.Watch,
@@ -526,6 +556,8 @@ func NewParleyServiceHandler(svc ParleyServiceHandler, opts ...connect.HandlerOp
 			parleyServiceImportHandler.ServeHTTP(w, r)
 		case ParleyServiceEraseMessageProcedure:
 			parleyServiceEraseMessageHandler.ServeHTTP(w, r)
+		case ParleyServiceNewCodesProcedure:
+			parleyServiceNewCodesHandler.ServeHTTP(w, r)
 		case ParleyServiceWatchProcedure:
 			parleyServiceWatchHandler.ServeHTTP(w, r)
 		default:
@@ -591,6 +623,10 @@ func (UnimplementedParleyServiceHandler) Import(context.Context, *connect.BidiSt
 
 func (UnimplementedParleyServiceHandler) EraseMessage(context.Context, *v1.EraseMessageRequest) (*v1.EraseMessageResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("parley.v1.ParleyService.EraseMessage is not implemented"))
+}
+
+func (UnimplementedParleyServiceHandler) NewCodes(context.Context, *v1.NewCodesRequest) (*v1.NewCodesResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("parley.v1.ParleyService.NewCodes is not implemented"))
 }
 
 func (UnimplementedParleyServiceHandler) Watch(context.Context, *v1.WatchRequest, *connect.ServerStream[v1.WatchResponse]) error {

@@ -1,0 +1,222 @@
+// Package registrar is what a node does beside its own work when the network's
+// root has made it a registrar: it admits others, by certificates or one-time
+// codes, and keeps an audit log of it. A network may have several; each can do
+// all of it alone, and none is needed by those who are admitted already.
+//
+//	r, err := registrar.Open(n, registrar.Config{Roots: roots})
+//	defer r.Close()
+//	err = r.Serve(listener, certificate)
+//
+// Nodes that cannot reach the address it serves on register over a libp2p stream
+// of its node, by the same protocol. docs/protocol/11-registrars.md says what is
+// signed and checked; docs/security.md which threat each limit answers.
+package registrar
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/parley-chat/parley/internal/audit"
+	"github.com/parley-chat/parley/internal/certs"
+	"github.com/parley-chat/parley/internal/hello"
+	"github.com/parley-chat/parley/internal/ticket"
+	"github.com/parley-chat/parley/internal/wire"
+	"github.com/parley-chat/parley/node"
+	"github.com/parley-chat/parley/registrar/internal/codes"
+	"github.com/parley-chat/parley/registrar/internal/guard"
+	"github.com/parley-chat/parley/registrar/internal/places"
+)
+
+// Config says how a registrar works. The zero value admits by codes alone.
+type Config struct {
+	// Roots are the certificate authorities whose certificates admit; nil: none.
+	Roots *certs.Roots
+	// Logger is told what the audit log does not tell; nil is silent.
+	Logger *slog.Logger
+}
+
+// Registrar admits nodes until Close. Make one with [Open]. Its methods may be
+// called by any goroutine.
+type Registrar struct {
+	node       *node.Node
+	cfg        Config
+	log        *slog.Logger
+	key        [32]byte // of its peer ID
+	codes      *codes.Store
+	audit      *audit.Log
+	neighbours audit.Neighbours
+	guard      *guard.Guard
+	nonces     *nonces
+	calls      *places.Places[netip.Addr] // under way, of strangers
+	mux        http.Handler
+
+	ctx    context.Context // ends when Close begins
+	cancel context.CancelFunc
+	wg     sync.WaitGroup // servers, calls and renewItself
+
+	ended    chan struct{} // closed at the end of Close
+	closeErr error         // set before
+
+	mu      sync.Mutex
+	servers []*http.Server
+	closed  bool // nothing is added to wg any more
+}
+
+// Open makes a registrar of a running node, which the network's root has added to
+// the registrars, and registers that node itself. It serves on the node's streams
+// at once; for an address of its own see [Registrar.Serve]. Errors: ErrNotRegistrar,
+// and those of codes.json and the audit log.
+func Open(n *node.Node, cfg Config) (*Registrar, error) {
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	key, err := wire.Author(n.ID())
+	if err != nil {
+		return nil, err
+	}
+	now := n.Now()
+	r := &Registrar{node: n, cfg: cfg, log: cfg.Logger, key: key, guard: guard.New(guard.Config{}, now), nonces: newNonces(now)}
+	r.calls, r.ended = places.New[netip.Addr](maxUnderWay, maxUnderWayEach), make(chan struct{})
+	r.ctx, r.cancel = context.WithCancel(context.Background())
+	if err := r.open(); err != nil {
+		return nil, errors.Join(err, r.Close())
+	}
+	return r, nil
+}
+
+func (r *Registrar) open() (err error) {
+	if !r.inSet() {
+		return ErrNotRegistrar.WithDo("the network's root adds it: parley registrars add " + r.node.ID().String())
+	}
+	if r.codes, err = codes.Open(r.node.Dir(), r.node.Now()); err != nil {
+		return err
+	}
+	signer, err := audit.NewSigner(r.node.Network().Tag, r.key, r.node.Sign)
+	if err != nil {
+		return err
+	}
+	if r.audit, err = audit.Open(filepath.Join(r.node.Dir(), "audit"), audit.Config{Signer: signer}); err != nil {
+		return err
+	}
+	if err := r.registerItself(); err != nil {
+		return err
+	}
+	if r.mux, err = r.handler(); err != nil {
+		return err
+	}
+	r.wg.Go(r.renewItself)
+	r.wg.Go(r.noteLogins)
+	return r.serveStreams()
+}
+
+// inSet reports whether the root has made this node a registrar, and it is one
+// still.
+func (r *Registrar) inSet() bool { return r.isRegistrar(r.key) }
+
+// Close stops serving, gives calls under way a second, waits for all that is left
+// and ends. Further calls wait for the first and return the same.
+func (r *Registrar) Close() error {
+	r.mu.Lock()
+	first := !r.closed
+	r.closed = true
+	r.mu.Unlock()
+	if first {
+		r.closeErr = r.end(r.servers) // nothing is added any more
+		close(r.ended)
+	}
+	<-r.ended
+	return r.closeErr
+}
+
+func (r *Registrar) end(servers []*http.Server) error {
+	r.cancel()
+	var errs []error
+	for _, s := range servers {
+		errs = append(errs, shutDown(s))
+	}
+	r.wg.Wait()
+	if r.audit != nil {
+		errs = append(errs, r.audit.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// NewCodes makes one-time enrolment codes that are good for life, a minute to a
+// year, and returns their texts, which are kept nowhere.
+func (r *Registrar) NewCodes(ctx context.Context, count int, life time.Duration) ([]string, error) {
+	made, err := r.codes.New(count, life, r.node.Now())
+	if err != nil {
+		return nil, err
+	}
+	texts := make([]string, len(made))
+	for i, c := range made {
+		texts[i] = c.Text()
+		if err := r.record(ctx, audit.Record{Op: audit.OpAdmin, Reason: "code", Subject: c.Name(), Actor: r.node.ID().String()}); err != nil {
+			return nil, err
+		}
+	}
+	return texts, nil
+}
+
+// registerItself hands this node a ticket of its own, if it has none or it is time
+// for another. ErrNotRegistrar when it would count nowhere.
+func (r *Registrar) registerItself() error {
+	if !r.inSet() {
+		return ErrNotRegistrar
+	}
+	now := r.node.Now()
+	if t, ok := r.node.Ticket(); ok && t.Registrar == r.node.ID() && now.Before(t.Renew) && !now.Before(t.From) && t.Zone == r.node.Zone() {
+		return nil
+	}
+	signed, _, err := r.issue(grant{peer: r.key, role: uint32(hello.RoleRegistrar), zone: r.node.Zone()}, now)
+	if err != nil {
+		return err
+	}
+	return r.node.SetTicket(nil, signed)
+}
+
+// renewItself keeps the own ticket fresh.
+func (r *Registrar) renewItself() {
+	tick := time.NewTicker(time.Hour)
+	defer tick.Stop()
+	for {
+		select {
+		case <-r.ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if err := r.registerItself(); err != nil {
+			r.log.Error("the registrar's own ticket is not renewed", "err", err)
+		}
+	}
+}
+
+// grant is what a ticket is to say.
+type grant struct {
+	peer  [32]byte
+	role  uint32
+	zone  string
+	final time.Time // when what it was registered with ends; zero: never
+}
+
+// issue signs a ticket and says when it is to be renewed.
+func (r *Registrar) issue(g grant, now time.Time) (signed []byte, renew time.Time, err error) {
+	end := now.Add(ticket.Life)
+	if !g.final.IsZero() && g.final.Before(end) {
+		end = g.final
+	}
+	t := ticket.Ticket{
+		Network: r.node.Network().ID, Peer: g.peer, Issuer: r.key, Role: g.role, Zone: g.zone,
+		Short:     ticket.ShortOf(g.zone, ticket.CodeOf([]byte(wire.PeerID(g.peer)))),
+		NotBefore: now.Add(-ticket.Backdate).Truncate(time.Second), NotAfter: end.Truncate(time.Second),
+		Final: g.final.Truncate(time.Second),
+	}
+	signed, err = t.Sign(r.node.Sign)
+	return signed, t.RenewAt(), err
+}

@@ -12,6 +12,7 @@ import (
 	manet "github.com/multiformats/go-multiaddr/net"
 	"google.golang.org/protobuf/encoding/protowire"
 
+	"github.com/parley-chat/parley/internal/strict"
 	"github.com/parley-chat/parley/internal/wire"
 )
 
@@ -53,13 +54,13 @@ type about struct {
 func (a about) encode() []byte {
 	var b []byte
 	if len(a.record) > 0 {
-		b = appendBytes(b, aboutRecord, a.record)
+		b = strict.AppendBytes(b, aboutRecord, a.record)
 	}
 	if a.zone != "" {
-		b = appendBytes(b, aboutZone, []byte(a.zone))
+		b = strict.AppendBytes(b, aboutZone, []byte(a.zone))
 	}
 	for _, p := range a.peers {
-		b = appendBytes(b, aboutPeer, encodeAboutPeer(p))
+		b = strict.AppendBytes(b, aboutPeer, encodeAboutPeer(p))
 	}
 	return b
 }
@@ -136,16 +137,18 @@ func (n *Node) fetchAbout(ctx context.Context, p peer.ID) (about, error) {
 
 // takeRecord verifies, saves and uses a record that is newer than ours.
 func (n *Node) takeRecord(record []byte) error {
-	n.netMu.Lock()
-	defer n.netMu.Unlock()
-	if len(record) == 0 || !n.net.Mode.hasRoot() {
+	if len(record) == 0 || !n.Network().Mode.hasRoot() {
 		return nil
 	}
-	f, changed, err := n.net.withRecord(record)
-	if err != nil || !changed {
+	_, news, err := n.networkFile().withRecord(record)
+	if err != nil || !news {
 		return err
 	}
-	n.net = f
-	n.log.Info("the network's record is news", "network", f.Name)
-	return f.save(n.cfg.Dir)
+	return n.changeNetwork(func(f *NetworkFile) (*NetworkFile, error) {
+		g, news, err := f.withRecord(record)
+		if err != nil || !news {
+			return f, err
+		}
+		return g, g.save(n.cfg.Dir)
+	})
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/libp2p/go-libp2p"
 	ma "github.com/multiformats/go-multiaddr"
 
+	"github.com/parley-chat/parley/internal/strict"
 	"github.com/parley-chat/parley/internal/testnet"
 	"github.com/parley-chat/parley/internal/wire"
 )
@@ -56,16 +57,16 @@ func TestAnAnswerAboutANetworkAtItsLimits(t *testing.T) {
 	answer := func(peers, addrs, size, zone int) []byte {
 		b := about{record: make([]byte, maxRecord), zone: strings.Repeat("z", zone)}.encode()
 		for i := range peers {
-			p := appendBytes(nil, 1, append([]byte{byte(i)}, make([]byte, 31)...))
+			p := strict.AppendBytes(nil, 1, append([]byte{byte(i)}, make([]byte, 31)...))
 			for host := range addrs {
-				p = appendBytes(p, 2, long(host, size).Bytes())
+				p = strict.AppendBytes(p, 2, long(host, size).Bytes())
 			}
-			b = appendBytes(b, aboutPeer, p)
+			b = strict.AppendBytes(b, aboutPeer, p)
 		}
 		return b
 	}
 	most := answer(32, 8, 128, 64)
-	got, err := decodeAbout(append(bytes.Clone(most), appendBytes(nil, 90, []byte("later"))...), false)
+	got, err := decodeAbout(append(bytes.Clone(most), strict.AppendBytes(nil, 90, []byte("later"))...), false)
 	if err != nil || len(got.peers) != 32 || len(got.peers[31].Addrs) != 8 || len(got.zone) != 64 {
 		t.Errorf("at the limits, with a field of later versions: %d peers, %v", len(got.peers), err)
 	}

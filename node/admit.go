@@ -4,6 +4,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/parley-chat/parley/internal/hello"
+	"github.com/parley-chat/parley/internal/wire"
 	"github.com/parley-chat/parley/node/internal/admission"
 )
 
@@ -11,21 +12,36 @@ func (n *Node) admissionConfig() admission.Config {
 	network := n.networkFile().Network
 	return admission.Config{
 		Tag: network.Tag, Network: network.ID, Now: n.cfg.Now,
-		Secrets: func() []hello.Secret { return n.networkFile().helloSecrets() },
+		Secrets: n.freshSecrets,
+		Ticket:  func() []byte { t, _ := n.Ticket(); return t.Signed },
+		Sign:    n.Sign, CheckTicket: n.checkTicket,
+		Role: n.role,
 		// A classroom behind one address starts at once, a flood does not go on.
 		Rate:       addressRate(20, 600),
 		Logger:     n.log,
 		OnAdmitted: n.admitted,
 		OnRefused:  func(p peer.ID, _ string) { n.dialer.refused(p) },
+		OnGone:     n.dialer.dropped,
 		OnResult:   n.metrics.hello,
 	}
+}
+
+// role is what the node says it does: that of a registrar if the root made it one.
+func (n *Node) role() hello.Role {
+	key, err := wire.Author(n.ID())
+	if err == nil && n.networkFile().isRegistrar(key) {
+		return hello.RoleRegistrar
+	}
+	return hello.RoleNode
 }
 
 // admitted notes what a handshake told of an admitted peer.
 func (n *Node) admitted(p peer.ID, a hello.Admitted) {
 	n.noteSkew(p, a.Skew)
+	n.noteProof(p, a)
 	if !n.gate.Admitted(p) { // gone meanwhile, and nobody may come to forget it
 		n.skew.remove(p)
+		n.proven.remove(p)
 		n.door.Gone(p)
 	}
 }

@@ -16,8 +16,8 @@ const (
 	maxTold        = 256  // of those, known from others' words alone; and as many from the table alone
 	minBackoff     = time.Second
 	maxBackoff     = time.Minute
-	slowBackoff    = 5 * time.Minute // of peers not heard of lately, and of refused ones
-	yieldDelay     = time.Second     // of the side with the higher peer ID
+	slowBackoff    = 5 * time.Minute        // of peers not heard of lately, and of refused ones
+	yieldDelay     = 400 * time.Millisecond // of the side with the higher peer ID
 	heardRetry     = 10 * time.Second
 	forgetUnheard  = 10 * time.Minute
 	nudgeEvery     = 5 * time.Second
@@ -177,6 +177,21 @@ func (d *dialer) lost(id peer.ID) {
 		}
 	}
 	d.wakeUp()
+}
+
+// dropped tells that the connection with a peer went before it was admitted: as
+// after a dial that failed, and not when the time for admission is over.
+func (d *dialer) dropped(id peer.ID) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	c := d.peers[id]
+	if c == nil || c.dialing != nil || d.admitted(id) {
+		return
+	}
+	if again := time.Now().Add(backoff(c.fails, maxBackoff)); again.Before(c.next) {
+		c.next = again
+		d.wakeUp()
+	}
 }
 
 // refused tells that hello with a peer failed: another network, another

@@ -28,7 +28,7 @@ import (
 func founder(t *testing.T, net *testnet.Net, i int, name string) (*Node, Invite) {
 	t.Helper()
 	dir := t.TempDir()
-	f, err := CreateNetwork(dir, name)
+	f, err := CreateNetwork(dir, name, ModeSecret)
 	if err != nil {
 		t.Fatal(err)
 	}

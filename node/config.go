@@ -56,6 +56,9 @@ type Config struct {
 	// UTF-8 that can be seen. Empty: none.
 	Zone string
 
+	// Admitter renews the ticket in a certified network. Nil: nobody does.
+	Admitter Admitter
+
 	// Version is that of the program, which the node's record in the table
 	// tells, at most 64 bytes of UTF-8 that can be seen. Empty: that of this
 	// module in it, or "dev" where that is not known.

@@ -235,6 +235,33 @@ func TestConnectedIsNotAdmitted(t *testing.T) {
 	})
 }
 
+// A connection that goes before it led to anything is made again as after a
+// failure, ever more rarely; that of a peer who was refused is not.
+func TestADroppedConnectionIsNotWaitedFor(t *testing.T) {
+	connect := func(*dialHost, context.Context, peer.AddrInfo) error { return nil }
+	runDialer(t, false, connect, func(t *testing.T, h *dialHost, d *dialer) {
+		p := somePeer(t, 1, "/ip4/10.0.0.1/tcp/1")
+		d.add(p, fromConfig)
+		for range 100 {
+			time.Sleep(100 * time.Millisecond)
+			d.dropped(p.ID)
+		}
+		if got := h.of(p.ID); len(got) != 4 || got[1].at > 1500*time.Millisecond || got[3].at < 5*time.Second {
+			t.Errorf("dialled %v", got)
+		}
+		h.admit(p.ID, true)
+		d.dropped(p.ID)
+		d.dropped("nobody")
+		h.admit(p.ID, false)
+		d.refused(p.ID)
+		before := len(h.of(p.ID))
+		time.Sleep(10 * time.Second)
+		if got := h.of(p.ID); len(got) != before {
+			t.Errorf("a refused peer was dialled %d times more", len(got)-before)
+		}
+	})
+}
+
 // A peer that moved is dialled at its new address at once, even while a dial
 // of the old one hangs.
 func TestMovedPeerIsDialledAtOnce(t *testing.T) {

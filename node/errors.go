@@ -47,4 +47,8 @@ var (
 	// ErrNetworkRecord means a network record is malformed or not signed by
 	// the network's root.
 	ErrNetworkRecord = fault.New("P2015", fault.Peer, "the network record is not valid", "")
+	// ErrRegistrar means the registrar set cannot be changed so.
+	ErrRegistrar = fault.New("P2016", fault.User, "the registrar set cannot be changed so", "see who is in it with parley registrars list")
+	// ErrTicket means a ticket does not admit this node to its network.
+	ErrTicket = fault.New("P2017", fault.User, "this is not a ticket of this node", "register again with parley register")
 )

@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/parley-chat/parley/internal/disk"
 )
 
 // Names inside a data directory, which is 0700; the files with secrets are
@@ -26,7 +28,8 @@ const (
 // dirNames are all names that Parley itself puts into a data directory.
 var dirNames = []string{
 	identityFile, networkFile, rootKeyFile, peersFile, peersFile + ".damaged",
-	"config.json", "store", "api.sock", "api.addr", "lock",
+	"config.json", "store", "api.sock", "api.addr", "lock", networkLock, rotationFile,
+	ticketFile, "audit", "ca", "codes.json", "tls.crt", "tls.key",
 }
 
 // prepareDir makes the data directory, or sees to it that nobody else can
@@ -47,7 +50,7 @@ func prepareDir(dir string, log *slog.Logger) error {
 		return ErrDir.With(err)
 	}
 	perm := info.Mode().Perm()
-	if perm&0o077 == 0 || !hasModes {
+	if perm&0o077 == 0 || !disk.HasModes {
 		return nil
 	}
 	own, err := onlyOwnNames(dir)
@@ -94,7 +97,7 @@ func readFile(path string, limit int64, secret bool) ([]byte, error) {
 	if !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("%s is not a regular file", path)
 	}
-	if perm := info.Mode().Perm(); secret && perm&0o077 != 0 && hasModes {
+	if perm := info.Mode().Perm(); secret && perm&0o077 != 0 && disk.HasModes {
 		return nil, ErrPermissions.Withf("others have access to %s (mode %04o)", path, perm).
 			WithDo("chmod 600 it; if others may have read it, start anew with a fresh directory")
 	}
@@ -112,50 +115,30 @@ func readFile(path string, limit int64, secret bool) ([]byte, error) {
 // also after a power cut, and never takes the place of an existing one: the
 // error is then fs.ErrExist.
 func createFile(path string, data []byte) error {
-	return place(path, data, func(tmp string) error {
-		err := os.Link(tmp, path)
-		if err == nil || errors.Is(err, fs.ErrExist) {
-			return err
-		}
-		// A file system without hard links: a process that creates the same
-		// file between the two calls loses against the rename.
-		if _, statErr := os.Lstat(path); statErr == nil {
-			return fs.ErrExist
-		}
-		return os.Rename(tmp, path)
-	})
-}
-
-// replaceFile writes a 0600 file atomically, in the place of an older one if
-// there is one.
-func replaceFile(path string, data []byte) error {
-	return place(path, data, func(tmp string) error { return os.Rename(tmp, path) })
-}
-
-// place writes data to a temporary file beside path, syncs it, lets move put
-// it in its place and syncs the directory.
-func place(path string, data []byte, move func(tmp string) error) error {
 	var suffix [8]byte
 	_, _ = rand.Read(suffix[:])
 	tmp := path + ".tmp-" + hex.EncodeToString(suffix[:])
-	if err := writeSynced(tmp, data); err != nil {
-		_ = os.Remove(tmp)
-		return err
-	}
 	defer os.Remove(tmp)
-	if err := move(tmp); err != nil {
+	if err := disk.WriteNew(tmp, data); err != nil {
 		return err
 	}
-	return syncDir(filepath.Dir(path))
+	if err := moveNew(tmp, path); err != nil {
+		return err
+	}
+	return disk.SyncDir(filepath.Dir(path))
 }
 
-func writeSynced(path string, data []byte) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
+func moveNew(tmp, path string) error {
+	err := os.Link(tmp, path)
+	if err == nil || errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	_, err = f.Write(data)
-	return errors.Join(err, f.Sync(), f.Close())
+	// A file system without hard links: a process that creates the same
+	// file between the two calls loses against the rename.
+	if _, statErr := os.Lstat(path); statErr == nil {
+		return fs.ErrExist
+	}
+	return os.Rename(tmp, path)
 }
 
 // orSilent returns a logger that is never nil.

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/parley-chat/parley/internal/disk"
 )
 
 func mode(t *testing.T, path string) fs.FileMode {
@@ -89,7 +91,7 @@ func TestFilesAreWholeAndPrivate(t *testing.T) {
 	if data, _ := os.ReadFile(path); string(data) != "one" {
 		t.Errorf("the file became %q", data)
 	}
-	if err := replaceFile(path, []byte("three")); err != nil {
+	if err := disk.Replace(path, []byte("three")); err != nil {
 		t.Fatal(err)
 	}
 	if data, _ := os.ReadFile(path); string(data) != "three" || mode(t, path) != 0o600 {

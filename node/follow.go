@@ -24,6 +24,10 @@ func (n *Node) follow() error {
 		return ErrHost.With(err)
 	}
 	n.wg.Go(func() { n.keepBooks(sub) })
+	if n.cfg.Admitter != nil {
+		n.wg.Go(n.keepTicket)
+	}
+	n.wg.Go(n.keepNetwork)
 	return nil
 }
 
@@ -75,6 +79,7 @@ func (n *Node) gone(p peer.ID) {
 	}
 	n.door.Gone(p)
 	n.skew.remove(p)
+	n.proven.remove(p)
 	n.mates.remove(p)
 	n.dialer.lost(p)
 }

@@ -104,7 +104,7 @@ func TestKeysStayOutOfLogs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f, err := foundNetwork("garden", ed25519.NewKeyFromSeed(make([]byte, 32)))
+	f, err := foundNetwork("garden", ModeSecret, ed25519.NewKeyFromSeed(make([]byte, 32)))
 	if err != nil {
 		t.Fatal(err)
 	}

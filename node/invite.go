@@ -22,6 +22,9 @@ type Invite struct {
 	Mode    Mode
 	Epoch   uint64   // of Secret; 0 without one
 	Secret  [32]byte // in ModeSecret and ModeAdHoc
+	// Fingerprint is SHA-256 of the certificate with which a registrar serves over
+	// TLS, in ModeCertified; zero: none is named.
+	Fingerprint [32]byte
 	// Addr is one peer with one address to begin with; nil when there is none.
 	Addr *peer.AddrInfo
 }
@@ -34,6 +37,8 @@ type Invite struct {
 //	          in modes 2 and 4:
 //	varint      number of the secret's epoch, from 1
 //	32 bytes    secret
+//	          in mode 3:
+//	32 bytes    SHA-256 of the registrar's TLS certificate, or zeros
 //	          and if there is an address:
 //	32 bytes    Ed25519 public key of the peer there
 //	1…128 bytes its multiaddr in binary, without /p2p
@@ -65,6 +70,9 @@ func (v Invite) String() string {
 	if v.Mode.hasSecret() {
 		b = binary.AppendUvarint(b, v.Epoch)
 		b = append(b, v.Secret[:]...)
+	}
+	if v.Mode == ModeCertified {
+		b = append(b, v.Fingerprint[:]...)
 	}
 	if v.Addr != nil {
 		b = append(b, v.addrBytes()...)
@@ -173,6 +181,12 @@ func parseInviteBody(b []byte) (v Invite, ok bool) {
 			return v, false
 		}
 		v.Epoch, v.Secret, b = epoch, [32]byte(b[n:n+32]), b[n+32:]
+	}
+	if v.Mode == ModeCertified {
+		if len(b) < len(v.Fingerprint) {
+			return v, false
+		}
+		v.Fingerprint, b = [32]byte(b[:32]), b[32:]
 	}
 	if len(b) == 0 {
 		return v, true

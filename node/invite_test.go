@@ -29,6 +29,7 @@ func testInvites(t testing.TB) map[string]Invite {
 		"secret":          {Network: seq(1), Mode: ModeSecret, Epoch: 1, Secret: seq(2)},
 		"late epoch":      {Network: seq(1), Mode: ModeSecret, Epoch: 300, Secret: seq(2)},
 		"certified":       {Network: seq(1), Mode: ModeCertified, Addr: testAddr(t, "/ip4/10.0.0.1/udp/7330/quic-v1")},
+		"a registrar's":   {Network: seq(1), Mode: ModeCertified, Fingerprint: seq(3)},
 		"ad hoc":          {Network: seq(1), Mode: ModeAdHoc, Epoch: 1, Secret: seq(2)},
 		"secret, address": {Network: seq(1), Mode: ModeSecret, Epoch: 1, Secret: seq(2), Addr: testAddr(t, "/ip6/fd00::1/tcp/7330")},
 	}
@@ -196,6 +197,7 @@ type inviteVector struct {
 	Mode    string `json:"mode"`
 	Epoch   uint64 `json:"epoch"`
 	Secret  string `json:"secret"`
+	TLS     string `json:"fingerprint,omitempty"`
 	Peer    string `json:"peer"`
 	Addr    string `json:"addr"`
 }
@@ -207,6 +209,9 @@ func TestInviteVectors(t *testing.T) {
 		w := inviteVector{Text: v.String(), Network: hexID(v.Network), Mode: v.Mode.String(), Epoch: v.Epoch}
 		if v.Mode.hasSecret() {
 			w.Secret = hexID(v.Secret)
+		}
+		if v.Fingerprint != [32]byte{} {
+			w.TLS = hexID(v.Fingerprint)
 		}
 		if v.Addr != nil {
 			w.Peer, w.Addr = v.Addr.ID.String(), v.Addr.Addrs[0].String()

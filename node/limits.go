@@ -32,11 +32,13 @@ type limits struct {
 	newBurst     int     // and at once
 }
 
-// siteLimits suit a desktop or a registrar of a site of some hundred nodes.
+// siteLimits suit a desktop or a registrar of a site of some hundred nodes. Five
+// hundred members behind one address may come at once, when each has a dozen
+// streams, for each of which TCP's multiplexer reserves 256 KiB.
 func siteLimits() limits {
 	return limits{
 		conns: 2048, connsInbound: 1536, lowWater: 1024, highWater: 1280,
-		perAddress: 512, memory: memoryShare(1 << 30),
+		perAddress: 512, memory: memoryShare(2 << 30),
 		newPerSecond: 50, newBurst: 600,
 	}
 }
@@ -61,7 +63,7 @@ func memoryShare(most int64) int64 {
 }
 
 // pingStreams is how many ping streams one peer may have open here: its own
-// liveness pings use one a connection, renewed before the old one ends.
+// liveness pings use one a connection, and another while the old one ends.
 const pingStreams = 8
 
 func (l limits) resourceManager(metrics bool) (network.ResourceManager, error) {

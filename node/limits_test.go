@@ -8,6 +8,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	ma "github.com/multiformats/go-multiaddr"
+	"github.com/pbnjay/memory"
 )
 
 // open opens inbound connections from one address until one is refused, at
@@ -51,6 +52,45 @@ func TestConnectionsAreBounded(t *testing.T) {
 		}
 		if got := open(t, l, "/ip4/127.0.0.1/tcp/7330", 3*l.conns); got != l.connsInbound {
 			t.Errorf("%s: %d inbound connections, want %d", name, got, l.connsInbound)
+		}
+	}
+}
+
+// Five hundred members behind one address come at once, greet, are asked about
+// themselves and the network, compare their rooms: each has a dozen streams then,
+// for which the multiplexer of TCP reserves memory.
+func TestASiteBehindOneAddressHasItsStreams(t *testing.T) {
+	const members, streams, reserved = 500, 12, 256 << 10
+	l := siteLimits()
+	if memory.TotalMemory()/4 < members*streams*reserved {
+		t.Skip("this machine has little memory, so the limit is lower")
+	}
+	rm, err := l.resourceManager(false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rm.Close()
+	h := &halved{rm, func(peer.ID) bool { return true }, l.streams() / 2}
+	for i := range members {
+		c, err := h.OpenConnection(network.DirInbound, true, ma.StringCast("/ip4/192.0.2.1/tcp/7330"))
+		if err != nil {
+			t.Fatalf("connection %d: %v", i, err)
+		}
+		p := peer.ID("peer " + strconv.Itoa(i))
+		if err := c.SetPeer(p); err != nil {
+			t.Fatalf("connection %d: %v", i, err)
+		}
+		span, err := c.PeerScope().BeginSpan()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for s := range streams {
+			if err := span.ReserveMemory(reserved, network.ReservationPriorityAlways); err != nil {
+				t.Fatalf("stream %d of member %d: %v", s, i, err)
+			}
+			if _, err := h.OpenStream(p, network.DirInbound); err != nil {
+				t.Fatalf("stream %d of member %d: %v", s, i, err)
+			}
 		}
 	}
 }

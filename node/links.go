@@ -14,7 +14,7 @@ import (
 // Tuning of the choice between TCP and QUIC.
 const (
 	defaultHeadStart = 250 * time.Millisecond  // of what is tried first: a TCP handshake takes 3 ms here
-	oneOutage        = 1500 * time.Millisecond // what falls silent within it fell silent together: pings are 0.8 s apart
+	oneOutage        = 1500 * time.Millisecond // what falls silent within it fell silent together: pings are a second apart
 	silentAgain      = 2 * time.Minute         // two silences that are nearer are the link's fault
 	quicFirst        = 10 * time.Minute        // after that
 	maxLinks         = 1024

@@ -14,6 +14,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 	ma "github.com/multiformats/go-multiaddr"
 
+	"github.com/parley-chat/parley/internal/disk"
 	"github.com/parley-chat/parley/internal/hello"
 )
 
@@ -29,11 +30,14 @@ type Epoch struct {
 type NetworkFile struct {
 	Network
 	// Epochs are the secrets known here, by rising number, at most 16. Empty
-	// in open and certified networks.
+	// in open networks; certified ones have them only while they are new.
 	Epochs []Epoch
 	// Record is the network's record as the root signed it; empty where there
 	// is none or a joiner does not have it yet.
 	Record []byte
+	// Fingerprint is SHA-256 of the certificate with which the registrar that the
+	// invite named serves; zero: none.
+	Fingerprint [32]byte
 }
 
 // LogValue keeps the secrets out of logs.
@@ -55,6 +59,9 @@ func (f *NetworkFile) helloSecrets() []hello.Secret {
 	if f.Mode == ModeOpen {
 		return []hello.Secret{hello.Open(f.ID)}
 	}
+	if f.Mode == ModeCertified && len(f.record().Epochs) == 0 {
+		return nil
+	}
 	var out []hello.Secret
 	for _, e := range f.Epochs[max(0, len(f.Epochs)-hello.MaxEpochs):] {
 		out = append(out, hello.Secret{Epoch: e.Number, Key: e.Secret})
@@ -62,11 +69,15 @@ func (f *NetworkFile) helloSecrets() []hello.Secret {
 	return out
 }
 
+// SecretAdmits reports whether a secret admits to the network as far as is known
+// here: not in open networks, nor in certified ones whose root has ended that.
+func (f *NetworkFile) SecretAdmits() bool { return f.Mode != ModeOpen && len(f.helloSecrets()) > 0 }
+
 // Invite returns an invite to the network. addr is a peer with one address to
 // begin with, or nil.
 func (f *NetworkFile) Invite(addr *peer.AddrInfo) Invite {
 	e := f.Epoch()
-	v := Invite{Network: f.ID, Mode: f.Mode, Epoch: e.Number, Secret: e.Secret}
+	v := Invite{Network: f.ID, Mode: f.Mode, Epoch: e.Number, Secret: e.Secret, Fingerprint: f.Fingerprint}
 	if addr != nil && len(addr.Addrs) > 0 {
 		v.Addr = &peer.AddrInfo{ID: addr.ID, Addrs: []ma.Multiaddr{addr.Addrs[0]}}
 		if v.addrBytes() == nil {
@@ -135,10 +146,11 @@ func (f *NetworkFile) withEpoch(e Epoch) (*NetworkFile, error) {
 }
 
 // CreateNetwork makes a closed network: a root key in DIR/root.key, the first
-// secret and the first signed record in DIR/network.json. The directory must
-// not belong to a network yet. Errors: ErrNetworkName, ErrOtherNetwork,
-// ErrDir, ErrPermissions.
-func CreateNetwork(dir, name string) (*NetworkFile, error) {
+// signed record in DIR/network.json and, in ModeSecret, the first secret; in
+// ModeCertified registrars admit, which are to be added. The directory must not
+// belong to a network yet. Errors: ErrNetworkName, ErrOtherNetwork, ErrDir,
+// ErrPermissions.
+func CreateNetwork(dir, name string, mode Mode) (*NetworkFile, error) {
 	name, err := networkName(name)
 	if err != nil {
 		return nil, err
@@ -157,7 +169,7 @@ func CreateNetwork(dir, name string) (*NetworkFile, error) {
 	if err != nil {
 		return nil, err
 	}
-	f, err := foundNetwork(name, root)
+	f, err := foundNetwork(name, mode, root)
 	if err != nil {
 		return nil, err
 	}
@@ -167,18 +179,20 @@ func CreateNetwork(dir, name string) (*NetworkFile, error) {
 	return f, nil
 }
 
-func foundNetwork(name string, root ed25519.PrivateKey) (*NetworkFile, error) {
-	first := Epoch{Number: 1}
-	_, _ = rand.Read(first.Secret[:])
+func foundNetwork(name string, mode Mode, root ed25519.PrivateKey) (*NetworkFile, error) {
 	id := [32]byte(root.Public().(ed25519.PublicKey))
-	record, err := signRecord(networkRecord{
-		Version: recordV1, Network: id, Name: name, Mode: ModeSecret, Sequence: 1,
-		Epochs: []uint64{first.Number}, WireMin: wireVersion, WireMax: wireVersion,
-	}, root)
-	if err != nil {
-		return nil, err
+	f := &NetworkFile{Network: makeNetwork(id, name, mode)}
+	r := networkRecord{
+		Version: recordV1, Network: id, Name: name, Mode: mode, Sequence: 1, WireMin: wireVersion, WireMax: wireVersion,
 	}
-	return &NetworkFile{Network: makeNetwork(id, name, ModeSecret), Epochs: []Epoch{first}, Record: record}, nil
+	if mode.hasSecret() {
+		first := Epoch{Number: 1}
+		_, _ = rand.Read(first.Secret[:])
+		f.Epochs, r.Epochs = []Epoch{first}, []uint64{first.Number}
+	}
+	var err error
+	f.Record, err = signRecord(r, root)
+	return f, err
 }
 
 // wireVersion is the version of the wire protocol spoken here, major<<8 | minor.
@@ -216,7 +230,7 @@ func (f *NetworkFile) create(dir string) error {
 
 // save replaces DIR/network.json.
 func (f *NetworkFile) save(dir string) error {
-	if err := replaceFile(filepath.Join(dir, networkFile), f.encode()); err != nil {
+	if err := disk.Replace(filepath.Join(dir, networkFile), f.encode()); err != nil {
 		return ErrDir.With(err)
 	}
 	return nil

@@ -12,7 +12,7 @@ import (
 
 func TestCreateNetwork(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "d")
-	f, err := CreateNetwork(dir, "Garden")
+	f, err := CreateNetwork(dir, "Garden", ModeSecret)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,13 +35,13 @@ func TestCreateNetwork(t *testing.T) {
 			t.Errorf("%s is open to others", name)
 		}
 	}
-	if _, err := CreateNetwork(dir, "Other"); !errors.Is(err, ErrOtherNetwork) || !strings.Contains(err.Error(), "fresh directory") {
+	if _, err := CreateNetwork(dir, "Other", ModeSecret); !errors.Is(err, ErrOtherNetwork) || !strings.Contains(err.Error(), "fresh directory") {
 		t.Errorf("a second network: %v", err)
 	}
 	if again, _ := LoadNetwork(dir); !reflect.DeepEqual(again, f) {
 		t.Error("the second attempt changed the first network")
 	}
-	if _, err := CreateNetwork(t.TempDir(), " "); !errors.Is(err, ErrNetworkName) {
+	if _, err := CreateNetwork(t.TempDir(), " ", ModeSecret); !errors.Is(err, ErrNetworkName) {
 		t.Errorf("a bad name: %v", err)
 	}
 }
@@ -51,7 +51,7 @@ func TestDamagedNetworkFileIsToldAndKept(t *testing.T) {
 	if _, err := LoadNetwork(dir); !errors.Is(err, ErrNoNetwork) {
 		t.Errorf("absent: %v", err)
 	}
-	if _, err := CreateNetwork(dir, "Garden"); err != nil {
+	if _, err := CreateNetwork(dir, "Garden", ModeSecret); err != nil {
 		t.Fatal(err)
 	}
 	path := filepath.Join(dir, networkFile)
@@ -83,14 +83,14 @@ func TestDamagedNetworkFileIsToldAndKept(t *testing.T) {
 // Killed between the two files, network new has left a root key alone.
 func TestAFoundingThatWasCutShortIsTakenUpAgain(t *testing.T) {
 	dir := t.TempDir()
-	first, err := CreateNetwork(dir, "Garden")
+	first, err := CreateNetwork(dir, "Garden", ModeSecret)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Remove(filepath.Join(dir, networkFile)); err != nil {
 		t.Fatal(err)
 	}
-	again, err := CreateNetwork(dir, "Garden")
+	again, err := CreateNetwork(dir, "Garden", ModeSecret)
 	if err != nil || again.ID != first.ID || !HasRootKey(dir, again.ID) {
 		t.Errorf("founded again: %v, %v", again, err)
 	}
@@ -98,7 +98,7 @@ func TestAFoundingThatWasCutShortIsTakenUpAgain(t *testing.T) {
 
 func TestRootKeyFaults(t *testing.T) {
 	dir := t.TempDir()
-	f, err := CreateNetwork(dir, "Garden")
+	f, err := CreateNetwork(dir, "Garden", ModeSecret)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,7 +135,7 @@ func TestRootKeyFaults(t *testing.T) {
 // first one made.
 func TestOneDirectoryOneNetwork(t *testing.T) {
 	secret, other := seq(1), seq(2)
-	made, err := CreateNetwork(t.TempDir(), "Garden")
+	made, err := CreateNetwork(t.TempDir(), "Garden", ModeSecret)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -255,7 +255,7 @@ func TestEpochsAreFew(t *testing.T) {
 }
 
 func TestInviteOfANetworkFile(t *testing.T) {
-	f, err := CreateNetwork(t.TempDir(), "Garden")
+	f, err := CreateNetwork(t.TempDir(), "Garden", ModeSecret)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,7 +17,8 @@ type networkJSON struct {
 	Mode    string      `json:"mode"`
 	Epochs  []epochJSON `json:"epochs"`
 	Record  []byte      `json:"record"`
-	Check   string      `json:"check"` // SHA-256 of the file with this empty, [:8]
+	TLS     []byte      `json:"registrar_tls,omitempty"` // the registrar's fingerprint
+	Check   string      `json:"check"`                   // SHA-256 of the file with this empty, [:8]
 }
 
 type epochJSON struct {
@@ -27,6 +28,9 @@ type epochJSON struct {
 
 func (f *NetworkFile) encode() []byte {
 	j := networkJSON{Version: 1, ID: hex.EncodeToString(f.ID[:]), Name: f.Name, Mode: f.Mode.String(), Epochs: []epochJSON{}, Record: f.Record}
+	if f.Fingerprint != [32]byte{} {
+		j.TLS = f.Fingerprint[:]
+	}
 	for _, e := range f.Epochs {
 		j.Epochs = append(j.Epochs, epochJSON{e.Number, e.Secret[:]})
 	}
@@ -71,6 +75,10 @@ func parseNetworkFile(data []byte) (*NetworkFile, error) {
 			f.Network = makeNetwork([32]byte(id), j.Name, mode)
 		}
 	}
+	if len(j.TLS) > 0 && len(j.TLS) != len(f.Fingerprint) {
+		return nil, errors.New("the fingerprint is not 32 bytes")
+	}
+	copy(f.Fingerprint[:], j.TLS)
 	for _, e := range j.Epochs {
 		if len(e.Secret) != 32 {
 			return nil, errors.New("a secret is not 32 bytes")

@@ -33,7 +33,7 @@ func (n NetworkConfig) fresh() (*NetworkFile, error) {
 	if v := n.Invite; v != nil {
 		// The invite's own network has a name that only its record tells; one
 		// given beside it would be a guess.
-		f := &NetworkFile{Network: makeNetwork(v.Network, "", v.Mode)}
+		f := &NetworkFile{Network: makeNetwork(v.Network, "", v.Mode), Fingerprint: v.Fingerprint}
 		if v.Mode.hasSecret() {
 			f.Epochs = []Epoch{{v.Epoch, v.Secret}}
 		}
@@ -90,6 +90,9 @@ func (f *NetworkFile) meetInvite(dir string, v *Invite) (*NetworkFile, error) {
 	}
 	if !v.Mode.hasSecret() || !f.Mode.hasSecret() {
 		return f, nil
+	}
+	if f.outdated(v.Epoch) {
+		return f, ErrInviteOutdated
 	}
 	g, err := f.withEpoch(Epoch{v.Epoch, v.Secret})
 	if err != nil || g == f {

@@ -22,8 +22,10 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"os"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	pubsub "github.com/libp2p/go-libp2p-pubsub"
@@ -60,9 +62,13 @@ type Node struct {
 	mates   mates
 	lost    chan struct{} // gossip was dropped unseen
 	topics  topics
+	mesh    *mesh
 
-	netMu sync.Mutex
-	net   *NetworkFile
+	netMu  sync.Mutex
+	net    *NetworkFile
+	ticket TicketInfo // zero: none
+	proven proofs
+	seen   atomic.Pointer[os.FileInfo] // network.json, when it was read last
 
 	ctx     context.Context // ends when Close begins
 	cancel  context.CancelFunc
@@ -126,6 +132,9 @@ func (n *Node) openDir(context.Context) error {
 	if n.net, err = openNetwork(n.cfg.Dir, n.cfg.Network, n.log); err != nil {
 		return err
 	}
+	if n.ticket, _, err = readTicket(n.cfg.Dir, n.net.ID, n.ID()); err != nil {
+		return err
+	}
 	n.book = openPeerBook(n.cfg.Dir, n.log)
 	n.atClose(n.book.flush)
 	if v := n.cfg.Network.Invite; v != nil && v.Addr != nil && v.Addr.ID != n.ID() {
@@ -174,7 +183,8 @@ func (n *Node) openGate(context.Context) (err error) {
 func (n *Node) openPubSub(context.Context) (err error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	n.atClose(func() error { cancel(); return nil })
-	tracer := &gossipTracer{m: n.metrics, heard: n.pulse.Heard, lost: n.gossipLost, topics: n.topics}
+	n.mesh = newMesh(n.pulse.Loss, func(p peer.ID) bool { return n.pulse.LossTo(p) > lossMuch })
+	tracer := &gossipTracer{m: n.metrics, heard: n.pulse.Heard, lost: n.gossipLost, topics: n.topics, mesh: n.mesh}
 	n.pubsub, err = newPubSub(ctx, n.Host(), n.log, tracer)
 	return err
 }

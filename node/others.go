@@ -10,6 +10,7 @@ import (
 	manet "github.com/multiformats/go-multiaddr/net"
 	"google.golang.org/protobuf/encoding/protowire"
 
+	"github.com/parley-chat/parley/internal/strict"
 	"github.com/parley-chat/parley/internal/wire"
 )
 
@@ -24,11 +25,8 @@ const enoughPeers = 16
 // alone.
 func (n *Node) somePeers(c network.Conn) []peer.AddrInfo {
 	p, loopback := c.RemotePeer(), manet.IsIPLoopback(c.RemoteMultiaddr())
-	ids := n.gate.Peers()
-	rand.Shuffle(len(ids), func(i, j int) { ids[i], ids[j] = ids[j], ids[i] })
-	slices.SortStableFunc(ids, func(a, b peer.ID) int { return rank(n.table.Serves(a)) - rank(n.table.Serves(b)) })
 	var out []peer.AddrInfo
-	for _, id := range ids {
+	for _, id := range serversFirst(n.gate.Peers(), n.table.Known()) {
 		if id == p || len(out) == maxAboutPeers {
 			continue
 		}
@@ -39,11 +37,17 @@ func (n *Node) somePeers(c network.Conn) []peer.AddrInfo {
 	return out
 }
 
-func rank(first bool) int {
-	if first {
-		return 0
+// serversFirst shuffles ids, those of servers before the others.
+func serversFirst(ids, servers []peer.ID) []peer.ID {
+	rand.Shuffle(len(ids), func(i, j int) { ids[i], ids[j] = ids[j], ids[i] })
+	first := 0
+	for i, id := range ids {
+		if slices.Contains(servers, id) {
+			ids[first], ids[i] = id, ids[first]
+			first++
+		}
 	}
-	return 1
+	return ids
 }
 
 // askAgain asks one peer anew while too few servers of the table are known: all
@@ -91,10 +95,10 @@ func encodeAboutPeer(p peer.AddrInfo) []byte {
 	if err != nil {
 		return nil
 	}
-	b := appendBytes(nil, 1, author[:])
+	b := strict.AppendBytes(nil, 1, author[:])
 	for _, a := range p.Addrs {
 		if raw := a.Bytes(); len(raw) <= maxAboutAddr {
-			b = appendBytes(b, 2, raw)
+			b = strict.AppendBytes(b, 2, raw)
 		}
 	}
 	return b

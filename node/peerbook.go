@@ -14,6 +14,8 @@ import (
 
 	"github.com/libp2p/go-libp2p/core/peer"
 	ma "github.com/multiformats/go-multiaddr"
+
+	"github.com/parley-chat/parley/internal/disk"
 )
 
 // Bounds of the remembered peers.
@@ -39,7 +41,7 @@ type peerBook struct {
 
 type remembered struct {
 	addrs []ma.Multiaddr
-	seen  time.Time
+	seen  time.Time // zero: never, others named it
 }
 
 // peersJSON is the form of DIR/peers.json.
@@ -113,7 +115,9 @@ func parsePeers(data []byte) (map[peer.ID]remembered, error) {
 
 // remember takes note of an admitted peer and where it was reached, the most
 // useful address first; more than 8 are left out.
-func (b *peerBook) remember(info peer.AddrInfo) {
+func (b *peerBook) remember(info peer.AddrInfo) { b.put(info, time.Now().UTC()) }
+
+func (b *peerBook) put(info peer.AddrInfo, seen time.Time) {
 	addrs := slices.DeleteFunc(slices.Clone(info.Addrs), func(a ma.Multiaddr) bool { return len(a.String()) > maxAddrText })
 	if len(addrs) == 0 {
 		return
@@ -121,7 +125,7 @@ func (b *peerBook) remember(info peer.AddrInfo) {
 	addrs = addrs[:min(len(addrs), maxRememberAddrs)]
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.peers[info.ID] = remembered{addrs, time.Now().UTC()}
+	b.peers[info.ID] = remembered{addrs, seen}
 	b.dirty = true
 	if len(b.peers) > maxRemembered {
 		oldest := b.idsLocked()[maxRemembered]
@@ -129,15 +133,23 @@ func (b *peerBook) remember(info peer.AddrInfo) {
 	}
 }
 
-// introduce takes note of the peer an invite names, unless it is known: where
-// it was reached says more. The invite may not be given at the next start.
+// introduce takes note of a peer that an invite or a registrar names, unless it is
+// known: where it was reached says more. The invite may not be given at the next
+// start.
 func (b *peerBook) introduce(info peer.AddrInfo) {
 	b.mu.Lock()
 	_, known := b.peers[info.ID]
 	b.mu.Unlock()
 	if !known {
-		b.remember(info)
+		b.put(info, time.Time{})
 	}
+}
+
+// knows reports whether p is remembered as one that was admitted here.
+func (b *peerBook) knows(p peer.ID) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return !b.peers[p].seen.IsZero()
 }
 
 // all returns the remembered peers, the one seen last first.
@@ -176,7 +188,7 @@ func (b *peerBook) flush() error {
 	if !dirty {
 		return nil
 	}
-	if err := replaceFile(b.path, data); err != nil {
+	if err := disk.Replace(b.path, data); err != nil {
 		b.mu.Lock()
 		b.dirty = true
 		b.mu.Unlock()

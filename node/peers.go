@@ -60,6 +60,9 @@ func (n *Node) Near(id peer.ID) bool { return n.inZone(n.mates.get(id).zone) }
 
 func (n *Node) inZone(zone string) bool { return zone != "" && zone == n.cfg.Zone }
 
+// Knows reports whether p was admitted here at some time that is remembered.
+func (n *Node) Knows(p peer.ID) bool { return n.gate.Known(p) || n.book.knows(p) }
+
 // Known returns the peers that were admitted once and are remembered, in no
 // order.
 func (n *Node) Known() []peer.ID {

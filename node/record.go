@@ -5,8 +5,11 @@ import (
 	"crypto/ed25519"
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/parley-chat/parley/internal/strict"
 )
 
 // Limits of a network record, from the specification.
@@ -17,6 +20,7 @@ const (
 	maxEpochs    = 16
 	maxNameBytes = 256
 	recordV1     = 0x0100 // major<<8 | minor
+	recordV11    = 0x0101 // with registrars
 	recordDomain = "parley/network/1"
 )
 
@@ -32,6 +36,7 @@ type networkRecord struct {
 	RegistrarSet uint64   // version of the registrar set, 0 = none
 	WireMin      uint64   // wire versions spoken here, major<<8 | minor
 	WireMax      uint64
+	Registrars   [][32]byte // raw Ed25519 keys of peers that may sign tickets, rising; from version 1.1 on
 }
 
 // Field numbers of the record; never reused.
@@ -45,6 +50,7 @@ const (
 	recRegistrarSet
 	recWireMin
 	recWireMax
+	recRegistrars
 )
 
 // signRecord encodes and signs a record with the network's root key.
@@ -68,9 +74,9 @@ func verifyRecord(signed []byte, network [32]byte) (networkRecord, error) {
 	if len(signed) > maxRecord {
 		return networkRecord{}, ErrNetworkRecord.Withf("a network record of %d bytes", len(signed))
 	}
-	s := scanner{rest: signed}
-	body, sig := s.bytes(1), s.bytes(2)
-	if s.bad || len(s.rest) > 0 || len(sig) != ed25519.SignatureSize {
+	s := strict.Scanner{Rest: signed}
+	body, sig := s.Bytes(1), s.Bytes(2)
+	if s.Bad || len(s.Rest) > 0 || len(sig) != ed25519.SignatureSize {
 		return networkRecord{}, ErrNetworkRecord.Withf("the network record is not in strict form")
 	}
 	r, err := decodeRecord(body)
@@ -87,55 +93,54 @@ func verifyRecord(signed []byte, network [32]byte) (networkRecord, error) {
 }
 
 func (r *networkRecord) encode() []byte {
-	b := appendUint(nil, recVersion, r.Version)
-	b = appendBytes(b, recNetwork, r.Network[:])
-	b = appendBytes(b, recName, []byte(r.Name))
-	b = appendUint(b, recMode, uint64(r.Mode))
-	b = appendUint(b, recSequence, r.Sequence)
+	b := strict.AppendUint(nil, recVersion, r.Version)
+	b = strict.AppendBytes(b, recNetwork, r.Network[:])
+	b = strict.AppendBytes(b, recName, []byte(r.Name))
+	b = strict.AppendUint(b, recMode, uint64(r.Mode))
+	b = strict.AppendUint(b, recSequence, r.Sequence)
 	if len(r.Epochs) > 0 {
 		var packed []byte
 		for _, e := range r.Epochs {
 			packed = binary.AppendUvarint(packed, e)
 		}
-		b = appendBytes(b, recEpochs, packed)
+		b = strict.AppendBytes(b, recEpochs, packed)
 	}
 	if r.RegistrarSet > 0 {
-		b = appendUint(b, recRegistrarSet, r.RegistrarSet)
+		b = strict.AppendUint(b, recRegistrarSet, r.RegistrarSet)
 	}
-	b = appendUint(b, recWireMin, r.WireMin)
-	return appendUint(b, recWireMax, r.WireMax)
-}
-
-func appendUint(b []byte, field protowire.Number, v uint64) []byte {
-	return protowire.AppendVarint(protowire.AppendTag(b, field, protowire.VarintType), v)
-}
-
-func appendBytes(b []byte, field protowire.Number, v []byte) []byte {
-	return protowire.AppendBytes(protowire.AppendTag(b, field, protowire.BytesType), v)
+	b = strict.AppendUint(b, recWireMin, r.WireMin)
+	b = strict.AppendUint(b, recWireMax, r.WireMax)
+	if len(r.Registrars) > 0 {
+		b = strict.AppendBytes(b, recRegistrars, slices.Concat(sliced(r.Registrars)...))
+	}
+	return b
 }
 
 // decodeRecord accepts one encoding of each record. A higher minor version
 // may have further fields after those known here, in rising order.
 func decodeRecord(body []byte) (networkRecord, error) {
-	s := scanner{rest: body}
-	r := networkRecord{Version: s.uint(recVersion)}
-	id := s.bytes(recNetwork)
-	name := s.bytes(recName)
-	mode := s.uint(recMode)
-	r.Sequence = s.uint(recSequence)
-	if s.next(recEpochs) {
+	s := strict.Scanner{Rest: body}
+	r := networkRecord{Version: s.Uint(recVersion)}
+	id := s.Bytes(recNetwork)
+	name := s.Bytes(recName)
+	mode := s.Uint(recMode)
+	r.Sequence = s.Uint(recSequence)
+	if s.Next(recEpochs) {
 		r.Epochs = epochNumbers(&s)
 	}
-	if s.next(recRegistrarSet) {
-		r.RegistrarSet = s.uint(recRegistrarSet)
-		s.bad = s.bad || r.RegistrarSet == 0
+	if s.Next(recRegistrarSet) {
+		r.RegistrarSet = s.Uint(recRegistrarSet)
+		s.Bad = s.Bad || r.RegistrarSet == 0
 	}
-	r.WireMin, r.WireMax = s.uint(recWireMin), s.uint(recWireMax)
-	known := len(body) - len(s.rest)
+	r.WireMin, r.WireMax = s.Uint(recWireMin), s.Uint(recWireMax)
+	if r.Version >= recordV11 && s.Next(recRegistrars) {
+		r.Registrars = registrarKeys(&s)
+	}
+	known := len(body) - len(s.Rest)
 	if r.Version > recordV1 {
-		s.skipRising(recWireMax)
+		s.SkipRising(recRegistrars)
 	}
-	if s.bad || len(s.rest) > 0 || len(id) != len(r.Network) || mode > 255 {
+	if s.Bad || len(s.Rest) > 0 || len(id) != len(r.Network) || mode > 255 {
 		return networkRecord{}, ErrNetworkRecord.Withf("the network record is not in strict form")
 	}
 	r.Network, r.Name, r.Mode = [32]byte(id), string(name), Mode(mode)
@@ -148,18 +153,18 @@ func decodeRecord(body []byte) (networkRecord, error) {
 	return r, nil
 }
 
-func epochNumbers(s *scanner) []uint64 {
-	packed := s.bytes(recEpochs)
+func epochNumbers(s *strict.Scanner) []uint64 {
+	packed := s.Bytes(recEpochs)
 	var numbers []uint64
 	for len(packed) > 0 && len(numbers) <= maxEpochs {
 		v, n := binary.Uvarint(packed)
 		if n <= 0 {
-			s.bad = true
+			s.Bad = true
 			return nil
 		}
 		numbers, packed = append(numbers, v), packed[n:]
 	}
-	s.bad = s.bad || len(numbers) == 0 || len(packed) > 0
+	s.Bad = s.Bad || len(numbers) == 0 || len(packed) > 0
 	return numbers
 }
 
@@ -190,66 +195,5 @@ func (r *networkRecord) check() error {
 		}
 		last = e
 	}
-	return nil
-}
-
-// scanner reads protobuf fields in order; any fault makes it bad, and a bad
-// one yields nothing. Minimality is for its caller to check by re-encoding.
-type scanner struct {
-	rest []byte
-	bad  bool
-}
-
-// next reports whether the next field has this number.
-func (s *scanner) next(field protowire.Number) bool {
-	num, _, n := protowire.ConsumeTag(s.rest)
-	return !s.bad && n > 0 && num == field
-}
-
-func (s *scanner) tag(field protowire.Number, want protowire.Type) bool {
-	num, typ, n := protowire.ConsumeTag(s.rest)
-	if s.bad || n < 0 || num != field || typ != want {
-		s.bad = true
-		return false
-	}
-	s.rest = s.rest[n:]
-	return true
-}
-
-func (s *scanner) uint(field protowire.Number) uint64 {
-	if !s.tag(field, protowire.VarintType) {
-		return 0
-	}
-	v, n := protowire.ConsumeVarint(s.rest)
-	if n < 0 {
-		s.bad = true
-		return 0
-	}
-	s.rest = s.rest[n:]
-	return v
-}
-
-func (s *scanner) bytes(field protowire.Number) []byte {
-	if !s.tag(field, protowire.BytesType) {
-		return nil
-	}
-	v, n := protowire.ConsumeBytes(s.rest)
-	if n < 0 {
-		s.bad = true
-		return nil
-	}
-	s.rest = s.rest[n:]
-	return v
-}
-
-// skipRising skips unknown fields whose numbers rise from above last.
-func (s *scanner) skipRising(last protowire.Number) {
-	for len(s.rest) > 0 && !s.bad {
-		num, typ, n := protowire.ConsumeField(s.rest)
-		if n < 0 || num <= last || (typ != protowire.VarintType && typ != protowire.BytesType) {
-			s.bad = true
-			return
-		}
-		last, s.rest = num, s.rest[n:]
-	}
+	return r.checkRegistrars(bad)
 }

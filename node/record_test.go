@@ -5,10 +5,13 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/parley-chat/parley/internal/strict"
 )
 
 func testRoot() ed25519.PrivateKey {
@@ -102,6 +105,14 @@ func TestRecordRules(t *testing.T) {
 		"17 epochs":         func(r *networkRecord) { r.Epochs = make([]uint64, 17) },
 		"no wire version":   func(r *networkRecord) { r.WireMin = 0 },
 		"wire versions":     func(r *networkRecord) { r.WireMin, r.WireMax = 2, 1 },
+		"33 registrars":     func(r *networkRecord) { withRegistrars(r, 33) },
+		"a registrar twice": func(r *networkRecord) { withRegistrars(r, 2); r.Registrars[1] = r.Registrars[0] },
+		"falling registrars": func(r *networkRecord) {
+			withRegistrars(r, 2)
+			slices.Reverse(r.Registrars)
+		},
+		"registrars without a version": func(r *networkRecord) { withRegistrars(r, 1); r.RegistrarSet = 0 },
+		"registrars in version 1.0":    func(r *networkRecord) { withRegistrars(r, 1); r.Version = recordV1 },
 	} {
 		r := testRecord()
 		change(&r)
@@ -111,6 +122,23 @@ func TestRecordRules(t *testing.T) {
 		if _, err := verifyRecord(forge(r.encode()), r.Network); !errors.Is(err, ErrNetworkRecord) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+func withRegistrars(r *networkRecord, n int) {
+	r.Version, r.RegistrarSet, r.Registrars = recordV11, 1, nil
+	for i := range n {
+		r.Registrars = append(r.Registrars, [32]byte{byte(i + 1)})
+	}
+}
+
+// spec: 01-network M37
+func TestARecordNamesItsRegistrars(t *testing.T) {
+	r := testRecord()
+	withRegistrars(&r, maxRegistrars)
+	got, err := verifyRecord(signed(t, r), r.Network)
+	if err != nil || !slices.Equal(got.Registrars, r.Registrars) {
+		t.Errorf("%v, %v", got.Registrars, err)
 	}
 }
 
@@ -126,7 +154,7 @@ func TestRecordsAtTheLimits(t *testing.T) {
 	sized := func(size int) []byte {
 		body := r.encode()
 		for fill := size; ; fill-- {
-			if b := forge(append(bytes.Clone(body), appendBytes(nil, 10, make([]byte, fill))...)); len(b) <= size {
+			if b := forge(append(bytes.Clone(body), strict.AppendBytes(nil, 11, make([]byte, fill))...)); len(b) <= size {
 				return b
 			}
 		}
@@ -152,7 +180,7 @@ func TestRecordStrictness(t *testing.T) {
 	if _, err := verifyRecord(forge(good), r.Network); err != nil {
 		t.Fatal(err)
 	}
-	unknown := appendUint(bytes.Clone(good), 10, 1)
+	unknown := strict.AppendUint(bytes.Clone(good), 10, 1)
 	wide := bytes.Replace(good, []byte{recMode << 3, 2}, []byte{recMode << 3, 0x82, 0}, 1)
 	zero := bytes.Replace(good, []byte{recRegistrarSet << 3, 2}, []byte{recRegistrarSet << 3, 0}, 1)
 	twice := bytes.Replace(good, []byte{recMode << 3, 2}, []byte{recMode << 3, 2, recMode << 3, 2}, 1)
@@ -194,14 +222,14 @@ func TestRecordStrictness(t *testing.T) {
 func TestRecordOfANewerMinorVersion(t *testing.T) {
 	r := testRecord()
 	r.Version = recordV1 + 1
-	body := appendBytes(appendUint(r.encode(), 11, 7), 15, []byte("new"))
+	body := strict.AppendBytes(strict.AppendUint(r.encode(), 11, 7), 15, []byte("new"))
 	got, err := verifyRecord(forge(body), r.Network)
 	if err != nil || !reflect.DeepEqual(got, r) {
 		t.Errorf("%+v, %v", got, err)
 	}
 	for name, extra := range map[string][]byte{
-		"falling":    appendUint(appendUint(r.encode(), 12, 7), 11, 7),
-		"known":      appendUint(r.encode(), recMode, 7),
+		"falling":    strict.AppendUint(strict.AppendUint(r.encode(), 12, 7), 11, 7),
+		"known":      strict.AppendUint(r.encode(), recMode, 7),
 		"fixed size": protowire.AppendFixed32(protowire.AppendTag(r.encode(), 11, protowire.Fixed32Type), 7),
 		"cut":        append(r.encode(), 11<<3),
 	} {

@@ -65,7 +65,7 @@ func TestADeadPeerIsNoticedWithinThreeSeconds(t *testing.T) {
 // A hello that takes seconds must end with gossip working on both sides: early
 // streams are held, not reset.
 func TestASlowHelloEndsWithGossip(t *testing.T) {
-	for _, latency := range []time.Duration{300 * time.Millisecond, 900 * time.Millisecond} {
+	for _, latency := range []time.Duration{300 * time.Millisecond, 850 * time.Millisecond} {
 		t.Run(latency.String(), func(t *testing.T) {
 			inBubble(t, testnet.Config{Latency: latency}, func(t *testing.T, net *testnet.Net) {
 				a := simNode(t, net, 0)

@@ -16,19 +16,36 @@ type gossipTracer struct {
 	lost  func()        // a message was dropped unseen
 
 	topics topics
+	mesh   *mesh
 }
 
 func (t *gossipTracer) OnNewOutboundStream(peer.ID, protocol.ID) {}
-func (t *gossipTracer) OnClosedOutboundStream(p peer.ID)         { t.topics.forget(p) }
-func (t *gossipTracer) Join(string)                              { t.m.topics.Inc() }
-func (t *gossipTracer) Leave(string)                             { t.m.topics.Dec() }
-func (t *gossipTracer) Graft(peer.ID, string)                    {}
-func (t *gossipTracer) Prune(peer.ID, string)                    {}
+func (t *gossipTracer) Graft(p peer.ID, topic string)            { t.mesh.grafted(p, topic) }
+func (t *gossipTracer) Prune(p peer.ID, topic string)            { t.mesh.pruned(p, topic) }
 func (t *gossipTracer) ValidateMessage(*pubsub.Message)          {}
 func (t *gossipTracer) ThrottlePeer(peer.ID)                     {}
 
+func (t *gossipTracer) OnClosedOutboundStream(p peer.ID) {
+	t.topics.forget(p)
+	t.mesh.gone(p)
+}
+
+func (t *gossipTracer) Join(topic string) {
+	t.m.topics.Inc()
+	t.mesh.joined(topic)
+}
+
+func (t *gossipTracer) Leave(topic string) {
+	t.m.topics.Dec()
+	t.mesh.left(topic)
+}
+
+func (t *gossipTracer) DuplicateMessage(msg *pubsub.Message) {
+	t.result("duplicate")
+	t.mesh.repeated(msg.ReceivedFrom, msg.GetTopic())
+}
+
 func (t *gossipTracer) DeliverMessage(*pubsub.Message)       { t.result("delivered") }
-func (t *gossipTracer) DuplicateMessage(*pubsub.Message)     { t.result("duplicate") }
 func (t *gossipTracer) UndeliverableMessage(*pubsub.Message) { t.result("reader too slow") }
 
 // RejectMessage counts by pubsub's reason, one of a dozen fixed texts.

@@ -61,13 +61,25 @@ func Open(network [32]byte) Secret {
 // Config is one node's side of one handshake.
 type Config struct {
 	Network  [32]byte // network ID
-	Secrets  []Secret // 1 to MaxEpochs, in any order, no epoch twice; open networks: Open(Network) alone
+	Secrets  []Secret // at most MaxEpochs, in any order, no epoch twice; open networks: Open(Network) alone
 	Local    []byte   // own peer ID, binary
 	Remote   []byte   // the other's, as the secured connection tells it
 	Nonce    [NonceSize]byte
 	Min, Max uint32 // versions spoken; both 0 = Version alone
 	Features uint64 // bits of optional abilities
 	Role     Role   // 0 = RoleNode
+
+	// Ticket is the own signed ticket, where the network has registrars; nil: none, and
+	// then a secret has to be there. The three below come with it.
+	Ticket []byte
+	// RemoteKey is the raw Ed25519 key of the other's peer ID.
+	RemoteKey [32]byte
+	// Sign signs with the key of the own peer ID.
+	Sign func(msg []byte) []byte
+	// CheckTicket says what is wrong with a ticket that the other shows, if anything:
+	// that it is not this peer's too. It is given whatever came, and called only for
+	// who has signed with the key of RemoteKey.
+	CheckTicket func(signed []byte) error
 }
 
 // Admitted is what a finished handshake says about the other side.
@@ -75,7 +87,8 @@ type Admitted struct {
 	Version  uint32        // the version both use
 	Features uint64        // abilities of both
 	Role     Role          // the other's, as it claims
-	Epoch    uint64        // the secret epoch that was proven; 0 = open network
+	Epoch    uint64        // the secret epoch that was proven; 0 = open network, or a ticket
+	Ticket   string        // the other's signed ticket; empty: a secret proved
 	Skew     time.Duration // the other's clock minus ours, as far as messages show; a claim
 }
 
@@ -88,8 +101,10 @@ func (c *Config) check() error {
 		c.Role = RoleNode
 	}
 	switch {
-	case len(c.Secrets) == 0 || len(c.Secrets) > MaxEpochs:
+	case len(c.Secrets) > MaxEpochs || len(c.Secrets) == 0 && c.Ticket == nil:
 		return fmt.Errorf("hello: %d secrets", len(c.Secrets))
+	case c.Ticket != nil && (c.Sign == nil || c.CheckTicket == nil):
+		return errors.New("hello: a ticket without what signs and checks")
 	case len(c.Local) == 0 || len(c.Local) > maxPeerID || len(c.Remote) == 0 || len(c.Remote) > maxPeerID:
 		return fmt.Errorf("hello: peer IDs of %d and %d bytes", len(c.Local), len(c.Remote))
 	case c.Min == 0 || c.Min > c.Max:
@@ -115,7 +130,7 @@ func (c *Config) checkSecrets() error {
 			return errors.New("hello: epoch 0 is for open networks")
 		}
 	}
-	if c.Secrets[len(c.Secrets)-1].Epoch == 0 && len(c.Secrets) > 1 {
+	if n := len(c.Secrets); n > 1 && c.Secrets[n-1].Epoch == 0 {
 		return errors.New("hello: a network is open or has secrets, not both")
 	}
 	return nil

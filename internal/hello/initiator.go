@@ -14,7 +14,7 @@ type Initiator struct {
 	config Config
 	talk   transcript
 	sent   time.Time
-	key    [32]byte
+	means  means
 	result Admitted
 	next   uint64 // step expected; 0 = failed or finished
 }
@@ -28,7 +28,7 @@ func Initiate(c Config, now time.Time) (*Initiator, []byte, error) {
 	b := body{
 		nonce: c.Nonce[:], network: mark[:],
 		min: uint64(c.Min), max: uint64(c.Max), features: c.Features, role: uint64(c.Role),
-		clock: clockMillis(now), methods: methodSecret,
+		clock: clockMillis(now), methods: c.methods(),
 	}
 	for _, s := range c.Secrets {
 		b.epochs = append(b.epochs, s.Epoch)
@@ -58,13 +58,18 @@ func (i *Initiator) Prove(challenge []byte, now time.Time) ([]byte, error) {
 		return nil, err
 	}
 	i.talk.add(bytes.Clone(m.body))
-	if err := i.talk.check(i.key, labelChallenge, m.proof); err != nil {
+	i.means.shown(&i.talk, m.ticket)
+	if err := i.means.check(&i.talk, labelChallenge, m.proof); err != nil {
+		return nil, err
+	}
+	if i.result.Ticket, err = i.means.examine(m.ticket); err != nil {
 		return nil, err
 	}
 	i.result.Skew = skew(b.clock, i.sent.Add(now.Sub(i.sent)/2))
 	i.talk.add(nil)
 	i.next = stepAck
-	reply := message{step: stepProof, proof: i.talk.prove(i.key, labelProof)}
+	reply := message{step: stepProof, ticket: i.means.ticket(&i.talk)}
+	reply.proof = i.means.prove(&i.talk, labelProof)
 	return reply.encode(), nil
 }
 
@@ -77,18 +82,19 @@ func (i *Initiator) accept(b *body) error {
 	if b.version < uint64(c.Min) || b.version > uint64(c.Max) {
 		return fmt.Errorf("%w: %d chosen", ErrVersion, b.version)
 	}
-	if b.method != methodSecret {
+	if b.method != methodSecret && b.method != methodTicket || b.method&c.methods() == 0 {
 		return fmt.Errorf("%w: %d chosen", ErrMethod, b.method)
+	}
+	i.means = means{method: b.method, config: c}
+	i.result = Admitted{Version: uint32(b.version), Features: b.features & c.Features, Role: Role(b.role)}
+	if b.method == methodTicket {
+		return nil
 	}
 	at := slices.IndexFunc(c.Secrets, func(s Secret) bool { return s.Epoch == b.epoch })
 	if at < 0 {
 		return fmt.Errorf("%w: %d chosen", ErrEpoch, b.epoch)
 	}
-	i.key = c.Secrets[at].Key
-	i.result = Admitted{
-		Version: uint32(b.version), Features: b.features & c.Features,
-		Role: Role(b.role), Epoch: b.epoch,
-	}
+	i.means.key, i.result.Epoch = c.Secrets[at].Key, b.epoch
 	return nil
 }
 
@@ -111,7 +117,7 @@ func (i *Initiator) Finish(ack []byte) (Admitted, error) {
 		return Admitted{}, err
 	}
 	i.talk.add(m.body)
-	if err := i.talk.check(i.key, labelAck, m.proof); err != nil {
+	if err := i.means.check(&i.talk, labelAck, m.proof); err != nil {
 		return Admitted{}, err
 	}
 	return i.result, nil

@@ -17,12 +17,13 @@ const (
 
 // Field numbers of a message. spec: 02-hello §3
 const (
-	fieldStep  = 1
-	fieldBody  = 2
-	fieldProof = 3
+	fieldStep   = 1
+	fieldBody   = 2
+	fieldProof  = 3
+	fieldTicket = 4
 )
 
-// Field numbers of a body. 13 to 19 are kept for tickets. spec: 02-hello §4
+// Field numbers of a body. spec: 02-hello §4
 const (
 	fieldNonce    = 1
 	fieldNetwork  = 2
@@ -41,15 +42,15 @@ const (
 // Ways to prove membership: bits of methods, one of which is chosen. spec: 02-hello §4
 const (
 	methodSecret = 1
-	methodTicket = 2 // kept for a registrar's ticket; not spoken yet
+	methodTicket = 2
 )
 
 const maxClock = 1<<48 - 1 // Unix milliseconds
 
 // message is one frame. The proof stands outside body, so that it can cover it verbatim.
 type message struct {
-	step        uint64
-	body, proof []byte
+	step                uint64
+	body, proof, ticket []byte
 }
 
 // body holds the fields of all steps; which must be there is said by each step.
@@ -68,7 +69,8 @@ type body struct {
 func (m *message) encode() []byte {
 	b := appendNumber(nil, fieldStep, m.step)
 	b = appendBytes(b, fieldBody, m.body)
-	return appendBytes(b, fieldProof, m.proof)
+	b = appendBytes(b, fieldProof, m.proof)
+	return appendBytes(b, fieldTicket, m.ticket)
 }
 
 // parseMessage reads the frame of a message that has to be of this step.
@@ -98,6 +100,8 @@ func (m *message) chunk(num protowire.Number) *[]byte {
 		return &m.body
 	case fieldProof:
 		return &m.proof
+	case fieldTicket:
+		return &m.ticket
 	}
 	return nil
 }

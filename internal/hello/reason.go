@@ -12,6 +12,7 @@ var (
 	ErrVersion   = errors.New("hello: no common version")
 	ErrMethod    = errors.New("hello: no common way to prove membership")
 	ErrEpoch     = errors.New("hello: no common secret epoch")
+	ErrTicket    = errors.New("hello: ticket does not admit")
 	ErrProof     = errors.New("hello: proof does not hold") // a wrong secret, or something replayed or altered
 	ErrOrder     = errors.New("hello: step out of order")   // a fault of the caller, not of the peer
 	ErrHalfOpen  = errors.New("hello: ended before it was finished")
@@ -28,13 +29,14 @@ var reasons = []struct {
 	{ErrVersion, "version"},
 	{ErrMethod, "method"},
 	{ErrEpoch, "epoch"},
+	{ErrTicket, "ticket"},
 	{ErrProof, "proof"},
 	{ErrOrder, "order"},
 	{ErrHalfOpen, "half_open"},
 }
 
 // Reason names an error of this package for a counter: "form", "too_large",
-// "reflected", "network", "version", "method", "epoch", "proof", "order"; "half_open"
+// "reflected", "network", "version", "method", "epoch", "ticket", "proof", "order"; "half_open"
 // for everything else, as a stream that ended or ran out of time; "" for nil.
 func Reason(err error) string {
 	if err == nil {

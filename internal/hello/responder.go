@@ -12,7 +12,7 @@ import (
 type Responder struct {
 	config Config
 	talk   transcript
-	key    [32]byte
+	means  means
 	result Admitted
 	next   uint64 // step expected; 0 = failed or finished
 }
@@ -48,17 +48,19 @@ func (r *Responder) Challenge(hello []byte, now time.Time) ([]byte, error) {
 	c := &r.config
 	answer := body{
 		nonce: c.Nonce[:], features: c.Features, role: uint64(c.Role), clock: clockMillis(now),
-		version: uint64(r.result.Version), epoch: r.result.Epoch, method: methodSecret,
+		version: uint64(r.result.Version), epoch: r.result.Epoch, method: r.means.method,
 	}
 	reply := message{step: stepChallenge, body: answer.encode()}
 	r.talk.add(bytes.Clone(m.body))
 	r.talk.add(reply.body)
-	reply.proof = r.talk.prove(r.key, labelChallenge)
+	reply.ticket = r.means.ticket(&r.talk)
+	reply.proof = r.means.prove(&r.talk, labelChallenge)
 	r.next = stepProof
 	return reply.encode(), nil
 }
 
-// choose settles version, method and epoch: the newest that both know.
+// choose settles version, method and epoch: the newest that both know, a ticket before a
+// secret.
 func (r *Responder) choose(b *body) error {
 	c := &r.config
 	if bytes.Equal(b.nonce, c.Nonce[:]) {
@@ -71,18 +73,21 @@ func (r *Responder) choose(b *body) error {
 	if b.min == 0 || b.min > b.max || version < max(b.min, uint64(c.Min)) {
 		return fmt.Errorf("%w: %d to %d offered", ErrVersion, b.min, b.max)
 	}
-	if b.methods&methodSecret == 0 {
+	r.result = Admitted{Version: uint32(version), Features: b.features & c.Features, Role: Role(b.role)}
+	common := b.methods & c.methods()
+	switch {
+	case common&methodTicket != 0:
+		r.means = means{method: methodTicket, config: c}
+		return nil
+	case common&methodSecret == 0:
 		return fmt.Errorf("%w: %#x offered", ErrMethod, b.methods)
 	}
 	at := slices.IndexFunc(c.Secrets, func(s Secret) bool { return slices.Contains(b.epochs, s.Epoch) })
 	if at < 0 {
 		return ErrEpoch
 	}
-	r.key = c.Secrets[at].Key
-	r.result = Admitted{
-		Version: uint32(version), Features: b.features & c.Features,
-		Role: Role(b.role), Epoch: c.Secrets[at].Epoch,
-	}
+	r.means = means{method: methodSecret, key: c.Secrets[at].Key, config: c}
+	r.result.Epoch = c.Secrets[at].Epoch
 	return nil
 }
 
@@ -97,10 +102,14 @@ func (r *Responder) Admit(proof []byte) (ack []byte, a Admitted, err error) {
 		return nil, Admitted{}, err
 	}
 	r.talk.add(bytes.Clone(m.body))
-	if err := r.talk.check(r.key, labelProof, m.proof); err != nil {
+	r.means.shown(&r.talk, m.ticket)
+	if err := r.means.check(&r.talk, labelProof, m.proof); err != nil {
+		return nil, Admitted{}, err
+	}
+	if r.result.Ticket, err = r.means.examine(m.ticket); err != nil {
 		return nil, Admitted{}, err
 	}
 	r.talk.add(nil)
-	reply := message{step: stepAck, proof: r.talk.prove(r.key, labelAck)}
+	reply := message{step: stepAck, proof: r.means.prove(&r.talk, labelAck)}
 	return reply.encode(), r.result, nil
 }

@@ -29,6 +29,13 @@ func (c *Cluster) SetLoss(p float64) { c.net.SetLoss(p) }
 // SetLatency sets the one-way latency between two nodes.
 func (c *Cluster) SetLatency(a, b int, d time.Duration) { c.net.SetLatency(a, b, d) }
 
+// Traffic returns how many packets node i has sent so far, by all its starts, and the bytes in them,
+// the 28 of IP and UDP included.
+func (c *Cluster) Traffic(i int) (packets, bytes uint64) {
+	s := c.net.Stats(i)
+	return s.Sent, s.Bytes + 28*s.Sent
+}
+
 // WaitAdmitted waits, at most d, until every two running nodes that reach each other have admitted
 // each other.
 func (c *Cluster) WaitAdmitted(d time.Duration) {

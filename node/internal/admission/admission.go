@@ -56,6 +56,14 @@ type Config struct {
 	// Secrets returns the secrets to offer, at most hello.MaxEpochs. It is
 	// called for each handshake, so they may change.
 	Secrets func() []hello.Secret
+	// Ticket returns the registrar's ticket to show, nil if there is none. Sign
+	// signs with the host's key, CheckTicket says what is wrong with a peer's
+	// ticket. They are needed where Ticket is not nil.
+	Ticket      func() []byte
+	Sign        func(msg []byte) []byte
+	CheckTicket func(p peer.ID, signed []byte) error
+	// Role returns what to say that this node does; nil: RoleNode.
+	Role func() hello.Role
 
 	// OnAdmitted hears of each finished handshake of a peer that is admitted,
 	// from the goroutine that ran it. It must not block.
@@ -63,6 +71,9 @@ type Config struct {
 	// OnRefused hears of each peer closed for good reason, with what was counted
 	// for it. It must not block.
 	OnRefused func(p peer.ID, reason string)
+	// OnGone hears of each peer whose last connection went before it was admitted
+	// or refused. It must not block.
+	OnGone func(peer.ID)
 	// OnResult hears how each handshake ended: the side ("initiator",
 	// "responder") and "admitted" or the reason. For counters; must not block.
 	OnResult func(side, result string)
@@ -108,6 +119,7 @@ type Service struct {
 	answers  map[peer.ID]int // handshakes being answered
 	total    int             // of strangers
 	backoff  backoffs
+	spared   map[peer.ID]int // who is not to be refused for now, by how many
 }
 
 // New makes the service and answers hello on h, the real host, from now on.
@@ -125,6 +137,9 @@ func New(h host.Host, g Gate, cfg Config) *Service {
 	if cfg.OnRefused == nil {
 		cfg.OnRefused = func(peer.ID, string) {}
 	}
+	if cfg.OnGone == nil {
+		cfg.OnGone = func(peer.ID) {}
+	}
 	if cfg.OnResult == nil {
 		cfg.OnResult = func(string, string) {}
 	}
@@ -133,6 +148,7 @@ func New(h host.Host, g Gate, cfg Config) *Service {
 		greeting: make(map[peer.ID]struct{}),
 		answers:  make(map[peer.ID]int),
 		backoff:  backoffs{failed: make(map[peer.ID]failure)},
+		spared:   make(map[peer.ID]int),
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	h.SetStreamHandler(s.id, s.answer)
@@ -191,9 +207,9 @@ const protectTag = "parley-admitted"
 // Gone says that p is no longer admitted.
 func (s *Service) Gone(p peer.ID) { s.host.ConnManager().Unprotect(p, protectTag) }
 
-// refuse closes a peer for good reason, unless it is admitted.
+// refuse closes a peer for good reason, unless it is admitted or spared.
 func (s *Service) refuse(p peer.ID, reason string) {
-	if s.gate.Admitted(p) {
+	if s.gate.Admitted(p) || s.spares(p) {
 		return
 	}
 	s.mu.Lock()

@@ -1,6 +1,7 @@
 package admission
 
 import (
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -217,6 +218,42 @@ func TestStrangersDoNotStay(t *testing.T) {
 	}
 }
 
+// Who is being registered is not sent away for what hello says of it meanwhile.
+func TestWhoIsSparedStays(t *testing.T) {
+	inBubble(t, func(t *testing.T, net *testnet.Net) {
+		a, stranger := newSide(t, net, 0), newHost(t, net, 1)
+		release := a.door.Spare(stranger.ID())
+		a.door.Spare(stranger.ID())()
+		connect(t, stranger, a.host)
+		time.Sleep(2 * strangerTime)
+		if !a.gate.Connected(stranger.ID()) {
+			t.Error("sent away")
+		}
+		release()
+		time.Sleep(2 * lastRetry)
+		if a.gate.Connected(stranger.ID()) {
+			t.Error("still connected")
+		}
+	})
+}
+
+// A registrar gives those who speak nothing of the network's time to register.
+func TestARegistrarHasPatienceWithStrangers(t *testing.T) {
+	inBubble(t, func(t *testing.T, net *testnet.Net) {
+		a := newSide(t, net, 0, func(c *Config) { c.Role = func() hello.Role { return hello.RoleRegistrar } })
+		stranger := newHost(t, net, 1)
+		connect(t, stranger, a.host)
+		time.Sleep(strangerTime / 2)
+		if !a.gate.Connected(stranger.ID()) {
+			t.Error("sent away at once")
+		}
+		time.Sleep(strangerTime)
+		if a.gate.Connected(stranger.ID()) {
+			t.Error("still connected")
+		}
+	})
+}
+
 // Who had a wrong secret and mends it is admitted at once when it comes: the
 // backoff is for our own dials.
 //
@@ -278,6 +315,32 @@ func TestReconnectAdmitsAgain(t *testing.T) {
 		time.Sleep(10 * time.Second)
 		if !admitted(a, b) {
 			t.Error("not admitted after flapping")
+		}
+	})
+}
+
+// Of a peer that goes before it was admitted is told, and of no other.
+func TestWhoGoesUnadmittedIsTold(t *testing.T) {
+	inBubble(t, func(t *testing.T, net *testnet.Net) {
+		var gone []peer.ID
+		var mu sync.Mutex
+		note := func(c *Config) {
+			c.OnGone = func(p peer.ID) { mu.Lock(); defer mu.Unlock(); gone = append(gone, p) }
+		}
+		a, member, other, hasty := newSide(t, net, 0, note), newSide(t, net, 1), newSide(t, net, 2, withSecret(9)), newHost(t, net, 3)
+		hasty.SetStreamHandler(ProtocolID(tag), func(network.Stream) {})
+		for _, h := range []host.Host{member.host, other.host, hasty} {
+			connect(t, a.host, h)
+		}
+		time.Sleep(time.Second)
+		for _, h := range []host.Host{member.host, other.host, hasty} {
+			_ = h.Network().ClosePeer(a.host.ID())
+		}
+		time.Sleep(exchangeTime + lastRetry)
+		mu.Lock()
+		defer mu.Unlock()
+		if !slices.Equal(gone, []peer.ID{hasty.ID()}) {
+			t.Errorf("told of %v, want %v alone", gone, hasty.ID())
 		}
 	})
 }

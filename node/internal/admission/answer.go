@@ -81,6 +81,9 @@ func (s *Service) respond(str network.Stream, p peer.ID) error {
 	return nil
 }
 
+// errUnregistered: this node has nothing to prove its membership with yet.
+var errUnregistered = errors.New("no ticket yet")
+
 // errGone: proven, but no connection is left to admit.
 var errGone = errors.New("not admitted")
 
@@ -89,12 +92,24 @@ var errGone = errors.New("not admitted")
 //
 // spec: 02-hello §1
 func (s *Service) handshake(str network.Stream) (hello.Config, error) {
-	if _, err := wire.Author(str.Conn().RemotePeer()); err != nil {
+	remote := str.Conn().RemotePeer()
+	key, err := wire.Author(remote)
+	if err != nil {
 		return hello.Config{}, fmt.Errorf("%w: %w", hello.ErrForm, err)
 	}
 	cfg := hello.Config{
 		Network: s.cfg.Network, Secrets: s.cfg.Secrets(),
-		Local: []byte(s.host.ID()), Remote: []byte(str.Conn().RemotePeer()),
+		Local: []byte(s.host.ID()), Remote: []byte(remote), RemoteKey: key,
+		Sign: s.cfg.Sign, CheckTicket: func(signed []byte) error { return s.cfg.CheckTicket(remote, signed) },
+	}
+	if s.cfg.Role != nil {
+		cfg.Role = s.cfg.Role()
+	}
+	if s.cfg.Ticket != nil {
+		cfg.Ticket = s.cfg.Ticket()
+	}
+	if cfg.Ticket == nil && len(cfg.Secrets) == 0 {
+		return hello.Config{}, errUnregistered
 	}
 	if _, err := rand.Read(cfg.Nonce[:]); err != nil {
 		return cfg, fmt.Errorf("nonce: %w", err)

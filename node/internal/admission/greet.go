@@ -25,13 +25,15 @@ func (s *Service) greet(p peer.ID) {
 	s.sleepFirst(p)
 	for retry := firstRetry; ; retry = min(2*retry, lastRetry) {
 		if s.endGreeting(p) {
+			s.left(p)
 			s.forget(p)
 			return
 		}
 		reason, pointless := s.attempt(p)
+		hopeless := pointless && !s.mayRegister(reason) || time.Since(begin) > patience
 		switch {
 		case s.gate.Admitted(p):
-		case pointless || time.Since(begin) > patience:
+		case hopeless && !s.spares(p):
 			s.refuse(p, reason)
 		default:
 			s.sleep(retry)
@@ -65,6 +67,14 @@ func (s *Service) endGreeting(p peer.ID) bool {
 	}
 	delete(s.greeting, p)
 	return true
+}
+
+// left tells of a peer that went and may be back soon: it may have had too much
+// to do for one more. Who was refused is left alone.
+func (s *Service) left(p peer.ID) {
+	if s.ctx.Err() == nil && !s.gate.Admitted(p) && s.MayDial(p) == nil {
+		s.cfg.OnGone(p)
+	}
 }
 
 func (s *Service) patience(p peer.ID) time.Duration {
@@ -165,6 +175,9 @@ func reasonOf(err error) string {
 	if unspoken(err) {
 		return reasonUnspoken
 	}
+	if errors.Is(err, errUnregistered) {
+		return "unregistered"
+	}
 	return hello.Reason(err)
 }
 
@@ -180,7 +193,7 @@ func final(err error) bool {
 		return true
 	}
 	for _, e := range []error{
-		hello.ErrNetwork, hello.ErrVersion, hello.ErrMethod, hello.ErrEpoch,
+		hello.ErrNetwork, hello.ErrVersion, hello.ErrMethod, hello.ErrEpoch, hello.ErrTicket,
 		hello.ErrProof, hello.ErrForm, hello.ErrTooLarge, hello.ErrReflected,
 	} {
 		if errors.Is(err, e) {

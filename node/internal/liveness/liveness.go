@@ -1,14 +1,17 @@
 // Package liveness notices dead connections of a libp2p host.
 //
 // TCP and QUIC take between half a minute and many minutes to give a silent
-// peer up. A [Monitor] pings every watched connection each [Interval] with
-// libp2p's ping protocol and closes one from which nothing was heard for
-// [Timeout]: at most 3 s after its peer died. Round-trip times come along.
+// peer up. A [Monitor] pings every watched connection with libp2p's ping
+// protocol when nothing was heard on it for [Interval], and closes it when
+// nothing is heard for [Timeout] after that: at most 3 s after its peer died.
+// Round-trip times come along.
 //
-// On a slow link a pong may wait behind a long queue of data. So anything that
-// is known to come from the peer counts as life: its own pings, which the
-// monitor answers in the place of libp2p's service, and what the owner reports
-// with Heard.
+// Anything that is known to come from the peer counts as life: its own pings,
+// which the monitor answers in the place of libp2p's service, and what the owner
+// reports with Heard. So a connection that carries something costs nothing more,
+// and on one at rest a single side pings: the dialled one waits for the pings of
+// the other a little longer. On a slow link, too, a pong may wait behind a long
+// queue of data.
 package liveness
 
 import (
@@ -24,10 +27,19 @@ import (
 )
 
 const (
-	// Interval is the time between two pings of a connection.
-	Interval = 800 * time.Millisecond
-	// Timeout is how long nothing may be heard while a ping is out.
-	Timeout = 2 * time.Second
+	// Interval is how long nothing may be heard before the side that dialled pings.
+	Interval = time.Second
+	// Patience is how much longer the dialled side waits for that ping. With
+	// round trips that take longer both sides ping.
+	Patience = 200 * time.Millisecond
+	// Timeout is how long nothing may be heard while a ping is out: TCP sends
+	// thrice again in that time.
+	Timeout = 1750 * time.Millisecond
+	// beat is what pings are gathered for: all that are due before the next one go
+	// now, so that a node at rest wakes ten times a second and not once a peer.
+	beat = 100 * time.Millisecond
+	// measureEvery is how often a side pings at the least, for the round-trip time.
+	measureEvery = 30 * time.Second
 )
 
 // Monitor watches connections. Make one with New.
@@ -36,6 +48,7 @@ type Monitor struct {
 	log  *slog.Logger
 	dead func(network.Conn)
 
+	begun  time.Time // of which beats are counted
 	ctx    context.Context
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
@@ -44,13 +57,27 @@ type Monitor struct {
 	closed bool
 	conns  map[network.Conn]*watched
 	peers  map[peer.ID][]*watched
+	losses losses // of all connections
 }
 
 // watched is one connection under watch. Guarded by Monitor.mu.
 type watched struct {
-	conn  network.Conn
-	heard time.Time
-	rtt   time.Duration // smoothed; 0 = not known yet
+	conn   network.Conn
+	quiet  time.Duration // that nothing may be heard before it is pinged
+	pinged time.Time
+	heard  time.Time
+	rtt    time.Duration // smoothed; 0 = not known yet
+
+	losses               losses
+	packets, packetsLost uint64 // counted so far
+}
+
+// quietTime is how long nothing may be heard on c before it is pinged.
+func quietTime(c network.Conn) time.Duration {
+	if c.Stat().Direction == network.DirOutbound {
+		return Interval
+	}
+	return Interval + Patience
 }
 
 // New makes a monitor for connections of h, the real host, and serves ping on
@@ -64,7 +91,7 @@ func New(h host.Host, log *slog.Logger, dead func(network.Conn)) *Monitor {
 		dead = func(network.Conn) {}
 	}
 	m := &Monitor{
-		host: h, log: log, dead: dead,
+		host: h, log: log, dead: dead, begun: time.Now(),
 		conns: make(map[network.Conn]*watched), peers: make(map[peer.ID][]*watched),
 	}
 	m.ctx, m.cancel = context.WithCancel(context.Background())
@@ -93,7 +120,7 @@ func (m *Monitor) Connected(_ network.Network, c network.Conn) {
 	if m.closed || m.conns[c] != nil {
 		return
 	}
-	w := &watched{conn: c, heard: time.Now()}
+	w := &watched{conn: c, quiet: quietTime(c), heard: time.Now()}
 	m.conns[c] = w
 	m.peers[c.RemotePeer()] = append(m.peers[c.RemotePeer()], w)
 	m.wg.Go(func() { m.watch(w) })
@@ -165,6 +192,21 @@ func (m *Monitor) lastHeard(w *watched) time.Time {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return w.heard
+}
+
+// due returns how long until w is to be pinged, zero or less if it is time.
+func (m *Monitor) due(w *watched) time.Duration {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	due := min(w.heard.Add(w.quiet).Sub(m.begun), w.pinged.Add(measureEvery).Sub(m.begun))
+	return time.Until(m.begun.Add(due.Truncate(beat)))
+}
+
+// pings notes that w is pinged now.
+func (m *Monitor) pings(w *watched) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	w.pinged = time.Now()
 }
 
 // pong notes an answer that took rtt.

@@ -16,9 +16,9 @@ import (
 const ProtocolID = ping.ID
 
 const (
-	// streamTime is how long a ping stream is used: libp2p's service ends one
-	// after 30 s.
-	streamTime = 20 * time.Second
+	// restTime ends a ping stream that is not needed: libp2p's service ends one
+	// after 10 s without a ping.
+	restTime = 5 * time.Second
 	// idleTime ends an inbound ping stream on which nothing comes.
 	idleTime = 15 * time.Second
 	// unservedPause follows a ping stream that failed otherwise than by silence.
@@ -35,10 +35,13 @@ func (m *Monitor) watch(w *watched) {
 	defer m.forget(w)
 	stalled := false
 	for m.ctx.Err() == nil && !w.conn.IsClosed() {
+		if !stalled && !m.rest(w, time.Time{}) {
+			return
+		}
 		err := m.pingStream(w, stalled)
 		stalled = errors.Is(err, errStalled)
 		switch {
-		case err == nil, stalled: // the stream is old or late, the next one follows
+		case err == nil, stalled: // the stream is over or late, the next one follows
 		case errors.Is(err, errSilent):
 			m.log.Info("connection is dead", "peer", w.conn.RemotePeer(), "addr", w.conn.RemoteMultiaddr())
 			m.dead(w.conn)
@@ -50,8 +53,9 @@ func (m *Monitor) watch(w *watched) {
 	}
 }
 
-// pingStream pings over one stream. It returns nil when the stream has served
-// its time, errSilent, or the error that ended it.
+// pingStream pings over one stream. It returns nil when that is not needed for a
+// while, or when the peer answered and then ended the stream, as libp2p's service
+// does after 30 s; errSilent; or the error that ended it.
 func (m *Monitor) pingStream(w *watched, stalled bool) error {
 	s, err := m.open(w, stalled)
 	if err != nil {
@@ -60,17 +64,35 @@ func (m *Monitor) pingStream(w *watched, stalled bool) error {
 	stop := context.AfterFunc(m.ctx, func() { _ = s.Reset() })
 	defer stop()
 	defer func() { _ = s.Reset() }()
-	for begin := time.Now(); time.Since(begin) < streamTime; {
+	for answered := false; ; answered = true {
 		rtt, err := m.ping(w, s)
+		if answered && err != nil && !errors.Is(err, errSilent) && !errors.Is(err, errStalled) {
+			return nil
+		}
 		if err != nil {
 			return err
 		}
 		m.pong(w, rtt)
-		if !m.pause(Interval - rtt) {
-			return m.ctx.Err()
+		if !m.rest(w, time.Now().Add(restTime)) {
+			return nil
 		}
 	}
-	return nil
+}
+
+// rest waits until w is to be pinged. It reports false if that is not before
+// end, unless end is the zero time, or if the connection or the monitor closes
+// meanwhile.
+func (m *Monitor) rest(w *watched, end time.Time) bool {
+	for d := m.due(w); d > 0; d = m.due(w) {
+		m.countLoss(w)
+		if !end.IsZero() && time.Until(end) < d {
+			return false
+		}
+		if !m.pause(d) || w.conn.IsClosed() {
+			return false
+		}
+	}
+	return true
 }
 
 // open opens and negotiates a ping stream. When the one before it stalled, the
@@ -102,6 +124,7 @@ func (m *Monitor) open(w *watched, stalled bool) (network.Stream, error) {
 // ping sends one ping and waits for the pong as long as the peer gives signs
 // of life.
 func (m *Monitor) ping(w *watched, s network.Stream) (time.Duration, error) {
+	m.pings(w)
 	var out, in [ping.PingSize]byte
 	_, _ = rand.Read(out[:]) // crypto/rand never fails
 	sent := time.Now()

@@ -188,7 +188,7 @@ func (l *crashLab) killImport(victim, other *crashNode) {
 	export := exec.Command("parley", "export", "lobby", "--dir", other.dir)
 	file, err := export.Output()
 	if err != nil {
-		l.t.Fatalf("export: %v", err)
+		l.t.Fatalf("export: %v %s", err, stderrOf(err))
 	}
 	l.start(victim, nil)
 	im := exec.Command("parley", "import", "-", "--dir", victim.dir)

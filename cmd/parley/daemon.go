@@ -16,6 +16,7 @@ import (
 	"github.com/parley-chat/parley/api/server"
 	"github.com/parley-chat/parley/chat"
 	"github.com/parley-chat/parley/node"
+	"github.com/parley-chat/parley/registrar/client"
 )
 
 // daemon is a node with its messenger, its API and its metrics, opened in this
@@ -24,6 +25,7 @@ type daemon struct {
 	node    *node.Node
 	chat    *chat.Messenger
 	api     *server.Server
+	office  *office // nil: no registrar
 	closers []io.Closer
 }
 
@@ -34,13 +36,16 @@ func startDaemon(ctx context.Context, a *app, r *runFlags, log *slog.Logger) (_ 
 	if err != nil {
 		return nil, err
 	}
+	if r.light {
+		frugal(a.getenv)
+	}
 	d := &daemon{}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, d.close())
 		}
 	}()
-	cfg.Logger = log
+	cfg.Logger, cfg.Admitter = log, client.Admitter{}
 	reg, err := d.serveMetrics(r.metrics, log)
 	if err != nil {
 		return nil, err
@@ -58,10 +63,16 @@ func startDaemon(ctx context.Context, a *app, r *runFlags, log *slog.Logger) (_ 
 	if err := d.openChat(ctx, a, r, cfg); err != nil {
 		return nil, err
 	}
+	serve := server.Config{Node: d.node, Messenger: d.chat, Logger: log}
+	if r.registrar != nil {
+		if d.office, err = r.registrar.open(a, d, log); err != nil {
+			return nil, err
+		}
+		serve.Registrar = d.office
+	}
 	v := ourVersion()
-	d.api, err = server.Start(server.Config{
-		Node: d.node, Messenger: d.chat, Release: v.Release, Wire: v.Wire, Schema: v.Schema, Logger: log,
-	})
+	serve.Release, serve.Wire, serve.Schema = v.Release, v.Wire, v.Schema
+	d.api, err = server.Start(serve)
 	if err != nil {
 		return nil, err
 	}

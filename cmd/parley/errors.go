@@ -22,7 +22,6 @@ var (
 	errConfigFile = fault.New("P1002", fault.User, "the configuration file cannot be used", "correct or remove it")
 	errValue      = fault.New("P1003", fault.User, "a setting has a value it cannot have", "correct it")
 	errTerminal   = fault.New("P1004", fault.User, "the chat needs a terminal", "use parley run to run a node, and commands such as parley send")
-	errNotYet     = fault.New("P1005", fault.User, "that is not available yet", "do without it")
 	errFile       = fault.New("P1007", fault.Environment, "a file cannot be read or written", "check its path and permissions")
 	errMetrics    = fault.New("P1008", fault.Environment, "metrics cannot be served on that address", "choose another --metrics address")
 	errUnforeseen = fault.New("P1009", fault.Bug, "something went wrong in an unforeseen way", "report it")
@@ -32,6 +31,14 @@ var (
 	errLine       = fault.New("P1031", fault.User, "a line of the file is not part of an export", "export it again: the file was changed or damaged")
 	errCut        = fault.New("P1032", fault.User, "the file ends before the export does", "what is in it is imported; export it again for the rest")
 	errNoExport   = fault.New("P1034", fault.User, "a direct chat cannot be exported", "copy the data directory while no node runs on it, or print the chat with parley history @PEER --limit 0 --json")
+	errBench      = fault.New("P1035", fault.Environment, "the measurement failed", "see what it says; with fewer nodes or messages it takes less of the machine")
+	errLost       = fault.New("P1036", fault.Bug, "messages were lost", "report it with what was measured")
+	errCAExists   = fault.New("P1040", fault.User, "there is a CA in this directory", "use it, or choose another --dir")
+	errNoCA       = fault.New("P1041", fault.User, "there is no CA in this directory", "make one with parley ca init, or choose another --dir")
+	errCADamaged  = fault.New("P1042", fault.Environment, "the CA of this directory is damaged", "restore it from a backup, or make another one in a fresh --dir")
+	errNotIssued  = fault.New("P1043", fault.User, "this CA issued no such certificate", "parley ca list tells those it issued")
+	errTaken      = fault.New("P1044", fault.User, "a file is in the way", "remove it or choose another name")
+	errNoKey      = fault.New("P1045", fault.User, "nobody is named whose signatures count", "name the registrar with --key PEERID")
 	errNoStore    = fault.New("P1033", fault.User, "there is no store in this directory", "start parley on it once, or choose another --dir")
 )
 
@@ -48,7 +55,7 @@ const (
 // usageFaults are those that say that the command was typed, or set up,
 // wrongly: nothing was tried.
 var usageFaults = []error{
-	errUsage, errConfigFile, errValue, errTerminal, errNoExport,
+	errUsage, errConfigFile, errValue, errTerminal, errNoExport, errNoKey,
 	chat.ErrRoomName, chat.ErrNick, api.ErrArgument,
 	node.ErrConfig, node.ErrNetworkName, node.ErrInvite, node.ErrSecret,
 }

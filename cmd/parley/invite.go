@@ -16,6 +16,7 @@ import (
 	v1 "github.com/parley-chat/parley/api/parley/v1"
 	"github.com/parley-chat/parley/cmd/parley/internal/show"
 	"github.com/parley-chat/parley/node"
+	"github.com/parley-chat/parley/registrar"
 )
 
 type invitation struct {
@@ -38,6 +39,9 @@ func (a *app) inviteCommand() *cobra.Command {
 				return err
 			}
 			v := f.Invite(a.ownAddr(cmd.Context()))
+			if v.Fingerprint == [32]byte{} {
+				v.Fingerprint = registrar.KnownFingerprint(a.dir)
+			}
 			if file != "" {
 				if err := writeSecret(file, v.String()+"\n"); err != nil {
 					return err
@@ -59,6 +63,12 @@ func (a *app) printInvite(f *node.NetworkFile, v node.Invite) error {
 	words := "whoever sees this invite can join: hand it over like a key"
 	if f.Mode == node.ModeOpen {
 		words = "this network is open: the invite only saves typing its name"
+	}
+	if f.Mode == node.ModeCertified {
+		words = "registrars admit to this network: the invite names it and a registrar's certificate, and admits nobody by itself"
+		if v.Fingerprint == [32]byte{} {
+			words = "registrars admit to this network: the invite names it and admits nobody by itself"
+		}
 	}
 	if err := a.note(words); err != nil {
 		return err

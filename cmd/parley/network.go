@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/hex"
+	"errors"
 
 	"github.com/spf13/cobra"
 
@@ -9,7 +10,8 @@ import (
 	"github.com/parley-chat/parley/node"
 )
 
-// network is what network new and show print; new adds the invite.
+// network is what network new, show and rotate print; new and rotate add the
+// invite.
 type network struct {
 	Network   string `json:"network"`
 	NetworkID string `json:"network_id"`
@@ -17,12 +19,16 @@ type network struct {
 	Epoch     uint64 `json:"epoch,string"`
 	Root      bool   `json:"root"`
 	Dir       string `json:"dir"`
+	OldUntil  string `json:"old_until,omitempty"` // RFC 3339: old secrets are accepted until then
 	Invite    string `json:"invite,omitempty"`
+
+	Registrars  []string `json:"registrars,omitempty"`   // in certified networks
+	TicketUntil string   `json:"ticket_until,omitempty"` // RFC 3339
 }
 
 func (a *app) networkCommand() *cobra.Command {
-	c := a.groupCommand("network", a.text.T("make or show the network of the data directory"), a.text.T("it needs a command: new, show or rotate"))
-	c.AddCommand(a.networkNewCommand(), a.networkShowCommand(), a.networkRotateCommand())
+	c := a.groupCommand("network", a.text.T("make, show or change the network of the data directory"), a.text.T("it needs a command: new, show, rotate or certify"))
+	c.AddCommand(a.networkNewCommand(), a.networkShowCommand(), a.networkRotateCommand(), a.networkCertifyCommand())
 	return c
 }
 
@@ -35,26 +41,43 @@ func (a *app) networkNewCommand() *cobra.Command {
   parley --dir ~/parley-family`,
 		Args: a.args(1, 1),
 		RunE: func(_ *cobra.Command, args []string) error {
+			mode := node.ModeSecret
 			if certified {
-				return a.said(errNotYet, a.text.T("certified networks are not available yet"),
-					a.text.T("leave out --certified: the network is then closed by a secret"))
+				mode = node.ModeCertified
 			}
-			f, err := node.CreateNetwork(a.dir, args[0])
+			f, err := node.CreateNetwork(a.dir, args[0], mode)
 			if err != nil {
 				return err
 			}
 			out := a.networkOf(f)
 			out.Invite = f.Invite(nil).String()
 			if !a.json {
-				if err := a.note("made the closed network %s in %s; whoever has this invite can join it:", out.Network, a.dir); err != nil {
+				if err := a.noteMade(mode, out.Network); err != nil {
 					return err
 				}
 			}
 			return a.print(out, "%s", out.Invite)
 		},
 	})
-	c.Flags().BoolVar(&certified, "certified", false, a.text.T("members are admitted by a registrar (not available yet)"))
+	c.Flags().BoolVar(&certified, "certified", false, a.text.T("members are admitted by registrars, with certificates or one-time codes"))
 	return c
+}
+
+// noteMade says what the invite that follows is good for.
+func (a *app) noteMade(mode node.Mode, name string) error {
+	if mode != node.ModeCertified {
+		return a.note("made the closed network %s in %s; whoever has this invite can join it:", name, a.dir)
+	}
+	id, err := node.OpenIdentity(a.dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(
+		a.note("made the certified network %s in %s. Its registrars admit members; to make this directory's node one and run it:", name, a.dir),
+		a.note("%s", "    "+a.shell(" registrars add "+id.ID().String())),
+		a.note("%s", "    "+a.shell(" registrar")),
+		a.note("This invite names the network and admits nobody. Hand out the one that %s prints then, which also names the registrar:", a.shell(" invite")),
+	)
 }
 
 func (a *app) networkShowCommand() *cobra.Command {
@@ -71,33 +94,27 @@ func (a *app) networkShowCommand() *cobra.Command {
 			if a.json {
 				return show.JSON(a.out, out)
 			}
-			return a.pairs([][2]string{
+			rows := [][2]string{
 				{a.text.T("network"), a.networkName(out.Network)},
 				{a.text.T("kind"), a.modeName(out.Mode)},
 				{a.text.T("network ID"), out.NetworkID},
 				{a.text.T("root key"), a.yesNo(out.Root)},
 				{a.text.T("directory"), out.Dir},
-			})
-		},
-	})
-}
-
-func (a *app) networkRotateCommand() *cobra.Command {
-	return a.command(&cobra.Command{
-		Use:   "rotate",
-		Short: a.text.T("replace the secret of a closed network (not available yet)"),
-		Args:  a.args(0, 0),
-		RunE: func(*cobra.Command, []string) error {
-			return a.said(errNotYet, a.text.T("replacing a network's secret is not available yet"),
-				a.text.T("make another network, and hand its invite to those who stay: %s", a.program()+" network new NAME --dir DIR"))
+			}
+			if until := a.overlapEnd(f); until != "" {
+				rows = append(rows, [2]string{a.text.T("old secrets"), a.text.T("accepted until %s", until)})
+			}
+			return a.pairs(append(rows, a.standingRows(standingOf(a.dir))...))
 		},
 	})
 }
 
 func (a *app) networkOf(f *node.NetworkFile) network {
+	s := standingOf(a.dir)
 	return network{
 		Network: f.Name, NetworkID: hex.EncodeToString(f.ID[:]), Mode: f.Mode.String(),
 		Epoch: f.Epoch().Number, Root: f.Mode != node.ModeOpen && node.HasRootKey(a.dir, f.ID), Dir: a.dir,
+		OldUntil: a.overlapEndJSON(f), Registrars: s.registrars(), TicketUntil: s.until(),
 	}
 }
 
@@ -116,6 +133,8 @@ func (a *app) modeName(mode string) string {
 		return a.text.T("open: anyone on the LAN who uses its name is in it")
 	case node.ModeSecret.String():
 		return a.text.T("closed: whoever has the invite is in it")
+	case node.ModeCertified.String():
+		return a.text.T("certified: whom a registrar has admitted is in it")
 	case node.ModeAdHoc.String():
 		return a.text.T("closed: whoever has its name and secret file is in it")
 	default:

@@ -47,6 +47,9 @@ func (s *session) greet(st *v1.StatusResponse) {
 			fmt.Fprintln(s.screen, "    "+command)
 		}
 	}
+	if lack := s.app.lack(standingOf(s.app.dir), time.Now()); lack != "" {
+		s.say("note: %s", lack)
+	}
 	if st.GetClockWrong() {
 		s.say("note: %s", s.app.clockWarning(st))
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"strconv"
+	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/spf13/cobra"
@@ -58,6 +59,8 @@ func (a *app) printPeers(peers []*v1.Peer) error {
 	switch t := a.text.T; {
 	case a.json:
 		return nil
+	case len(rows) == 0 && a.lack(standingOf(a.dir), time.Now()) != "":
+		return a.note("no peers yet: %s", a.lack(standingOf(a.dir), time.Now()))
 	case len(rows) == 0:
 		return a.note("no peers yet; %s says why", a.typed("status"))
 	default:

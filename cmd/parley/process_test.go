@@ -120,3 +120,11 @@ func (l *locked) String() string {
 	defer l.mu.Unlock()
 	return string(l.buf)
 }
+
+// stderrOf returns what a command that failed wrote to standard error.
+func stderrOf(err error) []byte {
+	if exit, ok := err.(*exec.ExitError); ok {
+		return exit.Stderr
+	}
+	return nil
+}

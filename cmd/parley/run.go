@@ -26,6 +26,14 @@ type ready struct {
 	Network   string   `json:"network"`
 	NetworkID string   `json:"network_id"`
 	Dir       string   `json:"dir"`
+
+	Registrar *readyRegistrar `json:"registrar,omitempty"`
+}
+
+// readyRegistrar is where a registrar answers, and SHA-256 of its certificate.
+type readyRegistrar struct {
+	API         string `json:"api"`
+	Fingerprint string `json:"fingerprint"`
 }
 
 func (a *app) runCommand() *cobra.Command {
@@ -82,6 +90,9 @@ func (a *app) serve(ctx context.Context, flags *runFlags, log *slog.Logger) erro
 	if err := a.printReady(d); err != nil {
 		return errors.Join(err, d.close())
 	}
+	if s := standingOf(a.dir); s.file != nil && !s.has {
+		log.Warn("this node has no ticket: have a registrar admit it", "command", a.shell(" register --registrar ADDR --code-file FILE"))
+	}
 	select {
 	case <-ctx.Done():
 		return d.close()
@@ -98,6 +109,7 @@ func (a *app) printReady(d *daemon) error {
 	err := show.JSON(line, ready{
 		PeerID: d.node.ID().String(), Addrs: orEmpty(d.addrs()),
 		Network: n.Name, NetworkID: hex.EncodeToString(n.ID[:]), Dir: a.dir,
+		Registrar: d.office.about(),
 	})
 	if err != nil {
 		return err

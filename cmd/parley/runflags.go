@@ -27,6 +27,8 @@ type runFlags struct {
 	logLevel, logFormat         string
 	network, secretFile, invite string
 	keepDays, keepMB            uint32
+
+	registrar *registrarFlags // nil: it is none
 }
 
 func (a *app) runFlags(c *cobra.Command) *runFlags {

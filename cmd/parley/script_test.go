@@ -61,16 +61,22 @@ func cmdStatus(ts *testscript.TestScript, _ bool, args []string) {
 // node NAME ARGS…: starts parley run on directory NAME, on the loopback alone,
 // and waits until it is ready. Sets $NAME_ID and $NAME_ADDR.
 func cmdNode(ts *testscript.TestScript, neg bool, args []string) {
-	name := args[0]
-	cmdStart(ts, neg, append([]string{
-		name, "parley", "run", "--dir", name, "--no-mdns",
-		"--listen", "/ip4/127.0.0.1/udp/0/quic-v1", "--listen", "/ip4/127.0.0.1/tcp/0",
-	}, args[1:]...))
+	startNode(ts, neg, args[0], append([]string{"parley", "run", "--listen", "/ip4/127.0.0.1/udp/0/quic-v1"}, args[1:]...))
+}
+
+// registrar NAME ARGS…: starts parley registrar likewise; sets $NAME_API too.
+func cmdRegistrar(ts *testscript.TestScript, neg bool, args []string) {
+	r := startNode(ts, neg, args[0], append([]string{"parley", "registrar", "--api", "127.0.0.1:0"}, args[1:]...))
+	ts.Setenv(args[0]+"_API", r.Registrar.API)
+}
+
+func startNode(ts *testscript.TestScript, neg bool, name string, command []string) (r ready) {
+	cmdStart(ts, neg, append(append([]string{name}, command...), "--dir", name, "--no-mdns", "--listen", "/ip4/127.0.0.1/tcp/0"))
 	line := processes(ts)[name].await(ts, readyLine)
-	var r ready
 	ts.Check(json.Unmarshal([]byte(strings.TrimPrefix(line, "ready ")), &r))
 	ts.Setenv(name+"_ID", r.PeerID)
 	ts.Setenv(name+"_ADDR", r.Addrs[0])
+	return r
 }
 
 // start NAME COMMAND…: runs a command in the background.

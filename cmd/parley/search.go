@@ -104,6 +104,14 @@ func (a *app) reason(name string) string {
 		return t("the other side is in another network")
 	case "proof", "epoch":
 		return t("the other side has another secret")
+	case "unregistered":
+		return t("this node, or the other side, has no ticket")
+	case "ticket":
+		return t("a ticket that does not count")
+	case "method":
+		return t("the other side takes tickets, this one a secret, or the other way round")
+	case "half_open":
+		return t("the other side ended the handshake")
 	case "version":
 		return t("the other side has another version")
 	default:
@@ -114,6 +122,9 @@ func (a *app) reason(name string) string {
 // warnings are what a person should know about the node.
 func (a *app) warnings(st *v1.StatusResponse) []string {
 	var list []string
+	if lack := a.lack(standingOf(a.dir), time.Now()); lack != "" {
+		list = append(list, lack)
+	}
 	if st.GetClockWrong() {
 		list = append(list, a.clockWarning(st))
 	}

@@ -334,7 +334,7 @@ func TestMetricsAddr(t *testing.T) {
 func TestExitStatus(t *testing.T) {
 	a := testApp("d")
 	for err, want := range map[error]int{
-		nil: 0, errUsage: 2, errValue: 2, errConfigFile: 2, errTerminal: 2, errNotYet: 1, errFile: 1,
+		nil: 0, errUsage: 2, errValue: 2, errConfigFile: 2, errTerminal: 2, errFile: 1,
 		api.ErrNoNode: 3, a.noNode(api.ErrNoNode): 3, api.ErrGone: 1, context.Canceled: 1, errReported: 1, errors.New("bug"): 1,
 		a.usage("parley", "it needs a command: new, show or rotate"): 2,
 	} {

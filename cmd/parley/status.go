@@ -16,23 +16,27 @@ import (
 )
 
 type statusRow struct {
-	PeerID     string       `json:"peer_id"`
-	Nick       string       `json:"nick"`
-	Network    string       `json:"network"`
-	NetworkID  string       `json:"network_id"`
-	Mode       string       `json:"mode"`
-	Dir        string       `json:"dir"`
-	Addrs      []string     `json:"addrs"`
-	Peers      uint32       `json:"peers"`
-	Rooms      uint32       `json:"rooms"`
-	Started    string       `json:"started"`
-	Cursor     uint64       `json:"cursor,string"`
-	ClockAhead int64        `json:"clock_ahead_ms,string"`
-	ClockWrong bool         `json:"clock_wrong"`
-	KeySealed  bool         `json:"key_sealed"`
-	Zone       string       `json:"zone"`
-	Short      string       `json:"short_address"`
-	Discovery  discoveryRow `json:"discovery"`
+	PeerID     string   `json:"peer_id"`
+	Nick       string   `json:"nick"`
+	Network    string   `json:"network"`
+	NetworkID  string   `json:"network_id"`
+	Mode       string   `json:"mode"`
+	Dir        string   `json:"dir"`
+	Addrs      []string `json:"addrs"`
+	Peers      uint32   `json:"peers"`
+	Rooms      uint32   `json:"rooms"`
+	Started    string   `json:"started"`
+	Cursor     uint64   `json:"cursor,string"`
+	ClockAhead int64    `json:"clock_ahead_ms,string"`
+	ClockWrong bool     `json:"clock_wrong"`
+	KeySealed  bool     `json:"key_sealed"`
+	Zone       string   `json:"zone"`
+	Short      string   `json:"short_address"`
+
+	Registrars  []string `json:"registrars,omitempty"` // in certified networks
+	TicketUntil string   `json:"ticket_until,omitempty"`
+
+	Discovery discoveryRow `json:"discovery"`
 	version
 }
 
@@ -62,7 +66,9 @@ func (a *app) statusCommand() *cobra.Command {
 					return err
 				}
 				if a.json {
-					return show.JSON(a.out, statusOf(st))
+					row, s := statusOf(st), standingOf(a.dir)
+					row.Registrars, row.TicketUntil = s.registrars(), s.until()
+					return show.JSON(a.out, row)
 				}
 				return a.printStatus(st)
 			})
@@ -121,6 +127,7 @@ func (a *app) printStatus(st *v1.StatusResponse) error {
 	if st.GetZone() != "" {
 		lines = append(lines, [2]string{t("zone"), st.GetZone() + "  " + shortOf(st)})
 	}
+	lines = append(lines, a.standingRows(standingOf(a.dir))...)
 	for _, addr := range toOthers(st.GetAddrs()) {
 		lines = append(lines, [2]string{t("give this to others"), "--peer " + quote(addr)})
 	}

@@ -16,17 +16,15 @@ func TestUnreadMessagesWait(t *testing.T) {
 	a := daemonFor(t, t.TempDir(), "ada")
 	b := daemonFor(t, t.TempDir(), "小明", a.addrs()...)
 	toBob := a.chat.Direct(b.node.ID())
-	last := chat.ID{}
+	var sent []chat.ID
 	for i := range 12 {
-		var err error
-		if last, err = toBob.Send(t.Context(), chat.Text("news "+strconv.Itoa(i))); err != nil {
+		id, err := toBob.Send(t.Context(), chat.Text("news "+strconv.Itoa(i)))
+		if err != nil {
 			t.Fatal(err)
 		}
+		sent = append(sent, id)
 	}
-	waitFor(t, "all of it arrives", func() bool {
-		_, err := b.chat.Get(t.Context(), last)
-		return err == nil
-	})
+	waitForAll(t, b, sent)
 	ming := sit(t, b.node.Dir())
 	ming.sees("* unread messages from ada: 12; /msg ada shows them\n")
 	ming.types("/rooms")
@@ -69,7 +67,7 @@ func TestUnreadMessagesWait(t *testing.T) {
 func TestManyUnreadMessages(t *testing.T) {
 	d := daemonFor(t, t.TempDir(), "ada")
 	b := daemonFor(t, t.TempDir(), "bob", d.addrs()...)
-	toBob, last := d.chat.Direct(b.node.ID()), chat.ID{}
+	toBob, sent := d.chat.Direct(b.node.ID()), []chat.ID(nil)
 	contents := make([]chat.Content, mostShown+20)
 	for i := range contents {
 		contents[i] = chat.Text("news " + strconv.Itoa(i))
@@ -78,12 +76,9 @@ func TestManyUnreadMessages(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		last = id
+		sent = append(sent, id)
 	}
-	waitFor(t, "all of it arrives", func() bool {
-		_, err := b.chat.Get(t.Context(), last)
-		return err == nil
-	})
+	waitForAll(t, b, sent)
 	bob := sit(t, b.node.Dir())
 	bob.sees("* unread messages from ada: 120; /msg ada shows them\n")
 	bob.types("/msg ada")
@@ -91,6 +86,18 @@ func TestManyUnreadMessages(t *testing.T) {
 	bob.sees("alone: news 20\n")
 	bob.sees("alone: news 119\n")
 	bob.quits()
+}
+
+// waitForAll waits until a node has all of these, which may come in any order:
+// some of it was said before the two met.
+func waitForAll(t *testing.T, d *daemon, ids []chat.ID) {
+	t.Helper()
+	waitFor(t, "all of it arrives", func() bool {
+		return !slices.ContainsFunc(ids, func(id chat.ID) bool {
+			_, err := d.chat.Get(t.Context(), id)
+			return err != nil
+		})
+	})
 }
 
 func waitFor(t *testing.T, what string, holds func() bool) {

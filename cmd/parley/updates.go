@@ -25,7 +25,7 @@ func (s *session) update(ctx context.Context, u *v1.WatchResponse) (gone bool) {
 			s.told = false
 		}
 		return !u.Peer.GetOnline()
-	case *v1.WatchResponse_Rooms, *v1.WatchResponse_Lagged:
+	case *v1.WatchResponse_Rooms, *v1.WatchResponse_Lagged, *v1.WatchResponse_Started: // another may have left one meanwhile
 		if err := s.roomsChanged(ctx); err != nil {
 			s.fail(err)
 		}

@@ -20,10 +20,6 @@ var chineseFaults = map[string]said{
 		"the chat needs a terminal", "use parley run to run a node, and commands such as parley send",
 		"聊天需要终端", "用 parley run 运行节点，并使用 parley send 等命令",
 	},
-	"P1005": {
-		"that is not available yet", "do without it",
-		"此功能尚不可用", "请不要使用它",
-	},
 	"P1007": {
 		"a file cannot be read or written", "check its path and permissions",
 		"文件无法读写", "检查路径和权限",
@@ -63,6 +59,38 @@ var chineseFaults = map[string]said{
 	"P1033": {
 		"there is no store in this directory", "start parley on it once, or choose another --dir",
 		"该目录中没有存储", "先在其上启动一次 parley，或换一个 --dir",
+	},
+	"P1035": {
+		"the measurement failed", "see what it says; with fewer nodes or messages it takes less of the machine",
+		"测量失败", "请看其说明；减少节点或消息可减轻机器的负担",
+	},
+	"P1036": {
+		"messages were lost", "report it with what was measured",
+		"有消息丢失", "请连同测量结果一起报告",
+	},
+	"P1040": {
+		"there is a CA in this directory", "use it, or choose another --dir",
+		"该目录中已有 CA", "请使用它，或换一个 --dir",
+	},
+	"P1041": {
+		"there is no CA in this directory", "make one with parley ca init, or choose another --dir",
+		"该目录中没有 CA", "用 parley ca init 建立，或换一个 --dir",
+	},
+	"P1042": {
+		"the CA of this directory is damaged", "restore it from a backup, or make another one in a fresh --dir",
+		"该目录中的 CA 已损坏", "请从备份恢复，或在新的 --dir 中另建一个",
+	},
+	"P1043": {
+		"this CA issued no such certificate", "parley ca list tells those it issued",
+		"此 CA 未签发过这样的证书", "用 parley ca list 查看已签发的证书",
+	},
+	"P1044": {
+		"a file is in the way", "remove it or choose another name",
+		"已有同名文件", "请删除它或换一个名称",
+	},
+	"P1045": {
+		"nobody is named whose signatures count", "name the registrar with --key PEERID",
+		"没有指明谁的签名有效", "用 --key PEERID 指明登记节点",
 	},
 	"P2001": {
 		"the configuration is wrong", "correct it and start again",
@@ -135,6 +163,26 @@ var chineseFaults = map[string]said{
 	"P2042": {
 		"the node is closed", "start it again",
 		"节点已关闭", "请重新启动",
+	},
+	"P2050": {
+		"this network has no secret that can be replaced", "make a closed one with: parley network new NAME --dir DIR",
+		"此网络没有可更换的密钥", "请建立封闭网络：parley network new NAME --dir DIR",
+	},
+	"P2051": {
+		"no old secret is accepted any more", "replace the secret with: parley network rotate",
+		"已没有仍然有效的旧密钥", "更换密钥请用：parley network rotate",
+	},
+	"P2052": {
+		"the invite's secret was replaced", "ask for a new invite",
+		"邀请中的密钥已被更换", "请另要一份新的邀请",
+	},
+	"P2053": {
+		"too many old secrets are accepted", "end them first with: parley network rotate --finish",
+		"仍然有效的旧密钥过多", "请先结束它们：parley network rotate --finish",
+	},
+	"P2054": {
+		"old secrets cannot be accepted for so long", "take 0 to 366 days",
+		"旧密钥不能有效这么久", "请取 0 到 366 天",
 	},
 	"P3001": {
 		"another Parley has this store open", "stop it or choose another directory",
@@ -295,5 +343,57 @@ var chineseFaults = map[string]said{
 	"P5007": {
 		"the node failed in an unforeseen way", "look into the node's log and report it",
 		"节点发生了意料之外的错误", "请查看节点日志并报告",
+	},
+	"P6060": {
+		"too many try to register at once", "try again in a moment",
+		"同时登记的请求过多", "请稍后再试",
+	},
+	"P6061": {
+		"too many attempts failed", "wait a quarter of an hour, check the code, and try again",
+		"失败次数过多", "请等待一刻钟，核对登记码后再试",
+	},
+	"P6062": {
+		"the code was not typed correctly", "compare it, character by character, and try again",
+		"登记码输入有误", "请逐字核对后再试",
+	},
+	"P6063": {
+		"the code is wrong", "ask who keeps the registrar for another",
+		"登记码不对", "请向登记节点的管理者另要一个",
+	},
+	"P6064": {
+		"the code has expired", "ask who keeps the registrar for another",
+		"登记码已过期", "请向登记节点的管理者另要一个",
+	},
+	"P6065": {
+		"the code was used already", "ask who keeps the registrar for another",
+		"登记码已被使用", "请向登记节点的管理者另要一个",
+	},
+	"P6066": {
+		"there are 100,000 codes already", "wait until some have expired for a month, or make fewer",
+		"登记码已有 100,000 个", "请等到一部分过期满一个月，或少生成一些",
+	},
+	"P6067": {
+		"such codes cannot be made", "make 1 to 100,000, for a minute to a year",
+		"无法生成这样的登记码", "请生成 1 到 100,000 个，有效期为一分钟到一年",
+	},
+	"P6068": {
+		"codes.json cannot be used", "see to free space and to permissions",
+		"codes.json 无法使用", "请检查可用空间和权限",
+	},
+	"P6069": {
+		"codes.json is damaged", "restore it from a backup, or move it away: codes that were not used are void then",
+		"codes.json 已损坏", "请从备份恢复，或将其移走：未使用的登记码随之作废",
+	},
+	"P2016": {
+		"the registrar set cannot be changed so", "see who is in it with parley registrars list",
+		"不能这样更改登记节点集合", "用 parley registrars list 查看其中有谁",
+	},
+	"P2017": {
+		"this is not a ticket of this node", "register again with parley register",
+		"这不是本节点的票据", "请用 parley register 重新登记",
+	},
+	"P5008": {
+		"the node on that directory is not a registrar", "stop it and start parley registrar on it",
+		"该目录上的节点不是登记节点", "请停止它，并在该目录上启动 parley registrar",
 	},
 }

@@ -242,8 +242,8 @@ func (t *Table) Servers() int { return t.kad.RoutingTable().Size() }
 // Scarce reports that they are so few that more are wanted.
 func (t *Table) Scarce() bool { return t.Servers() < enough }
 
-// Serves reports whether a connected peer serves the table.
-func (t *Table) Serves(id peer.ID) bool { return t.kad.RoutingTable().Find(id) != "" }
+// Known returns the servers that are known, in no order.
+func (t *Table) Known() []peer.ID { return t.kad.RoutingTable().ListPeers() }
 
 // Serving reports whether this node serves the table.
 func (t *Table) Serving() bool {

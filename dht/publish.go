@@ -3,6 +3,7 @@ package dht
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/event"
@@ -43,14 +44,16 @@ func (k *task) before(o *task) bool {
 }
 
 // done says when it is done again: after first, then after twice as long each
-// time up to a refresh. What went well and then fails, or the reverse, begins anew.
+// time up to a refresh, or up to a quarter earlier: nodes that met at one time,
+// and the rooms of one node, would else all ask at once ever after. What went
+// well and then fails, or the reverse, begins anew.
 func (k *task) done(now time.Time, ok bool, first time.Duration) {
 	if ok != k.ok {
 		k.pause = 0
 	}
 	k.ok = ok
 	k.pause = min(max(2*k.pause, first), refresh)
-	k.next = now.Add(k.pause)
+	k.next = now.Add(k.pause - rand.N(k.pause/4))
 }
 
 // room is what is provided.

@@ -136,6 +136,27 @@ func TestWhatIsRefusedIsToldAgainSoon(t *testing.T) {
 	})
 }
 
+// What is done at one time is not done at one time again, and none of it late.
+// spec: 09-dht §4
+func TestWhatIsDoneAgainSpreads(t *testing.T) {
+	now := time.Now()
+	soonest, latest := time.Hour, time.Duration(0)
+	for range 200 {
+		k := task{ok: true}
+		k.done(now, true, firstSearch)
+		soonest, latest = min(soonest, k.next.Sub(now)), max(latest, k.next.Sub(now))
+		for range 20 {
+			k.done(now, true, firstSearch)
+		}
+		if again := k.next.Sub(now); again > refresh || again < refresh*3/4 {
+			t.Fatalf("done again after %v in the end", again)
+		}
+	}
+	if latest > firstSearch || soonest < firstSearch*3/4 || latest-soonest < firstSearch/8 {
+		t.Errorf("done again after %v to %v", soonest, latest)
+	}
+}
+
 func TestWhatWasNeverToldComesFirst(t *testing.T) {
 	now := time.Now()
 	tab := &Table{rooms: map[[32]byte]*room{

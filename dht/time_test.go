@@ -77,7 +77,7 @@ func TestWhatIsProvidedIsToldAgainAndForgotten(t *testing.T) {
 		s.start(1, 0).table.Provide(log)
 		for _, c := range []struct{ after, atMost time.Duration }{ // since the last look; then as old
 			{30 * time.Second, 30 * time.Second},
-			{firstAgain, 30 * time.Second},
+			{firstAgain, 45 * time.Second}, // told again when a minute is over, or a quarter of one before
 			{3 * time.Hour, refresh + time.Second},
 			{11 * time.Minute, refresh + time.Second},
 			{11 * time.Minute, refresh + time.Second},

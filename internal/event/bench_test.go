@@ -35,7 +35,7 @@ func BenchmarkDecode(b *testing.B) {
 }
 
 func BenchmarkSeal(b *testing.B) {
-	for _, n := range []int{1, 256} {
+	for _, n := range []int{1, 16, 256} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			drafts := texts(n, 256)
 			b.ReportAllocs()

@@ -12,7 +12,8 @@
 // Two faults are the same for errors.Is when their codes are the same, so a
 // caller compares with the declared one whatever cause was added. Codes are
 // listed in docs/errors.md and never change their meaning: P1xxx command line,
-// P2xxx node, network and identity, P3xxx store, P4xxx chat, P5xxx API.
+// P2xxx node, network and identity, P3xxx store, P4xxx chat, P5xxx API, P6xxx
+// registrars.
 //
 // An *Error is immutable and safe for concurrent use.
 package fault

@@ -34,6 +34,7 @@ func (d declaration) row() string {
 // ranges says which folders declare codes of which thousand.
 var ranges = map[byte][]string{
 	'1': {"cmd"}, '2': {"node", "dht", "internal"}, '3': {"internal"}, '4': {"chat", "internal"}, '5': {"api"},
+	'6': {"registrar", "internal"},
 }
 
 // declarations finds every fault.New, sorted by code, and what is wrong with them.

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Host is a machine of the Lab: a namespace with a loopback interface and, once attached, eth0.
@@ -16,6 +17,8 @@ type Host struct {
 	ns   string
 	port string // the bridge's end of the cable, "" before Attach
 	addr netip.Addr
+
+	down, unplugged bool
 }
 
 // Host adds a host that is on the LAN at once.
@@ -62,21 +65,56 @@ func (h *Host) Renumber() netip.Addr {
 func (h *Host) cidr() string { return netip.PrefixFrom(h.addr, subnet.Bits()).String() }
 
 // Down switches the host's interface off. Its IPv4 address stays configured.
-func (h *Host) Down() { h.lab.t.Helper(); h.ip("link", "set", ifaceName, "down") }
+func (h *Host) Down() {
+	h.lab.t.Helper()
+	h.down = true
+	h.ip("link", "set", ifaceName, "down")
+}
 
-// Up switches the host's interface on.
-func (h *Host) Up() { h.lab.t.Helper(); h.ip("link", "set", ifaceName, "up") }
+// Up switches the host's interface on, and waits until it carries packets.
+func (h *Host) Up() {
+	h.lab.t.Helper()
+	h.down = false
+	h.ip("link", "set", ifaceName, "up")
+	h.settle()
+}
 
 // Unplug pulls the cable: the interface stays up and sees no carrier.
 func (h *Host) Unplug() {
 	h.lab.t.Helper()
+	h.unplugged = true
 	h.lab.ip("-n", h.lab.bridge, "link", "set", h.port, "down")
 }
 
-// Plug puts the cable back.
+// Plug puts the cable back, and waits until it carries packets.
 func (h *Host) Plug() {
 	h.lab.t.Helper()
+	h.unplugged = false
 	h.lab.ip("-n", h.lab.bridge, "link", "set", h.port, "up")
+	h.settle()
+}
+
+// settleTime bounds settle: the kernel looks at carriers once a second.
+const settleTime = 10 * time.Second
+
+// settle waits until the kernel has seen that both ends of the cable are up, which it
+// does some time after they are: the bridge drops what comes before.
+func (h *Host) settle() {
+	h.lab.t.Helper()
+	if h.down || h.unplugged {
+		return
+	}
+	ends := [][]string{{"-n", h.ns, "-br", "link", "show", ifaceName}}
+	if h.port != "" { // a far host has a router at the other end
+		ends = append(ends, []string{"-n", h.lab.bridge, "-br", "link", "show", h.port})
+	}
+	for end := time.Now().Add(settleTime); len(ends) > 0; time.Sleep(5 * time.Millisecond) {
+		if strings.Contains(h.lab.ip(ends[0]...), " UP ") {
+			ends = ends[1:]
+		} else if time.Now().After(end) {
+			h.lab.t.Fatalf("%s: the interface does not come up", h.ns)
+		}
+	}
 }
 
 // Lose drops each packet that reaches the host's eth0 with probability p, 0…1, in place of an

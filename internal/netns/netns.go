@@ -126,11 +126,13 @@ func (l *Lab) nextAddr() netip.Addr {
 	return l.lastAddr
 }
 
-func (l *Lab) ip(args ...string) {
+func (l *Lab) ip(args ...string) string {
 	l.t.Helper()
-	if out, err := exec.Command("ip", args...).CombinedOutput(); err != nil {
+	out, err := exec.Command("ip", args...).CombinedOutput()
+	if err != nil {
 		l.t.Fatalf("ip %s: %v: %s", strings.Join(args, " "), err, out)
 	}
+	return string(out)
 }
 
 // remove kills what runs in the namespace and deletes it.

@@ -9,8 +9,8 @@ import (
 	libp2pquic "github.com/libp2p/go-libp2p/p2p/transport/quic"
 	"github.com/libp2p/go-libp2p/p2p/transport/quicreuse"
 	"github.com/multiformats/go-multiaddr"
-	"github.com/quic-go/quic-go"
-	"go.uber.org/fx"
+
+	"github.com/parley-chat/parley/internal/quicsocket"
 )
 
 // MaxHosts is how many hosts a network addresses: 10.77.0.0/16, one address each.
@@ -51,18 +51,8 @@ func (n *Net) quicReuse(i int) libp2p.Option {
 		return n.listen(i), nil
 	}
 	selector := func() (quicreuse.SourceIPSelector, error) { return sourceIP(ipOf(i)), nil }
-	return libp2p.QUICReuse(newConnManager,
+	return quicsocket.Over(
 		quicreuse.OverrideListenUDP(listen), quicreuse.OverrideSourceIPSelector(selector))
-}
-
-// newConnManager is libp2p's own, closed with the host: libp2p leaves that to whoever brings one.
-func newConnManager(l fx.Lifecycle, reset quic.StatelessResetKey, token quic.TokenGeneratorKey, opts ...quicreuse.Option) (*quicreuse.ConnManager, error) {
-	cm, err := quicreuse.NewConnManager(reset, token, opts...)
-	if err != nil {
-		return nil, err
-	}
-	l.Append(fx.StopHook(cm.Close))
-	return cm, nil
 }
 
 // sourceIP answers for the kernel's routing table.

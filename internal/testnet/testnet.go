@@ -47,6 +47,7 @@ type Config struct {
 // Stats counts what a host's sends met.
 type Stats struct {
 	Sent    uint64 // packets put on the network
+	Bytes   uint64 // of their payloads
 	Lost    uint64 // packets lost by chance
 	Refused uint64 // packets that a cut, a partition or the MTU stopped
 }
@@ -186,6 +187,7 @@ func (n *Net) carries(a, b, size int) bool {
 		return false
 	}
 	s.Sent++
+	s.Bytes += uint64(size)
 	return true
 }
 

@@ -26,10 +26,12 @@ const (
 	ForChat  = "chat"
 	ForFetch = "fetch"
 	ForSync  = "sync"
+	ForAcks  = "acks"
 )
 
 // LogProtocol is the protocol by which a room's log is asked for: ForFetch
-// serves events by id, ForSync reconciles.
+// serves events by id, ForSync reconciles, ForAcks tells the asker what of its own
+// is stored.
 func LogProtocol(tag, purpose string) protocol.ID {
 	return protocol.ID("/parley/" + tag + "/" + purpose + "/1.0.0")
 }

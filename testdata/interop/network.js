@@ -57,6 +57,11 @@ export function readInvite (text) {
     at += 32
   }
   const out = { mode, network: new Network(id, keys) }
+  if (mode === 'certified') {
+    if (body.length < at + 32) throw new Refused('form', 'fingerprint of an invite')
+    out.fingerprint = body.slice(at, at + 32)
+    at += 32
+  }
   if (at === body.length) return out
   if (body.length < at + 33 || body.length > at + 160) throw new Refused('form', 'address of an invite')
   return { ...out, peer: body.slice(at, at + 32), addr: body.slice(at + 32) }

@@ -1,12 +1,13 @@
 // Every vector that the pages name, read by this client: node --test
 
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { multiaddr } from '@multiformats/multiaddr'
 import { readAppFrame, readAppSignal, writeAppFrame, writeAppSignal } from './appsignal.js'
+import { auditKey, auditRoot, checkAuditProof, readAuditRecord, verifyAudit } from './audit.js'
 import { pathOf, readPayload, rootOf, signed, writePayload } from './batch.js'
-import { compare, hex, keyOf, sha256, u32, unhex, verify } from './bytes.js'
+import { ascii, compare, hex, keyOf, sha256, u32, unhex, verify } from './bytes.js'
 import { readFrame } from './chat.js'
 import * as dht from './dht.js'
 import { logId, readMessage, readProfile } from './events.js'
@@ -17,6 +18,7 @@ import { readAnnouncement } from './lan.js'
 import * as neg from './negentropy.js'
 import { adHocNetwork, Network, openNetwork, readInvite, roomKey } from './network.js'
 import { readSignal, writeSignal } from './presence.js'
+import { readTicket, readTicketMessage, ticketStatement } from './ticket.js'
 import { readVarint, Refused, varint } from './proto.js'
 import { readRecord } from './record.js'
 import * as sync from './sync.js'
@@ -81,6 +83,7 @@ test('01-network: invites', () => {
     assert.equal(got.mode, v.mode, name)
     assert.equal(hex(got.network.id), v.network, name)
     if (v.secret !== '') assert.deepEqual(got.network.keys, [{ epoch: v.epoch, key: unhex(v.secret) }], name)
+    if (v.fingerprint != null) assert.equal(hex(got.fingerprint), v.fingerprint, name)
     assert.equal(got.peer == null, v.peer === '', name)
   }
 })
@@ -105,6 +108,26 @@ test('02-hello: handshakes', () => {
     const result = i.ack(m[3])
     assert.deepEqual(m.map(hex), v.messages, v.name)
     assert.deepEqual([result.version, result.features, result.epoch], [v.version, v.features, v.epoch], v.name)
+  }
+})
+
+// spec: 02-hello M25, M26; 11-registrars M1, M2
+test('02-hello: tickets', () => {
+  for (const v of load('internal/hello/testdata/tickets.json').vectors) {
+    const ids = [unhex(v.initiator.peer_id), unhex(v.responder.peer_id)]
+    const shown = v.messages.map(m => readTicketMessage(unhex(m)))
+    for (const [side, m] of [[v.responder, shown[1]], [v.initiator, shown[2]]]) {
+      assert.equal(hex(m.ticket), side.ticket)
+      const t = readTicket(m.ticket)
+      assert.deepEqual(
+        [hex(t.network), hex(t.peer), hex(t.issuer), t.zone, hex(t.short), t.notBefore, t.notAfter, t.final],
+        [v.network, side.peer_id.slice(12), v.registrar, side.zone, side.short_address, side.not_before, side.not_after, side.final], v.name)
+    }
+    const parts = [shown[0].body, shown[1].body, shown[1].ticket, shown[2].body, shown[2].ticket, shown[3].body]
+    for (const [label, signer, m, upTo] of [['challenge', ids[1], shown[1], 3], ['proof', ids[0], shown[2], 5], ['ack', ids[1], shown[3], 6]]) {
+      const said = ticketStatement(label, unhex(v.network), ids, parts.slice(0, upTo))
+      assert.ok(verify(signer.slice(6), said, m.proof), label)
+    }
   }
 })
 
@@ -364,4 +387,29 @@ test('10-signals: signals', () => {
     const frame = readAppFrame(unhex(v.frame))
     assert.deepEqual([frame.type, hex(frame.data)], [v.type, v.data], v.comment)
   }
+})
+
+// spec: 12-audit M1, M2, M3, M4, M6, M8
+test('12-audit: a log, refused lines, a proof', () => {
+  const dir = 'internal/audit/testdata'
+  const v = load(`${dir}/vectors.json`)
+  const text = name => readFileSync(new URL(`../../${dir}/log/${name}`, import.meta.url), 'utf8').trimEnd().split('\n')
+  const lines = readdirSync(new URL(`../../${dir}/log`, import.meta.url)).filter(f => f.startsWith('records-')).sort().flatMap(text)
+  const notes = ['checkpoints.jsonl', 'cosigned.jsonl'].flatMap(text).map(l => JSON.parse(l))
+  const points = verifyAudit(lines.map(ascii), notes)
+  const [first, second] = v.registrars.map(r => r.peer_id)
+  assert.deepEqual([points.at(-2).size, points.at(-1).size, points.at(-1).signers], [20, 12, [first, second]])
+  const leaves = lines.map(l => readAuditRecord(ascii(l)).leaf)
+  v.roots.forEach((root, n) => assert.equal(Buffer.from(auditRoot(leaves.slice(0, n))).toString('base64'), root))
+  for (const r of v.registrars) assert.deepEqual([hex(auditKey(r.name).key), hex(auditKey(r.name).hash)], [r.public, r.key_hash])
+  for (const r of v.records) assert.equal(Buffer.from(readAuditRecord(ascii(r.line)).leaf).toString('base64'), r.leaf)
+  for (const r of v.refused) assert.notEqual(reason(() => readAuditRecord(unhex(r.line))), '', r.why)
+  const swapped = lines.map(ascii)
+  swapped.splice(3, 2, swapped[4], swapped[3])
+  assert.equal(reason(() => verifyAudit(swapped, notes)), 'order')
+  assert.equal(reason(() => verifyAudit(lines.map(ascii).slice(0, 19), notes)), 'missing')
+  assert.equal(reason(() => verifyAudit(lines.map(ascii), [notes[0].replace('\n1\n', '\n2\n')])), 'signature')
+  const proof = load(`${dir}/proof.json`)
+  assert.equal(checkAuditProof(proof).origin, first)
+  assert.equal(reason(() => checkAuditProof({ ...proof, hashes: proof.hashes.slice(1) })), 'proof')
 })

@@ -3,7 +3,7 @@
 // codes, and keeps an audit log of it. A network may have several; each can do
 // all of it alone, and none is needed by those who are admitted already.
 //
-//	r, err := registrar.Open(n, registrar.Config{Roots: roots})
+//	r, err := registrar.Open(n, m, registrar.Config{Roots: roots})
 //	defer r.Close()
 //	err = r.Serve(listener, certificate)
 //
@@ -22,6 +22,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/parley-chat/parley/chat"
 	"github.com/parley-chat/parley/internal/audit"
 	"github.com/parley-chat/parley/internal/certs"
 	"github.com/parley-chat/parley/internal/hello"
@@ -45,6 +46,7 @@ type Config struct {
 // called by any goroutine.
 type Registrar struct {
 	node       *node.Node
+	chat       *chat.Messenger
 	cfg        Config
 	log        *slog.Logger
 	key        [32]byte // of its peer ID
@@ -68,11 +70,11 @@ type Registrar struct {
 	closed  bool // nothing is added to wg any more
 }
 
-// Open makes a registrar of a running node, which the network's root has added to
-// the registrars, and registers that node itself. It serves on the node's streams
+// Open makes a registrar of a running node and its messenger, which the network's
+// root has added to the registrars, and registers that node itself. It serves on the node's streams
 // at once; for an address of its own see [Registrar.Serve]. Errors: ErrNotRegistrar,
 // and those of codes.json and the audit log.
-func Open(n *node.Node, cfg Config) (*Registrar, error) {
+func Open(n *node.Node, m *chat.Messenger, cfg Config) (*Registrar, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -81,7 +83,7 @@ func Open(n *node.Node, cfg Config) (*Registrar, error) {
 		return nil, err
 	}
 	now := n.Now()
-	r := &Registrar{node: n, cfg: cfg, log: cfg.Logger, key: key, guard: guard.New(guard.Config{}, now), nonces: newNonces(now)}
+	r := &Registrar{node: n, chat: m, cfg: cfg, log: cfg.Logger, key: key, guard: guard.New(guard.Config{}, now), nonces: newNonces(now)}
 	r.calls, r.ended = places.New[netip.Addr](maxUnderWay, maxUnderWayEach), make(chan struct{})
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	if err := r.open(); err != nil {

@@ -40,7 +40,7 @@ func (r *refusal) detail() string {
 	return r.cause.Error()
 }
 
-func refuse(reason string, cause error) error { return &refusal{reason, cause} }
+func refuse(reason string, cause error) *refusal { return &refusal{reason, cause} }
 
 // applicant is who wants to register: what he claims, checked for form alone.
 type applicant struct {

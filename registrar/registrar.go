@@ -22,6 +22,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/libp2p/go-libp2p/core/peer"
+
 	"github.com/parley-chat/parley/chat"
 	"github.com/parley-chat/parley/internal/audit"
 	"github.com/parley-chat/parley/internal/certs"
@@ -33,6 +35,7 @@ import (
 	"github.com/parley-chat/parley/registrar/internal/directory"
 	"github.com/parley-chat/parley/registrar/internal/guard"
 	"github.com/parley-chat/parley/registrar/internal/places"
+	"github.com/parley-chat/parley/registrar/internal/pulse"
 )
 
 // Config says how a registrar works. The zero value admits by codes alone.
@@ -64,6 +67,9 @@ type Registrar struct {
 	nonces     *nonces
 	members    members
 	directory  *directory.Directory
+	colleagues *guard.Guard // what other registrars ask
+	watchers   *places.Places[peer.ID]
+	pulse      *pulse.Pulse               // its own heartbeats
 	calls      *places.Places[netip.Addr] // under way, of strangers
 	mux        http.Handler
 
@@ -94,8 +100,8 @@ func Open(n *node.Node, m *chat.Messenger, cfg Config) (*Registrar, error) {
 	now := n.Now()
 	r := &Registrar{node: n, chat: m, cfg: cfg, log: cfg.Logger, key: key, guard: guard.New(guard.Config{}, now), nonces: newNonces(now)}
 	r.calls, r.ended = places.New[netip.Addr](maxUnderWay, maxUnderWayEach), make(chan struct{})
-	r.unproven, r.members = guard.New(unproven, now), newMembers()
-	r.directory = directory.Open(directory.Config{Self: key, Now: n.Now, Suspect: cfg.Suspect, Offline: cfg.Offline, Forget: cfg.Forget})
+	r.unproven, r.colleagues, r.members = guard.New(unproven, now), guard.New(colleagues, now), newMembers()
+	r.watchers, r.pulse = places.New[peer.ID](maxWatchers, maxWatchersEach), pulse.Of(n)
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	if err := r.open(); err != nil {
 		return nil, errors.Join(err, r.Close())
@@ -120,11 +126,14 @@ func (r *Registrar) open() (err error) {
 	if err := r.registerItself(); err != nil {
 		return err
 	}
+	r.directory = directory.Open(directory.Config{Self: r.key, Now: r.node.Now, Suspect: r.cfg.Suspect, Offline: r.cfg.Offline, Forget: r.cfg.Forget})
 	if r.mux, err = r.handler(); err != nil {
 		return err
 	}
 	r.wg.Go(r.renewItself)
 	r.wg.Go(r.noteLogins)
+	r.wg.Go(r.beatItself)
+	r.wg.Go(r.shareAll)
 	return r.serveStreams()
 }
 
@@ -154,7 +163,9 @@ func (r *Registrar) end(servers []*http.Server) error {
 		errs = append(errs, shutDown(s))
 	}
 	r.wg.Wait()
-	r.directory.Close()
+	if r.directory != nil {
+		r.directory.Close()
+	}
 	if r.audit != nil {
 		errs = append(errs, r.audit.Close())
 	}

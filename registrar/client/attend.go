@@ -139,19 +139,39 @@ func (a *attendant) candidates(set []peer.ID, now time.Time) []peer.ID {
 // them with whom there is no connection; and first those of the own zone. Among equals
 // the order is the node's own.
 func (a *attendant) sorted(set []peer.ID, now time.Time, quick bool) []peer.ID {
-	rank := make(map[peer.ID]int, len(set))
-	for _, p := range set {
+	return ranked(a.node, set, func(p peer.ID) (rank int) {
 		if a.avoids(p, now) {
-			rank[p] += 4
+			rank += 2
 		}
 		if quick && !a.node.Admitted(p) {
-			rank[p] += 2
+			rank++
 		}
-		if !a.node.Near(p) {
+		return rank
+	})
+}
+
+// nearest sorts registrars for who wants an answer: those with whom there is a connection
+// first, among them those of the own zone.
+func nearest(n *node.Node, set []peer.ID) []peer.ID {
+	return ranked(n, set, func(p peer.ID) int {
+		if n.Admitted(p) {
+			return 0
+		}
+		return 1
+	})
+}
+
+// ranked sorts registrars by a rank; of one rank those of the own zone come first, among
+// equals the order is the node's own.
+func ranked(n *node.Node, set []peer.ID, by func(peer.ID) int) []peer.ID {
+	rank := make(map[peer.ID]int, len(set))
+	for _, p := range set {
+		rank[p] = 2 * by(p)
+		if !n.Near(p) {
 			rank[p]++
 		}
 	}
-	out := order(a.node.ID(), set)
+	out := order(n.ID(), set)
 	slices.SortStableFunc(out, func(x, y peer.ID) int { return rank[x] - rank[y] })
 	return out
 }

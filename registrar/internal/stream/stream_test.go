@@ -50,8 +50,10 @@ func open(h *fakeHost, p peer.ID, addr string) *fakeStream {
 }
 
 func listen(h *fakeHost) *Listener {
-	return Listen(h, "/x", Limits{Each: 2, Site: 3, All: 5, Life: time.Minute, Known: func(p peer.ID) bool { return p == "member" }, Spare: func(peer.ID) func() { return func() {} },
-		Admitted: func(p peer.ID) bool { return p == "member" && !h.gone }})
+	return Listen(h, "/x", Limits{
+		Each: 2, Site: 3, All: 5, Life: time.Minute, Known: func(p peer.ID) bool { return p == "member" }, Spare: func(peer.ID) func() { return func() {} },
+		Admitted: func(p peer.ID) bool { return p == "member" && !h.gone },
+	})
 }
 
 const (

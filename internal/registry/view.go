@@ -103,16 +103,16 @@ func (v *View) Registration(peer event.Author) (r Registration, found bool) {
 }
 
 // Short returns the short address for a node in a zone: the one it has there,
-// or one that no other node has. Where two registrars gave one address to two
+// or one that no other node has and that is not taken otherwise. Where two registrars gave one address to two
 // nodes, the one with the lower key keeps it.
 //
 // spec: 11-registrars §2.3
-func (v *View) Short(peer event.Author, peerID []byte, zone string) ticket.Short {
-	if s := v.nodes[peer]; s != nil && s.Zone == zone && v.holds(peer, s.Short) {
+func (v *View) Short(peer event.Author, peerID []byte, zone string, taken func(ticket.Short) bool) ticket.Short {
+	if s := v.nodes[peer]; s != nil && s.Zone == zone && v.holds(peer, s.Short) && !taken(s.Short) {
 		return s.Short
 	}
 	code := ticket.CodeOf(peerID)
-	for !v.holds(peer, ticket.ShortOf(zone, code)) {
+	for !v.holds(peer, ticket.ShortOf(zone, code)) || taken(ticket.ShortOf(zone, code)) {
 		code = ticket.CodeOf(append(peerID[:len(peerID):len(peerID)], code[:]...))
 	}
 	return ticket.ShortOf(zone, code)

@@ -221,8 +221,9 @@ func (x *NewCodesResponse) GetCodes() []string {
 }
 
 type RevokeNodeRequest struct {
-	state  protoimpl.MessageState `protogen:"open.v1"`
-	PeerId string                 `protobuf:"bytes,1,opt,name=peer_id,json=peerId,proto3" json:"peer_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A peer ID, an ending of one, or a nick.
+	PeerId string `protobuf:"bytes,1,opt,name=peer_id,json=peerId,proto3" json:"peer_id,omitempty"`
 	// Told in the registry and the audit log, 1 to 256 bytes.
 	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -277,6 +278,7 @@ type RevokeNodeResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Of the revocation in the registry, 32 bytes.
 	EventId       []byte `protobuf:"bytes,1,opt,name=event_id,json=eventId,proto3" json:"event_id,omitempty"`
+	PeerId        string `protobuf:"bytes,2,opt,name=peer_id,json=peerId,proto3" json:"peer_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -316,6 +318,13 @@ func (x *RevokeNodeResponse) GetEventId() []byte {
 		return x.EventId
 	}
 	return nil
+}
+
+func (x *RevokeNodeResponse) GetPeerId() string {
+	if x != nil {
+		return x.PeerId
+	}
+	return ""
 }
 
 type RegistryEndRequest struct {
@@ -3408,9 +3417,10 @@ const file_parley_v1_parley_proto_rawDesc = "" +
 	"\x05codes\x18\x01 \x03(\tR\x05codes\"D\n" +
 	"\x11RevokeNodeRequest\x12\x17\n" +
 	"\apeer_id\x18\x01 \x01(\tR\x06peerId\x12\x16\n" +
-	"\x06reason\x18\x02 \x01(\tR\x06reason\"/\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"H\n" +
 	"\x12RevokeNodeResponse\x12\x19\n" +
-	"\bevent_id\x18\x01 \x01(\fR\aeventId\"2\n" +
+	"\bevent_id\x18\x01 \x01(\fR\aeventId\x12\x17\n" +
+	"\apeer_id\x18\x02 \x01(\tR\x06peerId\"2\n" +
 	"\x12RegistryEndRequest\x12\x1c\n" +
 	"\tregistrar\x18\x01 \x01(\tR\tregistrar\"B\n" +
 	"\x13RegistryEndResponse\x12\x10\n" +

@@ -31,6 +31,9 @@ var (
 	// ErrScattered refuses one batch: it would make a log, or the number of logs,
 	// grow beyond what a store holds.
 	ErrScattered = fault.New("P3009", fault.Peer, "an author's events are too scattered to be stored", "")
+	// ErrCut refuses what this node's own author, who is cut, has written.
+	ErrCut = fault.New("P5010", fault.User, "this account was revoked: nothing that it writes counts any more",
+		"ask who runs the network's registrars; what was written before stays")
 )
 
 // openFault turns an error met while opening into a coded one.

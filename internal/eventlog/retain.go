@@ -34,6 +34,11 @@ type Retained struct {
 // or a kill, the next call goes on, whatever its options. Reclaim gives the disk back.
 func (s *Store) Retain(ctx context.Context, log event.LogID, o RetainOptions) (Retained, error) {
 	var r Retained
+	leave, err := s.deleting.enter(ctx)
+	if err != nil {
+		return r, err
+	}
+	defer leave()
 	floor := uint64(max(o.Before.Unix(), 0))
 	if o.MaxBytes > 0 {
 		bySize, err := s.floorBySize(ctx, log, o)

@@ -179,12 +179,14 @@ func TestARemovedRegistrarsWordsEnd(t *testing.T) {
 		p := gather(t, 5, nodetest.Config{Registrars: 2})
 		good, bad := p.ms[3].ID(), p.ms[4].ID()
 		p.revoke(1, 3)
+		p.knowsRevoked(0, 5*time.Second, good)
 		p.knowsRevoked(2, 5*time.Second, good)
 		seq, id, err := p.ms[0].Registry().End(p.ms[1].ID())
 		if err != nil || seq == 0 {
 			t.Fatal(seq, err)
 		}
 		p.revoke(1, 4) // the thief's
+		p.knowsRevoked(0, 5*time.Second, bad)
 		p.knowsRevoked(2, 5*time.Second, bad)
 		if _, err := node.RemoveRegistrar(p.Dir(0), p.ms[1].ID(), seq, id); err != nil {
 			t.Fatal(err)

@@ -84,6 +84,10 @@ func (a *app) endToName(cmd *cobra.Command, p peer.ID, given string) (e registry
 		}
 		return e, nil
 	}
+	f, err := node.LoadNetwork(a.dir)
+	if err != nil || !node.HasRootKey(a.dir, f.ID) {
+		return e, nil // the removal fails, and says why
+	}
 	err = a.withNode(cmd, func(ctx context.Context, c *client.Client) error {
 		e, err = fetchEnd(ctx, c, p)
 		return err

@@ -59,6 +59,9 @@ type Store interface {
 	Range(log event.LogID) reconcile.Set    // what of it lies above the floor
 	Floor(log event.LogID) (second uint64)
 	Settle(ctx context.Context, log event.LogID, ids []event.ID) error // they are not missing any more
+	Cut(b *event.Batch) (n int)                                        // how many of its events do not count, for their author is cut; no disk
+	Refused(id event.ID) bool                                          // it was cut lately; no disk
+	AnyCut() bool                                                      // anybody is cut; no disk
 	Meta(key string) ([]byte, error)
 	DeleteMetas(ctx context.Context, prefix string, drop func(m eventlog.Mark) bool) (n int, err error)
 }

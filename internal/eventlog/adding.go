@@ -153,7 +153,7 @@ func (a *adding) looseEnds() (heads, missing int, err error) {
 		}
 		if _, ok := a.log.missing[e.ID]; ok {
 			missing--
-		} else if i == len(a.batch.Events)-1 {
+		} else if !a.followed(i) {
 			heads++
 		}
 		for j := range e.Parents {
@@ -316,10 +316,13 @@ func (a *adding) linkParent(i int, p *event.ID) error {
 			a.dropEnd(a.log, spaceHead, p)
 		}
 	case notStored:
-		if !slices.Contains(a.res.Missing, *p) {
+		a.noteMissing(p, secondOf(a.batch.Events[i].HLC))
+		if a.s.cuts.Load() != nil && a.s.refused.has(*p) {
+			a.settle(a.log, p)
+		}
+		if !a.log.missing[*p].rec.settled && !slices.Contains(a.res.Missing, *p) {
 			a.res.Missing = append(a.res.Missing, *p)
 		}
-		a.noteMissing(p, secondOf(a.batch.Events[i].HLC))
 	}
 	return nil
 }
@@ -353,13 +356,20 @@ func (a *adding) linkChildren(i int) {
 			return
 		}
 	}
-	if i < len(a.batch.Events)-1 { // the next one of a batch names it as parent
+	if a.followed(i) {
 		return
 	}
 	a.log.heads[id] = &head{hlc: a.batch.Events[i].HLC, by: a.batch.Author()}
 	a.log.loosen(a.batch.Author())
 	pending := &a.s.writer.pending
 	pending.heads = append(pending.heads, idInLog{a.log, id})
+}
+
+// followed reports whether the batch goes on behind event i, which the next one names as parent. What
+// is cut of a batch is its end.
+func (a *adding) followed(i int) bool {
+	i++
+	return i < len(a.batch.Events) && (a.limit == nil || a.limit.lets(&a.batch.Events[i]))
 }
 
 // where a parent is.

@@ -44,7 +44,8 @@ const (
 // SetCuts goes on, or the next Open. Until then readers may see some of what is cut, and
 // Heads, Missing and Author may tell of it.
 //
-// Events that are cut and that others name as parents are not missing. A cut that is not set
+// An event that was cut and that others name as parent is not missing (Settle), as far as is known that
+// it was cut: of one that never came nobody can say it. A cut that is not set
 // any more lets events come again, from others: those too that this store had. An author
 // who is not cut any more must not go on before they have come, or he forks his chain.
 //
@@ -88,6 +89,9 @@ func (s *Store) Cut(b *event.Batch) (n int) {
 	}
 	return n
 }
+
+// AnyCut reports whether any author is cut. It reads no disk.
+func (s *Store) AnyCut() bool { return s.cuts.Load() != nil }
 
 // Refused reports whether an event was cut lately: it was deleted, or refused. Nothing
 // of it is known when the store is opened, or the cuts have changed. It reads no disk.

@@ -132,7 +132,7 @@ func (s *Store) isKept(txn *badger.Txn, p *stored, keep func(e *Entry) bool) (bo
 	return false, nil
 }
 
-// Settle notes that missing parents lie below what anybody keeps: Missing does
+// Settle notes that missing parents lie below what anybody keeps, or were cut: Missing does
 // not return them any more. They may still come. Ids that are not missing change
 // nothing.
 func (s *Store) Settle(ctx context.Context, log event.LogID, ids []event.ID) error {

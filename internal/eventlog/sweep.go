@@ -59,6 +59,13 @@ func (s *Store) sweepLog(ctx context.Context, no uint32, authors []event.Author)
 	if err := w.choose(authors); err != nil {
 		return 0, err
 	}
+	for a, l := range w.authors {
+		if l.named {
+			if err := s.trimGone(ctx, w.log, authorKey{no, a}, l.last); err != nil {
+				return 0, err
+			}
+		}
+	}
 	for w.at != nil {
 		portion, keys, err := w.next(ctx)
 		if err != nil {

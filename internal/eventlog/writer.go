@@ -16,7 +16,7 @@ type Appended struct {
 	Arrival uint64     // number of event 0; event i has Arrival+i. 0 if nothing was new
 	New     []bool     // for each event: it was not stored before, or only without its content
 	Forks   []int      // new events whose author, log and seq an event stored before them has too
-	Missing []event.ID // parents of new events that are not stored
+	Missing []event.ID // parents of new events that are not stored, but for those that nobody has to look for
 	Below   []int      // events of a second below the log's floor: none of them is new
 	Cut     []int      // events that do not count, for their author is cut: none of them is new
 }

@@ -22,6 +22,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/libp2p/go-libp2p/core/peer"
+
 	"github.com/parley-chat/parley/chat"
 	"github.com/parley-chat/parley/internal/audit"
 	"github.com/parley-chat/parley/internal/certs"
@@ -30,14 +32,21 @@ import (
 	"github.com/parley-chat/parley/internal/wire"
 	"github.com/parley-chat/parley/node"
 	"github.com/parley-chat/parley/registrar/internal/codes"
+	"github.com/parley-chat/parley/registrar/internal/directory"
 	"github.com/parley-chat/parley/registrar/internal/guard"
 	"github.com/parley-chat/parley/registrar/internal/places"
+	"github.com/parley-chat/parley/registrar/internal/pulse"
 )
 
 // Config says how a registrar works. The zero value admits by codes alone.
 type Config struct {
 	// Roots are the certificate authorities whose certificates admit; nil: none.
 	Roots *certs.Roots
+	// Suspect and Offline are after how many of its intervals without a heartbeat a
+	// node is suspect and offline; zero: 2.5 and 4. Forget is how long the directory
+	// shows who is offline; zero: a day.
+	Suspect, Offline float64
+	Forget           time.Duration
 	// Logger is told what the audit log does not tell; nil is silent.
 	Logger *slog.Logger
 }
@@ -54,7 +63,13 @@ type Registrar struct {
 	audit      *audit.Log
 	neighbours audit.Neighbours
 	guard      *guard.Guard
+	unproven   *guard.Guard // what is verified for callers that have proven nothing
 	nonces     *nonces
+	members    members
+	directory  *directory.Directory
+	colleagues *guard.Guard // what other registrars ask
+	watchers   *places.Places[peer.ID]
+	pulse      *pulse.Pulse               // its own heartbeats
 	calls      *places.Places[netip.Addr] // under way, of strangers
 	mux        http.Handler
 
@@ -85,6 +100,8 @@ func Open(n *node.Node, m *chat.Messenger, cfg Config) (*Registrar, error) {
 	now := n.Now()
 	r := &Registrar{node: n, chat: m, cfg: cfg, log: cfg.Logger, key: key, guard: guard.New(guard.Config{}, now), nonces: newNonces(now)}
 	r.calls, r.ended = places.New[netip.Addr](maxUnderWay, maxUnderWayEach), make(chan struct{})
+	r.unproven, r.colleagues, r.members = guard.New(unproven, now), guard.New(colleagues, now), newMembers()
+	r.watchers, r.pulse = places.New[peer.ID](maxWatchers, maxWatchersEach), pulse.Of(n)
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	if err := r.open(); err != nil {
 		return nil, errors.Join(err, r.Close())
@@ -109,11 +126,14 @@ func (r *Registrar) open() (err error) {
 	if err := r.registerItself(); err != nil {
 		return err
 	}
+	r.directory = directory.Open(directory.Config{Self: r.key, Now: r.node.Now, Suspect: r.cfg.Suspect, Offline: r.cfg.Offline, Forget: r.cfg.Forget})
 	if r.mux, err = r.handler(); err != nil {
 		return err
 	}
 	r.wg.Go(r.renewItself)
 	r.wg.Go(r.noteLogins)
+	r.wg.Go(r.beatItself)
+	r.wg.Go(r.shareAll)
 	return r.serveStreams()
 }
 
@@ -143,6 +163,9 @@ func (r *Registrar) end(servers []*http.Server) error {
 		errs = append(errs, shutDown(s))
 	}
 	r.wg.Wait()
+	if r.directory != nil {
+		r.directory.Close()
+	}
 	if r.audit != nil {
 		errs = append(errs, r.audit.Close())
 	}

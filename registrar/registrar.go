@@ -126,7 +126,10 @@ func (r *Registrar) open() (err error) {
 	if err := r.registerItself(); err != nil {
 		return err
 	}
-	r.directory = directory.Open(directory.Config{Self: r.key, Now: r.node.Now, Suspect: r.cfg.Suspect, Offline: r.cfg.Offline, Forget: r.cfg.Forget})
+	r.directory = directory.Open(directory.Config{
+		Self: r.key, Now: r.node.Now, Suspect: r.cfg.Suspect, Offline: r.cfg.Offline, Forget: r.cfg.Forget,
+		Revoked: func(key [32]byte) bool { return r.node.Revoked(wire.PeerID(key)) },
+	})
 	if r.mux, err = r.handler(); err != nil {
 		return err
 	}
@@ -199,7 +202,7 @@ func (r *Registrar) registerItself() error {
 	if t, ok := r.node.Ticket(); ok && t.Registrar == r.node.ID() && now.Before(t.Renew) && !now.Before(t.From) && t.Zone == r.node.Zone() {
 		return nil
 	}
-	signed, _, err := r.issue(grant{peer: r.key, role: uint32(hello.RoleRegistrar), zone: r.node.Zone()}, now)
+	signed, _, err := r.issue(r.ctx, grant{peer: r.key, role: uint32(hello.RoleRegistrar), zone: r.node.Zone()}, "registrar", now)
 	if err != nil {
 		return err
 	}
@@ -230,18 +233,27 @@ type grant struct {
 	final time.Time // when what it was registered with ends; zero: never
 }
 
-// issue signs a ticket and says when it is to be renewed.
-func (r *Registrar) issue(g grant, now time.Time) (signed []byte, renew time.Time, err error) {
+// issue signs a ticket, writes it into the registry and says when it is to be
+// renewed.
+func (r *Registrar) issue(ctx context.Context, g grant, how string, now time.Time) (signed []byte, renew time.Time, err error) {
+	p := wire.PeerID(g.peer)
+	short, release, err := r.chat.Registry().Reserve(p, g.zone)
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	defer release()
 	end := now.Add(ticket.Life)
 	if !g.final.IsZero() && g.final.Before(end) {
 		end = g.final
 	}
 	t := ticket.Ticket{
 		Network: r.node.Network().ID, Peer: g.peer, Issuer: r.key, Role: g.role, Zone: g.zone,
-		Short:     ticket.ShortOf(g.zone, ticket.CodeOf([]byte(wire.PeerID(g.peer)))),
+		Short:     short,
 		NotBefore: now.Add(-ticket.Backdate).Truncate(time.Second), NotAfter: end.Truncate(time.Second),
 		Final: g.final.Truncate(time.Second),
 	}
-	signed, err = t.Sign(r.node.Sign)
-	return signed, t.RenewAt(), err
+	if signed, err = t.Sign(r.node.Sign); err != nil {
+		return nil, time.Time{}, err
+	}
+	return signed, t.RenewAt(), r.chat.Registry().Register(ctx, p, g.zone, short, t.NotAfter, how)
 }

@@ -15,85 +15,29 @@ import (
 
 	v1 "github.com/parley-chat/parley/api/parley/v1"
 	"github.com/parley-chat/parley/chat"
-	"github.com/parley-chat/parley/internal/hello"
-	"github.com/parley-chat/parley/internal/ticket"
-	"github.com/parley-chat/parley/internal/wire"
 	"github.com/parley-chat/parley/node"
 	"github.com/parley-chat/parley/node/nodetest"
 	"github.com/parley-chat/parley/registrar/client"
 	"github.com/parley-chat/parley/registrar/internal/directory"
 )
 
-// country is a certified network on a simulated one: some registrars, the first nodes,
-// and ordinary nodes, all with tickets.
+// country is a certified network on a simulated one, with registrars, the first nodes.
 type country struct {
 	*nodetest.Cluster
 	t          *testing.T
 	registrars int
 	offices    []*Registrar // by node, as of its last start
-	zones      map[int]string
-	root       *node.Member
-	file       *node.NetworkFile
 }
 
-func newCountry(t *testing.T, registrars, nodes int, zones map[int]string, cfg nodetest.Config) *country {
+func newCountry(t *testing.T, registrars, nodes int, zones map[int]string) *country {
 	t.Helper()
-	c := &country{t: t, registrars: registrars, offices: make([]*Registrar, registrars), zones: zones}
-	cfg.App = c.open
-	cfg.Configure = func(i int, n *node.Config) { n.Admitter, n.Zone, n.Version = client.Admitter{}, zones[i], "v1" }
-	c.Cluster = nodetest.New(t, cfg)
-	if _, err := node.CreateNetwork(c.Dir(0), "Ministry", node.ModeCertified); err != nil {
-		t.Fatal(err)
-	}
-	ids := make([]*node.Member, registrars+nodes)
-	for i := range ids {
-		var invite *node.Invite
-		if i > 0 {
-			v := c.file.Invite(nil)
-			invite = &v
-		}
-		var err error
-		if ids[i], err = node.OpenMember(c.Dir(i), invite); err != nil {
-			t.Fatal(err)
-		}
-		if i < registrars {
-			c.file, err = node.AddRegistrar(c.Dir(0), ids[i].ID())
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	c.root = ids[0]
-	for i, id := range ids {
-		role := hello.RoleNode
-		if i < registrars {
-			role = hello.RoleRegistrar
-		}
-		if _, err := node.SaveTicket(c.Dir(i), c.file.Record, c.ticket(id.ID(), zones[i], uint32(role))); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for range ids {
-		c.Add()
-	}
+	c := &country{t: t, registrars: registrars, offices: make([]*Registrar, registrars)}
+	c.Cluster = nodetest.New(t, nodetest.Config{
+		N: registrars + nodes, Registrars: registrars, App: c.open,
+		Configure: func(i int, n *node.Config) { n.Admitter, n.Zone, n.Version = client.Admitter{}, zones[i], "v1" },
+	})
 	c.WaitAdmitted(2 * time.Minute)
 	return c
-}
-
-func (c *country) ticket(p peer.ID, zone string, role uint32) []byte {
-	c.t.Helper()
-	key, _ := wire.Author(p)
-	issuer, _ := wire.Author(c.root.ID())
-	now := time.Now()
-	t := ticket.Ticket{
-		Network: c.file.ID, Peer: key, Issuer: issuer, Role: role, Zone: zone,
-		Short: ticket.ShortOf(zone, ticket.CodeOf([]byte(p))), NotBefore: now.Add(-ticket.Backdate), NotAfter: now.Add(ticket.Life),
-	}
-	signed, err := t.Sign(c.root.Sign)
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	return signed
 }
 
 // staff are a registrar and the messenger below it.
@@ -162,7 +106,7 @@ func (c *country) reportsTo(at, i int) int {
 // spec: 11-registrars M19, M22, M23
 func TestRegistrarsKnowAllNodes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := newCountry(t, 3, 5, map[int]string{0: "roof", 1: "cellar", 2: "cellar", 3: "roof", 4: "roof", 5: "roof", 6: "cellar"}, nodetest.Config{})
+		c := newCountry(t, 3, 5, map[int]string{0: "roof", 1: "cellar", 2: "cellar", 3: "roof", 4: "roof", 5: "roof", 6: "cellar"})
 		c.agree(20 * time.Second)
 		for i := 3; i < 8; i++ {
 			n := c.at(0, c.Nodes[i].ID())
@@ -193,7 +137,7 @@ const lookEvery = 11 * time.Second
 // spec: 11-registrars M19
 func TestLossIsNoDeath(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := newCountry(t, 3, 6, nil, nodetest.Config{})
+		c := newCountry(t, 3, 6, nil)
 		c.agree(20 * time.Second)
 		c.SetLoss(0.1)
 		const span = 6 * time.Minute
@@ -234,7 +178,7 @@ func TestLossIsNoDeath(t *testing.T) {
 // spec: 11-registrars M19
 func TestADeadNodeIsNoticed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := newCountry(t, 3, 2, nil, nodetest.Config{})
+		c := newCountry(t, 3, 2, nil)
 		c.agree(20 * time.Second)
 		dead := c.Nodes[3].ID()
 		took := make(chan time.Duration, 3)
@@ -284,7 +228,7 @@ func TestFailOverAndBack(t *testing.T) {
 
 func failOver(t *testing.T, end func(*country, int)) {
 	const registrars, nodes = 3, 9
-	c := newCountry(t, registrars, nodes, nil, nodetest.Config{})
+	c := newCountry(t, registrars, nodes, nil)
 	c.agree(20 * time.Second)
 	time.Sleep(2 * lookEvery)
 	before := c.spread(0)

@@ -20,7 +20,6 @@ import (
 	"github.com/parley-chat/parley/api/parley/v1/parleyv1connect"
 	"github.com/parley-chat/parley/internal/hello"
 	"github.com/parley-chat/parley/internal/wire"
-	"github.com/parley-chat/parley/node/nodetest"
 	"github.com/parley-chat/parley/registrar/client"
 	"github.com/parley-chat/parley/registrar/internal/statement"
 )
@@ -36,7 +35,7 @@ type window struct {
 
 func inWindow(t *testing.T, f func(w *window)) {
 	synctest.Test(t, func(t *testing.T) {
-		c := newCountry(t, 1, 0, nil, nodetest.Config{})
+		c := newCountry(t, 1, 0, nil)
 		w := &window{Registrar: c.offices[0], t: t, c: c, pipes: newPipes()}
 		if err := w.serve(w.pipes); err != nil {
 			t.Fatal(err)
@@ -63,9 +62,11 @@ func (w *window) member() client.Applicant {
 		w.t.Fatal(err)
 	}
 	a := client.Applicant{
-		Network: w.c.file.ID, Peer: wire.PeerID([32]byte(public)), Sign: func(msg []byte) []byte { return ed25519.Sign(key, msg) },
+		Network: w.node.Network().ID, Peer: wire.PeerID([32]byte(public)), Sign: func(msg []byte) []byte { return ed25519.Sign(key, msg) },
 	}
-	a.Ticket = w.c.ticket(a.Peer, "", uint32(hello.RoleNode))
+	if a.Ticket, _, err = w.issue(w.t.Context(), grant{peer: [32]byte(public), role: uint32(hello.RoleNode)}, "test", time.Now()); err != nil {
+		w.t.Fatal(err)
+	}
 	return a
 }
 

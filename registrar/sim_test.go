@@ -284,3 +284,80 @@ func (c *country) spread(at int) []int {
 	}
 	return out
 }
+
+// Who watches through its node goes on at the next registrar when the one that tells
+// dies.
+func TestAWatchGoesOnAtAnotherRegistrar(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCountry(t, 3, 2, nil)
+		c.agree(20 * time.Second)
+		watcher, other := c.Nodes[3], c.Nodes[4].ID()
+		states := make(chan v1.NodeState, 100)
+		ctx, cancel := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			err := client.Directory{Node: watcher}.WatchDirectory(ctx, true, func(nodes []*v1.NodeEntry, _ bool) error {
+				for _, n := range nodes {
+					if n.GetPeerId() == other.String() {
+						states <- n.GetState()
+					}
+				}
+				return nil
+			})
+			if !errors.Is(err, context.Canceled) {
+				t.Errorf("ended: %v", err)
+			}
+		})
+		if s := <-states; s != v1.NodeState_NODE_STATE_ONLINE {
+			t.Errorf("at first %v", s)
+		}
+		for i := range 2 { // one of them was telling, or the third always is
+			c.Kill(i)
+			time.Sleep(20 * time.Second)
+		}
+		for len(states) > 0 {
+			<-states
+		}
+		c.Kill(4)
+		for s := range states {
+			if s == v1.NodeState_NODE_STATE_OFFLINE {
+				break
+			}
+		}
+		cancel()
+		wg.Wait()
+		c.Kill(2)
+		time.Sleep(10 * time.Second)
+		err := client.Directory{Node: watcher}.WatchDirectory(t.Context(), true, func([]*v1.NodeEntry, bool) error { return nil })
+		if !errors.Is(err, client.ErrNoneAnswers) {
+			t.Errorf("when all are gone: %v", err)
+		}
+	})
+}
+
+// Whom a registrar revokes is revoked in each directory, and its heartbeats are refused.
+func TestTheRevokedAreInNoDirectory(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCountry(t, 2, 2, nil)
+		c.agree(20 * time.Second)
+		gone := c.Nodes[2].ID()
+		if _, err := c.offices[0].Revoke(t.Context(), gone, "lost"); err != nil {
+			t.Fatal(err)
+		}
+		c.Wait(5*time.Second, "both say that it is revoked", func() error {
+			for i := range 2 {
+				if n := c.at(i, gone); n.State != directory.Revoked {
+					return fmt.Errorf("registrar %d has %+v", i, n)
+				}
+			}
+			return nil
+		})
+		time.Sleep(time.Minute)
+		if n := c.at(1, gone); n.State != directory.Revoked || time.Since(n.LastSeen) < 50*time.Second {
+			t.Errorf("later %+v", n)
+		}
+		if n := c.at(1, c.Nodes[3].ID()); n.State != directory.Online {
+			t.Errorf("the other is %+v", n)
+		}
+	})
+}

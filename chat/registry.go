@@ -2,6 +2,7 @@ package chat
 
 import (
 	"context"
+	"crypto/sha256"
 	"math"
 	"slices"
 	"sync"
@@ -36,6 +37,7 @@ type Registry struct {
 	replica  *delivery.Log // nil: the network has no registrars yet
 	view     *registry.View
 	records  [][]byte                      // network records in it, not yet looked at
+	told     map[[32]byte]struct{}         // SHA-256 of all of them
 	reserved map[ticket.Short]event.Author // handed out, and not in the view yet
 }
 
@@ -58,7 +60,7 @@ type Revocation struct {
 func newRegistry(m *Messenger) *Registry {
 	return &Registry{
 		m: m, log: event.RegistryLog(m.node.Network().ID), changed: make(chan struct{}, 1),
-		view: registry.NewView(), reserved: make(map[ticket.Short]event.Author),
+		view: registry.NewView(), told: make(map[[32]byte]struct{}), reserved: make(map[ticket.Short]event.Author),
 	}
 }
 
@@ -276,6 +278,7 @@ func (r *Registry) apply(e *event.Event) (news bool) {
 	if e.Kind == registry.KindRecord {
 		if rec, err := registry.DecodeRecord(e.Payload()); err == nil {
 			r.records = append(r.records, rec.Signed)
+			r.told[sha256.Sum256(rec.Signed)] = struct{}{}
 		}
 	}
 	return e.Kind != registry.KindRegistration

@@ -17,6 +17,7 @@ import (
 	"github.com/parley-chat/parley/internal/audit"
 	"github.com/parley-chat/parley/internal/ticket"
 	"github.com/parley-chat/parley/internal/wire"
+	"github.com/parley-chat/parley/node"
 	"github.com/parley-chat/parley/registrar/client"
 	"github.com/parley-chat/parley/registrar/internal/statement"
 )
@@ -213,5 +214,28 @@ func TestUnknownCallsAreRefused(t *testing.T) {
 	m := newMinistry(t)
 	if _, err := (doorkeeper{m.Registrar}).letIn(t.Context(), "/parley.v1.RegistrarService/Later", http.Header{}); err == nil {
 		t.Error("let in")
+	}
+}
+
+// A registrar that the root has taken out of the set notes and tells nothing any more.
+//
+// spec: 11-registrars M13
+func TestWhoWasTakenOutTellsNobody(t *testing.T) {
+	m := newMinistry(t)
+	a := m.registered()
+	f, err := node.RemoveRegistrar(m.node.Dir(), m.node.ID(), 0, [32]byte{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	own, _ := m.node.Ticket()
+	if err := m.node.SetTicket(f.Record, own.Signed); err != nil {
+		t.Fatal(err)
+	}
+	unary, stream := m.asker().ask(func() string { return m.pass(a, a.Ticket, m.nonce(), statement.Call) })
+	if connect.CodeOf(unary) != connect.CodeUnavailable || connect.CodeOf(stream) != connect.CodeUnavailable {
+		t.Errorf("tells: %v; %v", unary, stream)
+	}
+	if _, err := m.overTLS().Heartbeat(t.Context(), m.beat(a, 1), nil); !errors.Is(err, errUnable) || m.known(a).ID != "" {
+		t.Errorf("notes: %v, %+v", err, m.known(a))
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 	ma "github.com/multiformats/go-multiaddr"
 
+	"github.com/parley-chat/parley/internal/fault"
 	"github.com/parley-chat/parley/node"
 )
 
@@ -70,5 +71,22 @@ func TestAnOverloadedRegistrarIsLeft(t *testing.T) {
 	}
 	if got := a.candidates(slices.Clone(liked), now); a.at != liked[2] || got[0] != liked[2] {
 		t.Errorf("where all are overloaded: at %v, asks %v of %v", a.at, got, liked)
+	}
+}
+
+// Who is refused by all does not ask each second: each refusal is a record in a log. Who
+// is not answered does.
+func TestWhoIsRefusedHasPatience(t *testing.T) {
+	a, _, _ := choosing(t)
+	refusal := fault.New("P6011", fault.User, "refused", "")
+	for _, v := range []struct {
+		errs []error
+		want time.Duration
+	}{
+		{[]error{refusal, refusal}, refusedFor}, {[]error{refusal, ErrUnreachable}, retryAfter}, {[]error{ErrUnreachable}, retryAfter},
+	} {
+		if got := a.nobody(v.errs); got != v.want {
+			t.Errorf("%v: again after %v", v.errs, got)
+		}
 	}
 }

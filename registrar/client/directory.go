@@ -12,6 +12,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	v1 "github.com/parley-chat/parley/api/parley/v1"
+	"github.com/parley-chat/parley/internal/fault"
 	"github.com/parley-chat/parley/internal/wire"
 	"github.com/parley-chat/parley/node"
 	"github.com/parley-chat/parley/registrar/internal/statement"
@@ -115,8 +116,9 @@ func (d Directory) WatchDirectory(ctx context.Context, follow bool, tell func(no
 		if len(set) == 0 {
 			return ErrNoRegistrars
 		}
+		var err error
 		for _, p := range nearest(d.Node, set) {
-			err := d.ask(ctx, p, note)
+			err = d.ask(ctx, p, note)
 			switch {
 			case told == once:
 				return nil
@@ -128,7 +130,7 @@ func (d Directory) WatchDirectory(ctx context.Context, follow bool, tell func(no
 			d.Node.Logger().Debug("a registrar does not tell of the directory", "peer", p, "err", err)
 		}
 		if !seen || time.Since(last) > giveUp {
-			return ErrNoneAnswers
+			return noneAnswers(err)
 		}
 		select {
 		case <-time.After(retryAfter):
@@ -136,6 +138,14 @@ func (d Directory) WatchDirectory(ctx context.Context, follow bool, tell func(no
 			return ctx.Err()
 		}
 	}
+}
+
+// noneAnswers says what the last registrar said, if it did say something.
+func noneAnswers(last error) error {
+	if f, ok := fault.As(last); ok && !errors.Is(last, ErrUnreachable) {
+		return ErrNoneAnswers.With(errors.New(f.What))
+	}
+	return ErrNoneAnswers
 }
 
 func (d Directory) ask(ctx context.Context, p peer.ID, tell Tell) error {

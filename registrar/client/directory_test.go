@@ -1,10 +1,12 @@
 package client
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
 	v1 "github.com/parley-chat/parley/api/parley/v1"
+	"github.com/parley-chat/parley/internal/fault"
 )
 
 func TestEntriesThatAreNotShown(t *testing.T) {
@@ -30,5 +32,15 @@ func TestEntriesThatAreNotShown(t *testing.T) {
 		if !unsound(e) {
 			t.Errorf("%s is shown", name)
 		}
+	}
+}
+
+func TestWhyNobodyTellsOfTheDirectory(t *testing.T) {
+	answered := fault.New("P6073", fault.User, "for members alone", "register")
+	if err := noneAnswers(answered); !errors.Is(err, ErrNoneAnswers) || !strings.Contains(err.Error(), "for members alone") || strings.Contains(err.Error(), "register:") {
+		t.Error(err)
+	}
+	if err := noneAnswers(ErrUnreachable.With(errors.New("dial"))); !errors.Is(err, ErrNoneAnswers) || strings.Contains(err.Error(), "dial") {
+		t.Error(err)
 	}
 }

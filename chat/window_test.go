@@ -15,11 +15,7 @@ import (
 // flood goes on, and in the end everybody has everything.
 func TestAFloodIsWatchedByTheRoomAndComesWhole(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		const foreign, cut = 4, 3
-		n := 60_000
-		if testing.Short() { // under the race detector
-			n = 20_000
-		}
+		const n, foreign, cut = 60_000, 4, 3
 		p := gatherBut(t, 5, foreign, nodetest.Config{BitsPerSecond: 1e9})
 		for i := range foreign {
 			p.join(i, "lobby")

@@ -79,4 +79,5 @@ var (
 	ErrNewerStore = eventlog.ErrSchema    // a newer Parley wrote it
 	ErrStore      = eventlog.ErrFailed    // a write failed: close and open again
 	ErrScattered  = eventlog.ErrScattered // refuses one payload of an import
+	ErrRevoked    = eventlog.ErrCut       // refuses sending, if this account was revoked, and a payload of an import whose author was
 )

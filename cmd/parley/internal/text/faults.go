@@ -224,6 +224,10 @@ var chineseFaults = map[string]said{
 		"an author's events are too scattered to be stored", "",
 		"某作者的事件过于分散，无法保存", "",
 	},
+	"P3010": {
+		"the account was revoked: what it has written since does not count", "ask who runs the network's registrars; what was written before stays",
+		"该账号已被吊销：此后所写的内容无效", "请询问网络的注册服务器管理者；此前所写的内容保留",
+	},
 	"P4001": {
 		"you are not in that room", "join it first (parley join ROOM)",
 		"您不在该房间", "请先加入（parley join 房间）",

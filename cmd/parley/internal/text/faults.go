@@ -316,10 +316,6 @@ var chineseFaults = map[string]said{
 		"that cannot be the reason of a revocation", "give it 1 to 256 bytes that can be printed",
 		"这不能作为移出网络的原因", "请给出 1 到 256 字节的可打印文字",
 	},
-	"P4044": {
-		"this node was taken out of the network", "ask who keeps the registrars; only a new directory, with an identity of its own, can join again",
-		"本节点已被移出网络", "请询问登记节点的管理者；只有使用新的目录和新的身份才能重新加入",
-	},
 	"P4031": {
 		"the export is of another network", "import it on a node of that network: a room's events are valid in their own alone",
 		"该导出属于另一个网络", "请在那个网络的节点上导入：房间的事件只在其自己的网络中有效",

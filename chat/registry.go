@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"math"
@@ -133,7 +134,7 @@ func (r *Registry) Revoke(ctx context.Context, p peer.ID, reason string) (ID, er
 	return id, r.enforce(ctx)
 }
 
-// Revoked returns the revocation of a node that is in force; found is false where
+// Revoked returns the first revocation of a node that is in force; found is false where
 // there is none.
 func (r *Registry) Revoked(p peer.ID) (rev Revocation, found bool) {
 	key, err := wire.Author(p)
@@ -142,10 +143,12 @@ func (r *Registry) Revoked(p peer.ID) (rev Revocation, found bool) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, v := range r.view.Revoked(key) {
-		return Revocation{ID: v.ID, Peer: p, By: wire.PeerID(v.By), Reason: v.Reason, Time: v.HLC.Time()}, true
+	all := r.view.Revoked(key)
+	if len(all) == 0 {
+		return Revocation{}, false
 	}
-	return Revocation{}, false
+	v := slices.MinFunc(all, func(a, b registry.Revoked) int { return cmp.Compare(a.HLC, b.HLC) })
+	return Revocation{ID: v.ID, Peer: p, By: wire.PeerID(v.By), Reason: v.Reason, Time: v.HLC.Time()}, true
 }
 
 // End returns the last that a registrar has written, as far as it is here; seq 0:

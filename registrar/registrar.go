@@ -167,6 +167,7 @@ func (r *Registrar) end(servers []*http.Server) error {
 	}
 	r.wg.Wait()
 	if r.directory != nil {
+		r.sayGoodbye() // last, so that no later heartbeat undoes it
 		r.directory.Close()
 	}
 	if r.audit != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -131,6 +132,32 @@ func (r *Registrar) shareAll() {
 			return
 		}
 	}
+}
+
+// sayGoodbye tells the other registrars that this one ends: else they would have to wait
+// for its silence.
+func (r *Registrar) sayGoodbye() {
+	t, ok := r.node.Ticket()
+	if !ok || !r.inSet() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), closeGrace/2)
+	defer cancel()
+	word := []client.Shared{{Heartbeat: r.pulse.Goodbye(), Ticket: t.Signed}}
+	var wg sync.WaitGroup
+	for _, p := range r.node.Registrars() {
+		if !r.node.Admitted(p) {
+			continue
+		}
+		wg.Go(func() {
+			c := client.OverStream(r.node.PublicHost(), p, r.node.Network().Tag)
+			defer c.Close()
+			if _, err := c.Share(ctx, word, 0); err != nil {
+				r.log.Debug("no goodbye to a registrar", "peer", p, "err", err)
+			}
+		})
+	}
+	wg.Wait()
 }
 
 // shareWith passes on to p what came here: all that is there when they meet, then what

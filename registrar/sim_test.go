@@ -364,3 +364,18 @@ func TestTheRevokedAreInNoDirectory(t *testing.T) {
 		}
 	})
 }
+
+// A registrar that ends in order tells the others, who need not wait for its silence.
+func TestARegistrarSaysGoodbye(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCountry(t, 2, 0, nil)
+		c.agree(20 * time.Second)
+		id := c.Nodes[1].ID()
+		c.Stop(1)
+		if n := c.at(0, id); n.State != directory.Offline {
+			t.Errorf("known as %+v", n)
+		}
+		c.Start(1)
+		c.agree(20 * time.Second)
+	})
+}

@@ -75,7 +75,7 @@ func TestWhoWasTakenOutAdmitsNobody(t *testing.T) {
 	m := newMinistry(t)
 	a := m.newcomer()
 	a.Code = m.code()
-	f, err := node.RemoveRegistrar(m.node.Dir(), m.node.ID())
+	f, err := node.RemoveRegistrar(m.node.Dir(), m.node.ID(), 0, [32]byte{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -254,17 +254,17 @@ func TestAFailedOpenLeavesNothing(t *testing.T) {
 	if err == nil { // another process that has the log
 		_ = held.Close()
 	}
-	again, err := Open(m.node, Config{})
+	again, err := Open(m.node, m.chat, Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Open(m.node, Config{}); err == nil {
+	if _, err := Open(m.node, m.chat, Config{}); err == nil {
 		t.Error("two registrars on one directory")
 	}
 	if err := again.Close(); err != nil {
 		t.Error(err)
 	}
-	if again, err = Open(m.node, Config{}); err != nil {
+	if again, err = Open(m.node, m.chat, Config{}); err != nil {
 		t.Fatalf("after a failed one: %v", err)
 	}
 	if err := errors.Join(again.Close(), again.Close()); err != nil {

@@ -4,6 +4,7 @@ import (
 	"crypto/ed25519"
 	"crypto/rand"
 	"net"
+	"net/netip"
 	"path/filepath"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 	ma "github.com/multiformats/go-multiaddr"
 
+	"github.com/parley-chat/parley/chat"
 	"github.com/parley-chat/parley/internal/audit"
 	"github.com/parley-chat/parley/internal/certs"
 	"github.com/parley-chat/parley/node"
@@ -47,7 +49,7 @@ func newMinistry(t testing.TB, change ...func(*node.Config)) *ministry {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if m.Registrar, err = Open(n, Config{Roots: roots}); err != nil {
+	if m.Registrar, err = Open(n, openChat(t, n), Config{Roots: roots}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -86,6 +88,20 @@ func startNode(t testing.TB, dir string, change ...func(*node.Config)) *node.Nod
 		}
 	})
 	return n
+}
+
+func openChat(t testing.TB, n *node.Node) *chat.Messenger {
+	t.Helper()
+	m, err := chat.Open(t.Context(), n, chat.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := m.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return m
 }
 
 func newCA(t testing.TB, alg certs.Algorithm) *certs.Authority {
@@ -181,3 +197,5 @@ func (m *ministry) recordAt(i int64) audit.Record {
 	}
 	return rec
 }
+
+func mustAddr(s string) netip.Addr { return netip.MustParseAddr(s) }

@@ -15,7 +15,6 @@ import (
 	"github.com/parley-chat/parley/internal/certs"
 	"github.com/parley-chat/parley/internal/fault"
 	"github.com/parley-chat/parley/internal/hello"
-	"github.com/parley-chat/parley/internal/ticket"
 	"github.com/parley-chat/parley/internal/wire"
 	"github.com/parley-chat/parley/node"
 	"github.com/parley-chat/parley/registrar/internal/codes"
@@ -41,7 +40,7 @@ func (r *refusal) detail() string {
 	return r.cause.Error()
 }
 
-func refuse(reason string, cause error) error { return &refusal{reason, cause} }
+func refuse(reason string, cause error) *refusal { return &refusal{reason, cause} }
 
 // applicant is who wants to register: what he claims, checked for form alone.
 type applicant struct {
@@ -127,6 +126,9 @@ func (r *Registrar) examine(a applicant, req *v1.RegisterNodeRequest, now time.T
 	case err != nil:
 		return grant{}, "", refuse("nonce", err)
 	}
+	if rev, revoked := r.chat.Registry().Revoked(a.peer); revoked {
+		return grant{}, "", refuse("revoked", fmt.Errorf("revoked by %s: %s", rev.By, rev.Reason))
+	}
 	g = grant{peer: a.key, role: uint32(hello.RoleNode), zone: a.zone}
 	switch cred := req.GetCredential().(type) {
 	case *v1.RegisterNodeRequest_Certificate:
@@ -175,8 +177,7 @@ func (r *Registrar) byCode(a applicant, text string, now time.Time) (how string,
 // byTicket renews. What the node registered with is not asked for again, until it
 // ends itself.
 func (r *Registrar) byTicket(a applicant, signed []byte, now time.Time) (final time.Time, how string, err error) {
-	rules := ticket.Rules{Network: r.node.Network().ID, Registrar: r.isRegistrar, Now: now}
-	t, err := rules.Verify(signed, a.key)
+	t, err := r.rules(now).Verify(signed, a.key)
 	if err != nil {
 		return time.Time{}, "", refuse("ticket", err)
 	}
@@ -199,12 +200,15 @@ func (r *Registrar) refused(ctx context.Context, a applicant, no *refusal) error
 }
 
 func (r *Registrar) admit(ctx context.Context, a applicant, g grant, how string, now time.Time) (*v1.RegisterNodeResponse, error) {
-	signed, renew, err := r.issue(g, now)
+	signed, renew, err := r.issue(ctx, g, how, now)
 	if err != nil {
 		return nil, errUnable.With(err)
 	}
 	_, err = r.audit.Append(ctx, r.complete(a.caller, audit.Record{Op: audit.OpRegister, Actor: a.peer.String(), Detail: how}))
 	if err != nil {
+		return nil, errUnable.With(err)
+	}
+	if _, err := r.showTicket(a.key, signed, now); err != nil { // so that its first heartbeat needs no other proof
 		return nil, errUnable.With(err)
 	}
 	return r.answer(a, signed, renew, now), nil

@@ -251,7 +251,7 @@ func TestNobodyElseIsARegistrar(t *testing.T) {
 		t.Fatal(err)
 	}
 	n := startNode(t, dir)
-	if _, err := Open(n, Config{}); !errors.Is(err, ErrNotRegistrar) {
+	if _, err := Open(n, openChat(t, n), Config{}); !errors.Is(err, ErrNotRegistrar) {
 		t.Error(err)
 	}
 }

@@ -3,7 +3,7 @@
 // codes, and keeps an audit log of it. A network may have several; each can do
 // all of it alone, and none is needed by those who are admitted already.
 //
-//	r, err := registrar.Open(n, registrar.Config{Roots: roots})
+//	r, err := registrar.Open(n, m, registrar.Config{Roots: roots})
 //	defer r.Close()
 //	err = r.Serve(listener, certificate)
 //
@@ -22,6 +22,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/libp2p/go-libp2p/core/peer"
+
+	"github.com/parley-chat/parley/chat"
 	"github.com/parley-chat/parley/internal/audit"
 	"github.com/parley-chat/parley/internal/certs"
 	"github.com/parley-chat/parley/internal/hello"
@@ -29,14 +32,21 @@ import (
 	"github.com/parley-chat/parley/internal/wire"
 	"github.com/parley-chat/parley/node"
 	"github.com/parley-chat/parley/registrar/internal/codes"
+	"github.com/parley-chat/parley/registrar/internal/directory"
 	"github.com/parley-chat/parley/registrar/internal/guard"
 	"github.com/parley-chat/parley/registrar/internal/places"
+	"github.com/parley-chat/parley/registrar/internal/pulse"
 )
 
 // Config says how a registrar works. The zero value admits by codes alone.
 type Config struct {
 	// Roots are the certificate authorities whose certificates admit; nil: none.
 	Roots *certs.Roots
+	// Suspect and Offline are after how many of its intervals without a heartbeat a
+	// node is suspect and offline; zero: 2.5 and 4. Forget is how long the directory
+	// shows who is offline; zero: a day.
+	Suspect, Offline float64
+	Forget           time.Duration
 	// Logger is told what the audit log does not tell; nil is silent.
 	Logger *slog.Logger
 }
@@ -45,6 +55,7 @@ type Config struct {
 // called by any goroutine.
 type Registrar struct {
 	node       *node.Node
+	chat       *chat.Messenger
 	cfg        Config
 	log        *slog.Logger
 	key        [32]byte // of its peer ID
@@ -52,7 +63,13 @@ type Registrar struct {
 	audit      *audit.Log
 	neighbours audit.Neighbours
 	guard      *guard.Guard
+	unproven   *guard.Guard // what is verified for callers that have proven nothing
 	nonces     *nonces
+	members    members
+	directory  *directory.Directory
+	colleagues *guard.Guard // what other registrars ask
+	watchers   *places.Places[peer.ID]
+	pulse      *pulse.Pulse               // its own heartbeats
 	calls      *places.Places[netip.Addr] // under way, of strangers
 	mux        http.Handler
 
@@ -68,11 +85,11 @@ type Registrar struct {
 	closed  bool // nothing is added to wg any more
 }
 
-// Open makes a registrar of a running node, which the network's root has added to
-// the registrars, and registers that node itself. It serves on the node's streams
+// Open makes a registrar of a running node and its messenger, which the network's
+// root has added to the registrars, and registers that node itself. It serves on the node's streams
 // at once; for an address of its own see [Registrar.Serve]. Errors: ErrNotRegistrar,
 // and those of codes.json and the audit log.
-func Open(n *node.Node, cfg Config) (*Registrar, error) {
+func Open(n *node.Node, m *chat.Messenger, cfg Config) (*Registrar, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -81,8 +98,10 @@ func Open(n *node.Node, cfg Config) (*Registrar, error) {
 		return nil, err
 	}
 	now := n.Now()
-	r := &Registrar{node: n, cfg: cfg, log: cfg.Logger, key: key, guard: guard.New(guard.Config{}, now), nonces: newNonces(now)}
+	r := &Registrar{node: n, chat: m, cfg: cfg, log: cfg.Logger, key: key, guard: guard.New(guard.Config{}, now), nonces: newNonces(now)}
 	r.calls, r.ended = places.New[netip.Addr](maxUnderWay, maxUnderWayEach), make(chan struct{})
+	r.unproven, r.colleagues, r.members = guard.New(unproven, now), guard.New(colleagues, now), newMembers()
+	r.watchers, r.pulse = places.New[peer.ID](maxWatchers, maxWatchersEach), pulse.Of(n)
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	if err := r.open(); err != nil {
 		return nil, errors.Join(err, r.Close())
@@ -107,11 +126,14 @@ func (r *Registrar) open() (err error) {
 	if err := r.registerItself(); err != nil {
 		return err
 	}
+	r.directory = directory.Open(directory.Config{Self: r.key, Now: r.node.Now, Suspect: r.cfg.Suspect, Offline: r.cfg.Offline, Forget: r.cfg.Forget})
 	if r.mux, err = r.handler(); err != nil {
 		return err
 	}
 	r.wg.Go(r.renewItself)
 	r.wg.Go(r.noteLogins)
+	r.wg.Go(r.beatItself)
+	r.wg.Go(r.shareAll)
 	return r.serveStreams()
 }
 
@@ -141,6 +163,9 @@ func (r *Registrar) end(servers []*http.Server) error {
 		errs = append(errs, shutDown(s))
 	}
 	r.wg.Wait()
+	if r.directory != nil {
+		r.directory.Close()
+	}
 	if r.audit != nil {
 		errs = append(errs, r.audit.Close())
 	}
@@ -174,7 +199,7 @@ func (r *Registrar) registerItself() error {
 	if t, ok := r.node.Ticket(); ok && t.Registrar == r.node.ID() && now.Before(t.Renew) && !now.Before(t.From) && t.Zone == r.node.Zone() {
 		return nil
 	}
-	signed, _, err := r.issue(grant{peer: r.key, role: uint32(hello.RoleRegistrar), zone: r.node.Zone()}, now)
+	signed, _, err := r.issue(r.ctx, grant{peer: r.key, role: uint32(hello.RoleRegistrar), zone: r.node.Zone()}, "registrar", now)
 	if err != nil {
 		return err
 	}
@@ -205,18 +230,27 @@ type grant struct {
 	final time.Time // when what it was registered with ends; zero: never
 }
 
-// issue signs a ticket and says when it is to be renewed.
-func (r *Registrar) issue(g grant, now time.Time) (signed []byte, renew time.Time, err error) {
+// issue signs a ticket, writes it into the registry and says when it is to be
+// renewed.
+func (r *Registrar) issue(ctx context.Context, g grant, how string, now time.Time) (signed []byte, renew time.Time, err error) {
+	p := wire.PeerID(g.peer)
+	short, release, err := r.chat.Registry().Reserve(p, g.zone)
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	defer release()
 	end := now.Add(ticket.Life)
 	if !g.final.IsZero() && g.final.Before(end) {
 		end = g.final
 	}
 	t := ticket.Ticket{
 		Network: r.node.Network().ID, Peer: g.peer, Issuer: r.key, Role: g.role, Zone: g.zone,
-		Short:     ticket.ShortOf(g.zone, ticket.CodeOf([]byte(wire.PeerID(g.peer)))),
+		Short:     short,
 		NotBefore: now.Add(-ticket.Backdate).Truncate(time.Second), NotAfter: end.Truncate(time.Second),
 		Final: g.final.Truncate(time.Second),
 	}
-	signed, err = t.Sign(r.node.Sign)
-	return signed, t.RenewAt(), err
+	if signed, err = t.Sign(r.node.Sign); err != nil {
+		return nil, time.Time{}, err
+	}
+	return signed, t.RenewAt(), r.chat.Registry().Register(ctx, p, g.zone, short, t.NotAfter, how)
 }

@@ -31,8 +31,8 @@ const (
 // handler is the whole of the API: gRPC, gRPC-Web, Connect and REST.
 func (r *Registrar) handler() (http.Handler, error) {
 	const name = parleyv1connect.RegistrarServiceName
-	path, rpc := parleyv1connect.NewRegistrarServiceHandler(&service{r}, connect.WithReadMaxBytes(maxRequest),
-		connect.WithCompressMinBytes(maxRequest)) // answers are keys and signatures, which zip to nothing
+	path, rpc := parleyv1connect.NewRegistrarServiceHandler(&service{Registrar: r}, connect.WithReadMaxBytes(maxRequest),
+		connect.WithInterceptors(doorkeeper{r}), connect.WithCompressMinBytes(maxRequest)) // answers are keys and signatures, which zip to nothing
 	rest, err := vanguard.NewTranscoder([]*vanguard.Service{vanguard.NewService(path, rpc, vanguard.WithMaxMessageBufferBytes(maxRequest))})
 	if err != nil {
 		return nil, err
@@ -48,37 +48,41 @@ func (r *Registrar) handler() (http.Handler, error) {
 // there are a second; a body that comes slowly is held for longer.
 func (r *Registrar) bounded(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		end, ok := r.begin(callerOf(req.Context()))
+		leave, end, ok := r.begin(callerOf(req.Context()))
 		if !ok {
 			w.Header().Set("Retry-After", "1")
 			http.Error(w, "busy", http.StatusServiceUnavailable)
 			return
 		}
 		defer end()
-		next.ServeHTTP(w, req)
+		next.ServeHTTP(w, req.WithContext(withLine(req.Context(), w, leave)))
 	})
 }
 
-// begin is told of a call, for which Close waits until its end.
-func (r *Registrar) begin(c caller) (end func(), ok bool) {
-	leave := func() {}
+// begin is told of a call, for which Close waits until its end. leave gives up the place
+// that strangers have before that.
+func (r *Registrar) begin(c caller) (leave, end func(), ok bool) {
+	leave = func() {}
 	if c.peer == "" || !r.node.Knows(c.peer) {
 		if leave, ok = r.calls.Enter(places.Site(c.addr)); !ok {
-			return nil, false
+			return nil, nil, false
 		}
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed {
 		leave()
-		return nil, false
+		return nil, nil, false
 	}
 	r.wg.Add(1)
-	return func() { leave(); r.wg.Done() }, true
+	return leave, func() { leave(); r.wg.Done() }, true
 }
 
 // service answers the calls.
-type service struct{ *Registrar }
+type service struct {
+	*Registrar
+	parleyv1connect.UnimplementedRegistrarServiceHandler
+}
 
 var _ parleyv1connect.RegistrarServiceHandler = (*service)(nil)
 
@@ -153,9 +157,11 @@ func travel(err error) error {
 	detail := &v1.Fault{Code: f.Code, Blame: uint32(f.Blame), What: f.What, Do: f.Do}
 	b := busyError{}
 	switch {
+	case errors.Is(err, errMembers):
+		code, detail.Status = connect.CodeUnauthenticated, http.StatusUnauthorized
 	case errors.Is(err, errRefused):
 		code, detail.Status = connect.CodePermissionDenied, http.StatusForbidden
-	case errors.Is(err, errMalformed):
+	case errors.Is(err, errMalformed), errors.Is(err, errHeartbeat), errors.Is(err, errClock), errors.Is(err, errOldBeat):
 		code, detail.Status = connect.CodeInvalidArgument, http.StatusBadRequest
 	case errors.As(err, &b):
 		code, detail.Status = connect.CodeResourceExhausted, http.StatusTooManyRequests

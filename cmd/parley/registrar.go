@@ -70,7 +70,7 @@ func (r *registrarFlags) open(a *app, d *daemon, log *slog.Logger) (*office, err
 		return nil, err
 	}
 	o := &office{fingerprint: registrar.Fingerprint(cert)}
-	if o.Registrar, err = registrar.Open(d.node, cfg); err != nil {
+	if o.Registrar, err = registrar.Open(d.node, d.chat, cfg); err != nil {
 		return nil, a.notYet(err, d)
 	}
 	d.closers = append(d.closers, o)

@@ -136,6 +136,20 @@ func (s *Service) Join(id event.LogID) (*Log, error) {
 	return l, nil
 }
 
+// JoinWhere joins a log of which only those batches are taken for which may is
+// true. Others are ignored and not refused: what may says depends on what this
+// node knows. It is called by several goroutines and must be quick.
+func (s *Service) JoinWhere(id event.LogID, may func(*event.Batch) bool) (*Log, error) {
+	l, _, err := s.join(id, func(l *Log) (Way, error) {
+		l.may = may
+		return joinTopic(l)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("join log: %w", err)
+	}
+	return l, nil
+}
+
 // join returns a log that is replicated. If it was not, it is new, and setUp has
 // the last word before it runs.
 func (s *Service) join(id event.LogID, setUp func(*Log) (Way, error)) (l *Log, isNew bool, err error) {

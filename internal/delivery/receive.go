@@ -60,6 +60,9 @@ func (l *Log) validate(_ context.Context, from peer.ID, msg *pubsub.Message) pub
 	if err != nil {
 		return l.reject(from, err)
 	}
+	if l.may != nil && !l.may(b) {
+		return l.ignore(from, "author")
+	}
 	if p, alone := b.Proof(); alone && p.Count > 1 {
 		return l.ignore(from, "part") // a batch has as many of these as events, each news to pubsub
 	}

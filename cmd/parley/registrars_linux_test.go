@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -67,7 +68,7 @@ func (b *bureau) register(m *machine) {
 
 // Three registrars and fifteen members, each on a machine of its own. Two of the
 // registrars are killed while messages flow: all of them arrive everywhere, each
-// once.
+// once. Then the one that is left takes a member out.
 func TestLANTwoOfThreeRegistrarsDie(t *testing.T) {
 	const count = 100
 	b := newBureau(t, 3, 15, "lobby")
@@ -104,4 +105,14 @@ func TestLANTwoOfThreeRegistrarsDie(t *testing.T) {
 	}
 	t.Logf("%d messages are at all %d that live, %v after the second kill", len(said)*count, len(alive), time.Since(began).Round(time.Millisecond))
 	sameHistory(t, "lobby", len(said)*count, alive...)
+
+	lost := b.members[14]
+	b.registrars[2].parley("revoke", lost.id, "--reason", "laptop lost")
+	began = time.Now() // promised: within 5 s; until waits three times as long
+	for _, m := range alive {
+		if m != lost {
+			m.until("it has let go of who was revoked", func() bool { return !slices.Contains(m.peers(), lost.id) })
+		}
+	}
+	t.Logf("a revoked member is gone everywhere %v after the command", time.Since(began).Round(time.Millisecond))
 }

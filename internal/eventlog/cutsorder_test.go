@@ -141,6 +141,34 @@ func TestCutIsWholeAfterAKill(t *testing.T) {
 	}
 }
 
+// That all is deleted is noted after a sync of that: of what is not synced, a loss of power may take the
+// earlier and leave the later.
+func TestThatAllIsCutIsNotedAfterASync(t *testing.T) {
+	s := open(t, t.TempDir())
+	a := newAuthor(1)
+	b := a.seal(t, room, texts(9, 10)...)
+	mustAppend(t, s, b)
+	var seen []string
+	note := func(what string) {
+		if s.cutsNow()[a.id].swept {
+			what = "noted"
+		}
+		seen = append(seen, what)
+	}
+	asked(s, func() {
+		s.metrics.commits = afterEach{s.metrics.commits, func() { note("commit") }}
+		s.metrics.syncs = afterEachSync{s.metrics.syncs, func() { note("sync") }}
+	})
+	_, err := s.SetCuts(t.Context(), []Cut{cutAt(&b.Events[2])})
+	must(t, err)
+	asked(s, func() {
+		i := slices.Index(seen, "noted")
+		if i < 3 || !slices.Contains(seen[i-2:i], "sync") {
+			t.Errorf("%q", seen)
+		}
+	})
+}
+
 // While what a cut has left is made anew, others write: children and parents of what is gone, contents of
 // what is there, whole batches.
 func TestEventsThatComeWhileACutIsPutIntoEffect(t *testing.T) {

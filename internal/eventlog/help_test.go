@@ -136,6 +136,17 @@ func (a afterEach) Observe(v float64) {
 	a.Histogram.Observe(v)
 }
 
+// afterEachSync is the same of each sync.
+type afterEachSync struct {
+	prometheus.Counter
+	do func()
+}
+
+func (a afterEachSync) Inc() {
+	a.do()
+	a.Counter.Inc()
+}
+
 // asked runs fn in the writing goroutine.
 func asked(s *Store, fn func()) {
 	done := make(chan struct{})

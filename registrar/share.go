@@ -152,7 +152,7 @@ func (r *Registrar) sayGoodbye() {
 		wg.Go(func() {
 			c := client.OverStream(r.node.PublicHost(), p, r.node.Network().Tag)
 			defer c.Close()
-			if _, err := c.Share(ctx, word, 0); err != nil {
+			if _, err := c.Share(ctx, word); err != nil {
 				r.log.Debug("no goodbye to a registrar", "peer", p, "err", err)
 			}
 		})
@@ -207,12 +207,11 @@ func portion(news []directory.Report) (n int) {
 func (r *Registrar) pass(ctx context.Context, c *client.Client, news []directory.Report) error {
 	ctx, cancel := context.WithTimeout(ctx, shareTime)
 	defer cancel()
-	load := r.directory.Load()
 	var beats []client.Shared
 	for _, n := range news {
 		beats = append(beats, client.Shared{Heartbeat: n.Heartbeat})
 	}
-	wanted, err := c.Share(ctx, beats, load)
+	wanted, err := c.Share(ctx, beats)
 	if err != nil || len(wanted) == 0 {
 		return err
 	}
@@ -222,7 +221,7 @@ func (r *Registrar) pass(ctx context.Context, c *client.Client, news []directory
 			beats = append(beats, client.Shared{Heartbeat: n.Heartbeat, Ticket: n.Ticket})
 		}
 	}
-	_, err = c.Share(ctx, beats, load)
+	_, err = c.Share(ctx, beats)
 	return err
 }
 

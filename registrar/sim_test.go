@@ -224,6 +224,9 @@ func TestFailOverAndBack(t *testing.T) {
 		"in order": func(c *country, i int) { c.Stop(i) },
 	} {
 		t.Run(name, func(t *testing.T) {
+			if testing.Short() && name != "silently" {
+				t.Skip("slow under the race detector; make check runs it")
+			}
 			synctest.Test(t, func(t *testing.T) { failOver(t, end) })
 		})
 	}

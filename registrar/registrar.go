@@ -143,6 +143,9 @@ func (r *Registrar) end(servers []*http.Server) error {
 		errs = append(errs, shutDown(s))
 	}
 	r.wg.Wait()
+	if r.codes != nil {
+		errs = append(errs, r.codes.Close())
+	}
 	if r.audit != nil {
 		errs = append(errs, r.audit.Close())
 	}

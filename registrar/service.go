@@ -31,7 +31,7 @@ const (
 // handler is the whole of the API: gRPC, gRPC-Web, Connect and REST.
 func (r *Registrar) handler() (http.Handler, error) {
 	const name = parleyv1connect.RegistrarServiceName
-	path, rpc := parleyv1connect.NewRegistrarServiceHandler(&service{r}, connect.WithReadMaxBytes(maxRequest),
+	path, rpc := parleyv1connect.NewRegistrarServiceHandler(&service{Registrar: r}, connect.WithReadMaxBytes(maxRequest),
 		connect.WithCompressMinBytes(maxRequest)) // answers are keys and signatures, which zip to nothing
 	rest, err := vanguard.NewTranscoder([]*vanguard.Service{vanguard.NewService(path, rpc, vanguard.WithMaxMessageBufferBytes(maxRequest))})
 	if err != nil {
@@ -78,7 +78,10 @@ func (r *Registrar) begin(c caller) (end func(), ok bool) {
 }
 
 // service answers the calls.
-type service struct{ *Registrar }
+type service struct {
+	*Registrar
+	parleyv1connect.UnimplementedRegistrarServiceHandler
+}
 
 var _ parleyv1connect.RegistrarServiceHandler = (*service)(nil)
 

@@ -134,6 +134,7 @@ func handler(cfg Config, svc *service, closing <-chan struct{}) http.Handler {
 
 // service implements the API; one file a group of methods.
 type service struct {
+	parleyv1connect.UnimplementedParleyServiceHandler
 	node      *node.Node
 	chat      *chat.Messenger
 	registrar Registrar // nil: none

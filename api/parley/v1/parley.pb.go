@@ -220,6 +220,299 @@ func (x *NewCodesResponse) GetCodes() []string {
 	return nil
 }
 
+type RevokeNodeRequest struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	PeerId string                 `protobuf:"bytes,1,opt,name=peer_id,json=peerId,proto3" json:"peer_id,omitempty"`
+	// Told in the registry and the audit log, 1 to 256 bytes.
+	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RevokeNodeRequest) Reset() {
+	*x = RevokeNodeRequest{}
+	mi := &file_parley_v1_parley_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RevokeNodeRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RevokeNodeRequest) ProtoMessage() {}
+
+func (x *RevokeNodeRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_parley_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RevokeNodeRequest.ProtoReflect.Descriptor instead.
+func (*RevokeNodeRequest) Descriptor() ([]byte, []int) {
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *RevokeNodeRequest) GetPeerId() string {
+	if x != nil {
+		return x.PeerId
+	}
+	return ""
+}
+
+func (x *RevokeNodeRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+type RevokeNodeResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Of the revocation in the registry, 32 bytes.
+	EventId       []byte `protobuf:"bytes,1,opt,name=event_id,json=eventId,proto3" json:"event_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RevokeNodeResponse) Reset() {
+	*x = RevokeNodeResponse{}
+	mi := &file_parley_v1_parley_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RevokeNodeResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RevokeNodeResponse) ProtoMessage() {}
+
+func (x *RevokeNodeResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_parley_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RevokeNodeResponse.ProtoReflect.Descriptor instead.
+func (*RevokeNodeResponse) Descriptor() ([]byte, []int) {
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *RevokeNodeResponse) GetEventId() []byte {
+	if x != nil {
+		return x.EventId
+	}
+	return nil
+}
+
+type RegistryEndRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Registrar     string                 `protobuf:"bytes,1,opt,name=registrar,proto3" json:"registrar,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RegistryEndRequest) Reset() {
+	*x = RegistryEndRequest{}
+	mi := &file_parley_v1_parley_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RegistryEndRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RegistryEndRequest) ProtoMessage() {}
+
+func (x *RegistryEndRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_parley_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RegistryEndRequest.ProtoReflect.Descriptor instead.
+func (*RegistryEndRequest) Descriptor() ([]byte, []int) {
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *RegistryEndRequest) GetRegistrar() string {
+	if x != nil {
+		return x.Registrar
+	}
+	return ""
+}
+
+type RegistryEndResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// 0: nothing.
+	Seq uint64 `protobuf:"varint,1,opt,name=seq,proto3" json:"seq,omitempty"`
+	// 32 bytes.
+	EventId       []byte `protobuf:"bytes,2,opt,name=event_id,json=eventId,proto3" json:"event_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RegistryEndResponse) Reset() {
+	*x = RegistryEndResponse{}
+	mi := &file_parley_v1_parley_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RegistryEndResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RegistryEndResponse) ProtoMessage() {}
+
+func (x *RegistryEndResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_parley_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RegistryEndResponse.ProtoReflect.Descriptor instead.
+func (*RegistryEndResponse) Descriptor() ([]byte, []int) {
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *RegistryEndResponse) GetSeq() uint64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+func (x *RegistryEndResponse) GetEventId() []byte {
+	if x != nil {
+		return x.EventId
+	}
+	return nil
+}
+
+type WatchDirectoryRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Follow        bool                   `protobuf:"varint,1,opt,name=follow,proto3" json:"follow,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchDirectoryRequest) Reset() {
+	*x = WatchDirectoryRequest{}
+	mi := &file_parley_v1_parley_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchDirectoryRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchDirectoryRequest) ProtoMessage() {}
+
+func (x *WatchDirectoryRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_parley_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchDirectoryRequest.ProtoReflect.Descriptor instead.
+func (*WatchDirectoryRequest) Descriptor() ([]byte, []int) {
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *WatchDirectoryRequest) GetFollow() bool {
+	if x != nil {
+		return x.Follow
+	}
+	return false
+}
+
+type WatchDirectoryResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Nodes []*NodeEntry           `protobuf:"bytes,1,rep,name=nodes,proto3" json:"nodes,omitempty"`
+	// The directory has been told whole; what follows are changes.
+	Whole         bool `protobuf:"varint,2,opt,name=whole,proto3" json:"whole,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchDirectoryResponse) Reset() {
+	*x = WatchDirectoryResponse{}
+	mi := &file_parley_v1_parley_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchDirectoryResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchDirectoryResponse) ProtoMessage() {}
+
+func (x *WatchDirectoryResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_parley_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchDirectoryResponse.ProtoReflect.Descriptor instead.
+func (*WatchDirectoryResponse) Descriptor() ([]byte, []int) {
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *WatchDirectoryResponse) GetNodes() []*NodeEntry {
+	if x != nil {
+		return x.Nodes
+	}
+	return nil
+}
+
+func (x *WatchDirectoryResponse) GetWhole() bool {
+	if x != nil {
+		return x.Whole
+	}
+	return false
+}
+
 type StatusRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -228,7 +521,7 @@ type StatusRequest struct {
 
 func (x *StatusRequest) Reset() {
 	*x = StatusRequest{}
-	mi := &file_parley_v1_parley_proto_msgTypes[3]
+	mi := &file_parley_v1_parley_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -240,7 +533,7 @@ func (x *StatusRequest) String() string {
 func (*StatusRequest) ProtoMessage() {}
 
 func (x *StatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[3]
+	mi := &file_parley_v1_parley_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -253,7 +546,7 @@ func (x *StatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusRequest.ProtoReflect.Descriptor instead.
 func (*StatusRequest) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{3}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{9}
 }
 
 type StatusResponse struct {
@@ -294,7 +587,7 @@ type StatusResponse struct {
 
 func (x *StatusResponse) Reset() {
 	*x = StatusResponse{}
-	mi := &file_parley_v1_parley_proto_msgTypes[4]
+	mi := &file_parley_v1_parley_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -306,7 +599,7 @@ func (x *StatusResponse) String() string {
 func (*StatusResponse) ProtoMessage() {}
 
 func (x *StatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[4]
+	mi := &file_parley_v1_parley_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -319,7 +612,7 @@ func (x *StatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusResponse.ProtoReflect.Descriptor instead.
 func (*StatusResponse) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{4}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *StatusResponse) GetPeerId() string {
@@ -468,7 +761,7 @@ type Discovery struct {
 
 func (x *Discovery) Reset() {
 	*x = Discovery{}
-	mi := &file_parley_v1_parley_proto_msgTypes[5]
+	mi := &file_parley_v1_parley_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -480,7 +773,7 @@ func (x *Discovery) String() string {
 func (*Discovery) ProtoMessage() {}
 
 func (x *Discovery) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[5]
+	mi := &file_parley_v1_parley_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -493,7 +786,7 @@ func (x *Discovery) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Discovery.ProtoReflect.Descriptor instead.
 func (*Discovery) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{5}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Discovery) GetMulticast() bool {
@@ -584,7 +877,7 @@ type Version struct {
 
 func (x *Version) Reset() {
 	*x = Version{}
-	mi := &file_parley_v1_parley_proto_msgTypes[6]
+	mi := &file_parley_v1_parley_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -596,7 +889,7 @@ func (x *Version) String() string {
 func (*Version) ProtoMessage() {}
 
 func (x *Version) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[6]
+	mi := &file_parley_v1_parley_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -609,7 +902,7 @@ func (x *Version) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Version.ProtoReflect.Descriptor instead.
 func (*Version) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{6}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Version) GetRelease() string {
@@ -641,7 +934,7 @@ type ListPeersRequest struct {
 
 func (x *ListPeersRequest) Reset() {
 	*x = ListPeersRequest{}
-	mi := &file_parley_v1_parley_proto_msgTypes[7]
+	mi := &file_parley_v1_parley_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -653,7 +946,7 @@ func (x *ListPeersRequest) String() string {
 func (*ListPeersRequest) ProtoMessage() {}
 
 func (x *ListPeersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[7]
+	mi := &file_parley_v1_parley_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -666,7 +959,7 @@ func (x *ListPeersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPeersRequest.ProtoReflect.Descriptor instead.
 func (*ListPeersRequest) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{7}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{13}
 }
 
 type ListPeersResponse struct {
@@ -678,7 +971,7 @@ type ListPeersResponse struct {
 
 func (x *ListPeersResponse) Reset() {
 	*x = ListPeersResponse{}
-	mi := &file_parley_v1_parley_proto_msgTypes[8]
+	mi := &file_parley_v1_parley_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -690,7 +983,7 @@ func (x *ListPeersResponse) String() string {
 func (*ListPeersResponse) ProtoMessage() {}
 
 func (x *ListPeersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[8]
+	mi := &file_parley_v1_parley_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -703,7 +996,7 @@ func (x *ListPeersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPeersResponse.ProtoReflect.Descriptor instead.
 func (*ListPeersResponse) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{8}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ListPeersResponse) GetPeers() []*Peer {
@@ -727,7 +1020,7 @@ type Peer struct {
 
 func (x *Peer) Reset() {
 	*x = Peer{}
-	mi := &file_parley_v1_parley_proto_msgTypes[9]
+	mi := &file_parley_v1_parley_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -739,7 +1032,7 @@ func (x *Peer) String() string {
 func (*Peer) ProtoMessage() {}
 
 func (x *Peer) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[9]
+	mi := &file_parley_v1_parley_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -752,7 +1045,7 @@ func (x *Peer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Peer.ProtoReflect.Descriptor instead.
 func (*Peer) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{9}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Peer) GetPeerId() string {
@@ -807,7 +1100,7 @@ type ListRoomsRequest struct {
 
 func (x *ListRoomsRequest) Reset() {
 	*x = ListRoomsRequest{}
-	mi := &file_parley_v1_parley_proto_msgTypes[10]
+	mi := &file_parley_v1_parley_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -819,7 +1112,7 @@ func (x *ListRoomsRequest) String() string {
 func (*ListRoomsRequest) ProtoMessage() {}
 
 func (x *ListRoomsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[10]
+	mi := &file_parley_v1_parley_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -832,7 +1125,7 @@ func (x *ListRoomsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRoomsRequest.ProtoReflect.Descriptor instead.
 func (*ListRoomsRequest) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{10}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ListRoomsRequest) GetAll() bool {
@@ -851,7 +1144,7 @@ type ListRoomsResponse struct {
 
 func (x *ListRoomsResponse) Reset() {
 	*x = ListRoomsResponse{}
-	mi := &file_parley_v1_parley_proto_msgTypes[11]
+	mi := &file_parley_v1_parley_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -863,7 +1156,7 @@ func (x *ListRoomsResponse) String() string {
 func (*ListRoomsResponse) ProtoMessage() {}
 
 func (x *ListRoomsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[11]
+	mi := &file_parley_v1_parley_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -876,7 +1169,7 @@ func (x *ListRoomsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRoomsResponse.ProtoReflect.Descriptor instead.
 func (*ListRoomsResponse) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{11}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ListRoomsResponse) GetRooms() []*Room {
@@ -897,7 +1190,7 @@ type Room struct {
 
 func (x *Room) Reset() {
 	*x = Room{}
-	mi := &file_parley_v1_parley_proto_msgTypes[12]
+	mi := &file_parley_v1_parley_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -909,7 +1202,7 @@ func (x *Room) String() string {
 func (*Room) ProtoMessage() {}
 
 func (x *Room) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[12]
+	mi := &file_parley_v1_parley_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -922,7 +1215,7 @@ func (x *Room) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Room.ProtoReflect.Descriptor instead.
 func (*Room) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{12}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Room) GetRoom() string {
@@ -954,7 +1247,7 @@ type ListDirectsRequest struct {
 
 func (x *ListDirectsRequest) Reset() {
 	*x = ListDirectsRequest{}
-	mi := &file_parley_v1_parley_proto_msgTypes[13]
+	mi := &file_parley_v1_parley_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -966,7 +1259,7 @@ func (x *ListDirectsRequest) String() string {
 func (*ListDirectsRequest) ProtoMessage() {}
 
 func (x *ListDirectsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[13]
+	mi := &file_parley_v1_parley_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -979,7 +1272,7 @@ func (x *ListDirectsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDirectsRequest.ProtoReflect.Descriptor instead.
 func (*ListDirectsRequest) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{13}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{19}
 }
 
 type ListDirectsResponse struct {
@@ -991,7 +1284,7 @@ type ListDirectsResponse struct {
 
 func (x *ListDirectsResponse) Reset() {
 	*x = ListDirectsResponse{}
-	mi := &file_parley_v1_parley_proto_msgTypes[14]
+	mi := &file_parley_v1_parley_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1003,7 +1296,7 @@ func (x *ListDirectsResponse) String() string {
 func (*ListDirectsResponse) ProtoMessage() {}
 
 func (x *ListDirectsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[14]
+	mi := &file_parley_v1_parley_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1016,7 +1309,7 @@ func (x *ListDirectsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDirectsResponse.ProtoReflect.Descriptor instead.
 func (*ListDirectsResponse) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{14}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ListDirectsResponse) GetDirects() []*DirectChat {
@@ -1044,7 +1337,7 @@ type DirectChat struct {
 
 func (x *DirectChat) Reset() {
 	*x = DirectChat{}
-	mi := &file_parley_v1_parley_proto_msgTypes[15]
+	mi := &file_parley_v1_parley_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1056,7 +1349,7 @@ func (x *DirectChat) String() string {
 func (*DirectChat) ProtoMessage() {}
 
 func (x *DirectChat) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[15]
+	mi := &file_parley_v1_parley_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1069,7 +1362,7 @@ func (x *DirectChat) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DirectChat.ProtoReflect.Descriptor instead.
 func (*DirectChat) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{15}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *DirectChat) GetPeerId() string {
@@ -1123,7 +1416,7 @@ type ListMembersRequest struct {
 
 func (x *ListMembersRequest) Reset() {
 	*x = ListMembersRequest{}
-	mi := &file_parley_v1_parley_proto_msgTypes[16]
+	mi := &file_parley_v1_parley_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1135,7 +1428,7 @@ func (x *ListMembersRequest) String() string {
 func (*ListMembersRequest) ProtoMessage() {}
 
 func (x *ListMembersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[16]
+	mi := &file_parley_v1_parley_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1148,7 +1441,7 @@ func (x *ListMembersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMembersRequest.ProtoReflect.Descriptor instead.
 func (*ListMembersRequest) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{16}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ListMembersRequest) GetRoom() string {
@@ -1167,7 +1460,7 @@ type ListMembersResponse struct {
 
 func (x *ListMembersResponse) Reset() {
 	*x = ListMembersResponse{}
-	mi := &file_parley_v1_parley_proto_msgTypes[17]
+	mi := &file_parley_v1_parley_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1179,7 +1472,7 @@ func (x *ListMembersResponse) String() string {
 func (*ListMembersResponse) ProtoMessage() {}
 
 func (x *ListMembersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[17]
+	mi := &file_parley_v1_parley_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1192,7 +1485,7 @@ func (x *ListMembersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMembersResponse.ProtoReflect.Descriptor instead.
 func (*ListMembersResponse) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{17}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ListMembersResponse) GetMembers() []*Member {
@@ -1214,7 +1507,7 @@ type Member struct {
 
 func (x *Member) Reset() {
 	*x = Member{}
-	mi := &file_parley_v1_parley_proto_msgTypes[18]
+	mi := &file_parley_v1_parley_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1226,7 +1519,7 @@ func (x *Member) String() string {
 func (*Member) ProtoMessage() {}
 
 func (x *Member) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[18]
+	mi := &file_parley_v1_parley_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1239,7 +1532,7 @@ func (x *Member) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Member.ProtoReflect.Descriptor instead.
 func (*Member) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{18}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Member) GetPeerId() string {
@@ -1279,7 +1572,7 @@ type JoinRoomRequest struct {
 
 func (x *JoinRoomRequest) Reset() {
 	*x = JoinRoomRequest{}
-	mi := &file_parley_v1_parley_proto_msgTypes[19]
+	mi := &file_parley_v1_parley_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1291,7 +1584,7 @@ func (x *JoinRoomRequest) String() string {
 func (*JoinRoomRequest) ProtoMessage() {}
 
 func (x *JoinRoomRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[19]
+	mi := &file_parley_v1_parley_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1304,7 +1597,7 @@ func (x *JoinRoomRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinRoomRequest.ProtoReflect.Descriptor instead.
 func (*JoinRoomRequest) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{19}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *JoinRoomRequest) GetRoom() string {
@@ -1324,7 +1617,7 @@ type JoinRoomResponse struct {
 
 func (x *JoinRoomResponse) Reset() {
 	*x = JoinRoomResponse{}
-	mi := &file_parley_v1_parley_proto_msgTypes[20]
+	mi := &file_parley_v1_parley_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1336,7 +1629,7 @@ func (x *JoinRoomResponse) String() string {
 func (*JoinRoomResponse) ProtoMessage() {}
 
 func (x *JoinRoomResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[20]
+	mi := &file_parley_v1_parley_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1349,7 +1642,7 @@ func (x *JoinRoomResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinRoomResponse.ProtoReflect.Descriptor instead.
 func (*JoinRoomResponse) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{20}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *JoinRoomResponse) GetRoom() string {
@@ -1368,7 +1661,7 @@ type LeaveRoomRequest struct {
 
 func (x *LeaveRoomRequest) Reset() {
 	*x = LeaveRoomRequest{}
-	mi := &file_parley_v1_parley_proto_msgTypes[21]
+	mi := &file_parley_v1_parley_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1380,7 +1673,7 @@ func (x *LeaveRoomRequest) String() string {
 func (*LeaveRoomRequest) ProtoMessage() {}
 
 func (x *LeaveRoomRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[21]
+	mi := &file_parley_v1_parley_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1393,7 +1686,7 @@ func (x *LeaveRoomRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaveRoomRequest.ProtoReflect.Descriptor instead.
 func (*LeaveRoomRequest) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{21}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *LeaveRoomRequest) GetRoom() string {
@@ -1412,7 +1705,7 @@ type LeaveRoomResponse struct {
 
 func (x *LeaveRoomResponse) Reset() {
 	*x = LeaveRoomResponse{}
-	mi := &file_parley_v1_parley_proto_msgTypes[22]
+	mi := &file_parley_v1_parley_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1424,7 +1717,7 @@ func (x *LeaveRoomResponse) String() string {
 func (*LeaveRoomResponse) ProtoMessage() {}
 
 func (x *LeaveRoomResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[22]
+	mi := &file_parley_v1_parley_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1437,7 +1730,7 @@ func (x *LeaveRoomResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaveRoomResponse.ProtoReflect.Descriptor instead.
 func (*LeaveRoomResponse) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{22}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *LeaveRoomResponse) GetRoom() string {
@@ -1463,7 +1756,7 @@ type SendMessageRequest struct {
 
 func (x *SendMessageRequest) Reset() {
 	*x = SendMessageRequest{}
-	mi := &file_parley_v1_parley_proto_msgTypes[23]
+	mi := &file_parley_v1_parley_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1475,7 +1768,7 @@ func (x *SendMessageRequest) String() string {
 func (*SendMessageRequest) ProtoMessage() {}
 
 func (x *SendMessageRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[23]
+	mi := &file_parley_v1_parley_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1488,7 +1781,7 @@ func (x *SendMessageRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SendMessageRequest.ProtoReflect.Descriptor instead.
 func (*SendMessageRequest) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{23}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *SendMessageRequest) GetRoom() string {
@@ -1528,7 +1821,7 @@ type SendMessageResponse struct {
 
 func (x *SendMessageResponse) Reset() {
 	*x = SendMessageResponse{}
-	mi := &file_parley_v1_parley_proto_msgTypes[24]
+	mi := &file_parley_v1_parley_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1540,7 +1833,7 @@ func (x *SendMessageResponse) String() string {
 func (*SendMessageResponse) ProtoMessage() {}
 
 func (x *SendMessageResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[24]
+	mi := &file_parley_v1_parley_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1553,7 +1846,7 @@ func (x *SendMessageResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SendMessageResponse.ProtoReflect.Descriptor instead.
 func (*SendMessageResponse) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{24}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *SendMessageResponse) GetId() string {
@@ -1578,7 +1871,7 @@ type SendMessagesRequest struct {
 
 func (x *SendMessagesRequest) Reset() {
 	*x = SendMessagesRequest{}
-	mi := &file_parley_v1_parley_proto_msgTypes[25]
+	mi := &file_parley_v1_parley_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1590,7 +1883,7 @@ func (x *SendMessagesRequest) String() string {
 func (*SendMessagesRequest) ProtoMessage() {}
 
 func (x *SendMessagesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[25]
+	mi := &file_parley_v1_parley_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1603,7 +1896,7 @@ func (x *SendMessagesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SendMessagesRequest.ProtoReflect.Descriptor instead.
 func (*SendMessagesRequest) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{25}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *SendMessagesRequest) GetRoom() string {
@@ -1646,7 +1939,7 @@ type SendMessagesResponse struct {
 
 func (x *SendMessagesResponse) Reset() {
 	*x = SendMessagesResponse{}
-	mi := &file_parley_v1_parley_proto_msgTypes[26]
+	mi := &file_parley_v1_parley_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1658,7 +1951,7 @@ func (x *SendMessagesResponse) String() string {
 func (*SendMessagesResponse) ProtoMessage() {}
 
 func (x *SendMessagesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[26]
+	mi := &file_parley_v1_parley_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1671,7 +1964,7 @@ func (x *SendMessagesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SendMessagesResponse.ProtoReflect.Descriptor instead.
 func (*SendMessagesResponse) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{26}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *SendMessagesResponse) GetId() string {
@@ -1707,7 +2000,7 @@ type HistoryRequest struct {
 
 func (x *HistoryRequest) Reset() {
 	*x = HistoryRequest{}
-	mi := &file_parley_v1_parley_proto_msgTypes[27]
+	mi := &file_parley_v1_parley_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1719,7 +2012,7 @@ func (x *HistoryRequest) String() string {
 func (*HistoryRequest) ProtoMessage() {}
 
 func (x *HistoryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[27]
+	mi := &file_parley_v1_parley_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1732,7 +2025,7 @@ func (x *HistoryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HistoryRequest.ProtoReflect.Descriptor instead.
 func (*HistoryRequest) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{27}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *HistoryRequest) GetRoom() string {
@@ -1786,7 +2079,7 @@ type HistoryResponse struct {
 
 func (x *HistoryResponse) Reset() {
 	*x = HistoryResponse{}
-	mi := &file_parley_v1_parley_proto_msgTypes[28]
+	mi := &file_parley_v1_parley_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1798,7 +2091,7 @@ func (x *HistoryResponse) String() string {
 func (*HistoryResponse) ProtoMessage() {}
 
 func (x *HistoryResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[28]
+	mi := &file_parley_v1_parley_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1811,7 +2104,7 @@ func (x *HistoryResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HistoryResponse.ProtoReflect.Descriptor instead.
 func (*HistoryResponse) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{28}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *HistoryResponse) GetMessage() *Message {
@@ -1858,7 +2151,7 @@ type Message struct {
 
 func (x *Message) Reset() {
 	*x = Message{}
-	mi := &file_parley_v1_parley_proto_msgTypes[29]
+	mi := &file_parley_v1_parley_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1870,7 +2163,7 @@ func (x *Message) String() string {
 func (*Message) ProtoMessage() {}
 
 func (x *Message) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[29]
+	mi := &file_parley_v1_parley_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1883,7 +2176,7 @@ func (x *Message) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Message.ProtoReflect.Descriptor instead.
 func (*Message) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{29}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Message) GetId() string {
@@ -2023,7 +2316,7 @@ type MarkReadRequest struct {
 
 func (x *MarkReadRequest) Reset() {
 	*x = MarkReadRequest{}
-	mi := &file_parley_v1_parley_proto_msgTypes[30]
+	mi := &file_parley_v1_parley_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2035,7 +2328,7 @@ func (x *MarkReadRequest) String() string {
 func (*MarkReadRequest) ProtoMessage() {}
 
 func (x *MarkReadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[30]
+	mi := &file_parley_v1_parley_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2048,7 +2341,7 @@ func (x *MarkReadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MarkReadRequest.ProtoReflect.Descriptor instead.
 func (*MarkReadRequest) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{30}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *MarkReadRequest) GetDirect() string {
@@ -2073,7 +2366,7 @@ type MarkReadResponse struct {
 
 func (x *MarkReadResponse) Reset() {
 	*x = MarkReadResponse{}
-	mi := &file_parley_v1_parley_proto_msgTypes[31]
+	mi := &file_parley_v1_parley_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2085,7 +2378,7 @@ func (x *MarkReadResponse) String() string {
 func (*MarkReadResponse) ProtoMessage() {}
 
 func (x *MarkReadResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[31]
+	mi := &file_parley_v1_parley_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2098,7 +2391,7 @@ func (x *MarkReadResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MarkReadResponse.ProtoReflect.Descriptor instead.
 func (*MarkReadResponse) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{31}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{37}
 }
 
 type ExportRequest struct {
@@ -2110,7 +2403,7 @@ type ExportRequest struct {
 
 func (x *ExportRequest) Reset() {
 	*x = ExportRequest{}
-	mi := &file_parley_v1_parley_proto_msgTypes[32]
+	mi := &file_parley_v1_parley_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2122,7 +2415,7 @@ func (x *ExportRequest) String() string {
 func (*ExportRequest) ProtoMessage() {}
 
 func (x *ExportRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[32]
+	mi := &file_parley_v1_parley_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2135,7 +2428,7 @@ func (x *ExportRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportRequest.ProtoReflect.Descriptor instead.
 func (*ExportRequest) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{32}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *ExportRequest) GetRoom() string {
@@ -2158,7 +2451,7 @@ type ExportResponse struct {
 
 func (x *ExportResponse) Reset() {
 	*x = ExportResponse{}
-	mi := &file_parley_v1_parley_proto_msgTypes[33]
+	mi := &file_parley_v1_parley_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2170,7 +2463,7 @@ func (x *ExportResponse) String() string {
 func (*ExportResponse) ProtoMessage() {}
 
 func (x *ExportResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[33]
+	mi := &file_parley_v1_parley_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2183,7 +2476,7 @@ func (x *ExportResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportResponse.ProtoReflect.Descriptor instead.
 func (*ExportResponse) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{33}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *ExportResponse) GetPayload() []byte {
@@ -2216,7 +2509,7 @@ type Origin struct {
 
 func (x *Origin) Reset() {
 	*x = Origin{}
-	mi := &file_parley_v1_parley_proto_msgTypes[34]
+	mi := &file_parley_v1_parley_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2228,7 +2521,7 @@ func (x *Origin) String() string {
 func (*Origin) ProtoMessage() {}
 
 func (x *Origin) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[34]
+	mi := &file_parley_v1_parley_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2241,7 +2534,7 @@ func (x *Origin) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Origin.ProtoReflect.Descriptor instead.
 func (*Origin) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{34}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *Origin) GetNetwork() string {
@@ -2285,7 +2578,7 @@ type ImportRequest struct {
 
 func (x *ImportRequest) Reset() {
 	*x = ImportRequest{}
-	mi := &file_parley_v1_parley_proto_msgTypes[35]
+	mi := &file_parley_v1_parley_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2297,7 +2590,7 @@ func (x *ImportRequest) String() string {
 func (*ImportRequest) ProtoMessage() {}
 
 func (x *ImportRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[35]
+	mi := &file_parley_v1_parley_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2310,7 +2603,7 @@ func (x *ImportRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ImportRequest.ProtoReflect.Descriptor instead.
 func (*ImportRequest) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{35}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *ImportRequest) GetPayload() []byte {
@@ -2343,7 +2636,7 @@ type ImportResponse struct {
 
 func (x *ImportResponse) Reset() {
 	*x = ImportResponse{}
-	mi := &file_parley_v1_parley_proto_msgTypes[36]
+	mi := &file_parley_v1_parley_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2355,7 +2648,7 @@ func (x *ImportResponse) String() string {
 func (*ImportResponse) ProtoMessage() {}
 
 func (x *ImportResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[36]
+	mi := &file_parley_v1_parley_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2368,7 +2661,7 @@ func (x *ImportResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ImportResponse.ProtoReflect.Descriptor instead.
 func (*ImportResponse) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{36}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *ImportResponse) GetNew() uint64 {
@@ -2410,7 +2703,7 @@ type Refusal struct {
 
 func (x *Refusal) Reset() {
 	*x = Refusal{}
-	mi := &file_parley_v1_parley_proto_msgTypes[37]
+	mi := &file_parley_v1_parley_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2422,7 +2715,7 @@ func (x *Refusal) String() string {
 func (*Refusal) ProtoMessage() {}
 
 func (x *Refusal) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[37]
+	mi := &file_parley_v1_parley_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2435,7 +2728,7 @@ func (x *Refusal) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Refusal.ProtoReflect.Descriptor instead.
 func (*Refusal) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{37}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *Refusal) GetIndex() uint64 {
@@ -2461,7 +2754,7 @@ type EraseMessageRequest struct {
 
 func (x *EraseMessageRequest) Reset() {
 	*x = EraseMessageRequest{}
-	mi := &file_parley_v1_parley_proto_msgTypes[38]
+	mi := &file_parley_v1_parley_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2473,7 +2766,7 @@ func (x *EraseMessageRequest) String() string {
 func (*EraseMessageRequest) ProtoMessage() {}
 
 func (x *EraseMessageRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[38]
+	mi := &file_parley_v1_parley_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2486,7 +2779,7 @@ func (x *EraseMessageRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EraseMessageRequest.ProtoReflect.Descriptor instead.
 func (*EraseMessageRequest) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{38}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *EraseMessageRequest) GetId() string {
@@ -2504,7 +2797,7 @@ type EraseMessageResponse struct {
 
 func (x *EraseMessageResponse) Reset() {
 	*x = EraseMessageResponse{}
-	mi := &file_parley_v1_parley_proto_msgTypes[39]
+	mi := &file_parley_v1_parley_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2516,7 +2809,7 @@ func (x *EraseMessageResponse) String() string {
 func (*EraseMessageResponse) ProtoMessage() {}
 
 func (x *EraseMessageResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[39]
+	mi := &file_parley_v1_parley_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2529,7 +2822,7 @@ func (x *EraseMessageResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EraseMessageResponse.ProtoReflect.Descriptor instead.
 func (*EraseMessageResponse) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{39}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{45}
 }
 
 type WatchRequest struct {
@@ -2548,7 +2841,7 @@ type WatchRequest struct {
 
 func (x *WatchRequest) Reset() {
 	*x = WatchRequest{}
-	mi := &file_parley_v1_parley_proto_msgTypes[40]
+	mi := &file_parley_v1_parley_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2560,7 +2853,7 @@ func (x *WatchRequest) String() string {
 func (*WatchRequest) ProtoMessage() {}
 
 func (x *WatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[40]
+	mi := &file_parley_v1_parley_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2573,7 +2866,7 @@ func (x *WatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchRequest.ProtoReflect.Descriptor instead.
 func (*WatchRequest) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{40}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *WatchRequest) GetRoom() string {
@@ -2622,7 +2915,7 @@ type WatchResponse struct {
 
 func (x *WatchResponse) Reset() {
 	*x = WatchResponse{}
-	mi := &file_parley_v1_parley_proto_msgTypes[41]
+	mi := &file_parley_v1_parley_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2634,7 +2927,7 @@ func (x *WatchResponse) String() string {
 func (*WatchResponse) ProtoMessage() {}
 
 func (x *WatchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[41]
+	mi := &file_parley_v1_parley_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2647,7 +2940,7 @@ func (x *WatchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchResponse.ProtoReflect.Descriptor instead.
 func (*WatchResponse) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{41}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *WatchResponse) GetUpdate() isWatchResponse_Update {
@@ -2776,7 +3069,7 @@ type Started struct {
 
 func (x *Started) Reset() {
 	*x = Started{}
-	mi := &file_parley_v1_parley_proto_msgTypes[42]
+	mi := &file_parley_v1_parley_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2788,7 +3081,7 @@ func (x *Started) String() string {
 func (*Started) ProtoMessage() {}
 
 func (x *Started) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[42]
+	mi := &file_parley_v1_parley_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2801,7 +3094,7 @@ func (x *Started) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Started.ProtoReflect.Descriptor instead.
 func (*Started) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{42}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *Started) GetCursor() uint64 {
@@ -2827,7 +3120,7 @@ type StateChanged struct {
 
 func (x *StateChanged) Reset() {
 	*x = StateChanged{}
-	mi := &file_parley_v1_parley_proto_msgTypes[43]
+	mi := &file_parley_v1_parley_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2839,7 +3132,7 @@ func (x *StateChanged) String() string {
 func (*StateChanged) ProtoMessage() {}
 
 func (x *StateChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[43]
+	mi := &file_parley_v1_parley_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2852,7 +3145,7 @@ func (x *StateChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StateChanged.ProtoReflect.Descriptor instead.
 func (*StateChanged) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{43}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *StateChanged) GetId() string {
@@ -2903,7 +3196,7 @@ type MemberChanged struct {
 
 func (x *MemberChanged) Reset() {
 	*x = MemberChanged{}
-	mi := &file_parley_v1_parley_proto_msgTypes[44]
+	mi := &file_parley_v1_parley_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2915,7 +3208,7 @@ func (x *MemberChanged) String() string {
 func (*MemberChanged) ProtoMessage() {}
 
 func (x *MemberChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[44]
+	mi := &file_parley_v1_parley_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2928,7 +3221,7 @@ func (x *MemberChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MemberChanged.ProtoReflect.Descriptor instead.
 func (*MemberChanged) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{44}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *MemberChanged) GetRoom() string {
@@ -2964,7 +3257,7 @@ type PeerChanged struct {
 
 func (x *PeerChanged) Reset() {
 	*x = PeerChanged{}
-	mi := &file_parley_v1_parley_proto_msgTypes[45]
+	mi := &file_parley_v1_parley_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2976,7 +3269,7 @@ func (x *PeerChanged) String() string {
 func (*PeerChanged) ProtoMessage() {}
 
 func (x *PeerChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[45]
+	mi := &file_parley_v1_parley_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2989,7 +3282,7 @@ func (x *PeerChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PeerChanged.ProtoReflect.Descriptor instead.
 func (*PeerChanged) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{45}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *PeerChanged) GetPeerId() string {
@@ -3022,7 +3315,7 @@ type RoomsChanged struct {
 
 func (x *RoomsChanged) Reset() {
 	*x = RoomsChanged{}
-	mi := &file_parley_v1_parley_proto_msgTypes[46]
+	mi := &file_parley_v1_parley_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3034,7 +3327,7 @@ func (x *RoomsChanged) String() string {
 func (*RoomsChanged) ProtoMessage() {}
 
 func (x *RoomsChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[46]
+	mi := &file_parley_v1_parley_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3047,7 +3340,7 @@ func (x *RoomsChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RoomsChanged.ProtoReflect.Descriptor instead.
 func (*RoomsChanged) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{46}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{52}
 }
 
 // Lagged tells that the caller was too slow for states, members, peers and
@@ -3061,7 +3354,7 @@ type Lagged struct {
 
 func (x *Lagged) Reset() {
 	*x = Lagged{}
-	mi := &file_parley_v1_parley_proto_msgTypes[47]
+	mi := &file_parley_v1_parley_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3073,7 +3366,7 @@ func (x *Lagged) String() string {
 func (*Lagged) ProtoMessage() {}
 
 func (x *Lagged) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_parley_proto_msgTypes[47]
+	mi := &file_parley_v1_parley_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3086,7 +3379,7 @@ func (x *Lagged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Lagged.ProtoReflect.Descriptor instead.
 func (*Lagged) Descriptor() ([]byte, []int) {
-	return file_parley_v1_parley_proto_rawDescGZIP(), []int{47}
+	return file_parley_v1_parley_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *Lagged) GetCursor() uint64 {
@@ -3100,7 +3393,7 @@ var File_parley_v1_parley_proto protoreflect.FileDescriptor
 
 const file_parley_v1_parley_proto_rawDesc = "" +
 	"\n" +
-	"\x16parley/v1/parley.proto\x12\tparley.v1\x1a\x1egoogle/protobuf/duration.proto\"\x83\x01\n" +
+	"\x16parley/v1/parley.proto\x12\tparley.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x19parley/v1/registrar.proto\"\x83\x01\n" +
 	"\x05Fault\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\tR\x04code\x12\x14\n" +
 	"\x05blame\x18\x02 \x01(\rR\x05blame\x12\x12\n" +
@@ -3112,7 +3405,22 @@ const file_parley_v1_parley_proto_rawDesc = "" +
 	"\x05count\x18\x01 \x01(\rR\x05count\x12-\n" +
 	"\x04life\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x04life\"(\n" +
 	"\x10NewCodesResponse\x12\x14\n" +
-	"\x05codes\x18\x01 \x03(\tR\x05codes\"\x0f\n" +
+	"\x05codes\x18\x01 \x03(\tR\x05codes\"D\n" +
+	"\x11RevokeNodeRequest\x12\x17\n" +
+	"\apeer_id\x18\x01 \x01(\tR\x06peerId\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"/\n" +
+	"\x12RevokeNodeResponse\x12\x19\n" +
+	"\bevent_id\x18\x01 \x01(\fR\aeventId\"2\n" +
+	"\x12RegistryEndRequest\x12\x1c\n" +
+	"\tregistrar\x18\x01 \x01(\tR\tregistrar\"B\n" +
+	"\x13RegistryEndResponse\x12\x10\n" +
+	"\x03seq\x18\x01 \x01(\x04R\x03seq\x12\x19\n" +
+	"\bevent_id\x18\x02 \x01(\fR\aeventId\"/\n" +
+	"\x15WatchDirectoryRequest\x12\x16\n" +
+	"\x06follow\x18\x01 \x01(\bR\x06follow\"Z\n" +
+	"\x16WatchDirectoryResponse\x12*\n" +
+	"\x05nodes\x18\x01 \x03(\v2\x14.parley.v1.NodeEntryR\x05nodes\x12\x14\n" +
+	"\x05whole\x18\x02 \x01(\bR\x05whole\"\x0f\n" +
 	"\rStatusRequest\"\xf1\x03\n" +
 	"\x0eStatusResponse\x12\x17\n" +
 	"\apeer_id\x18\x01 \x01(\tR\x06peerId\x12\x12\n" +
@@ -3313,7 +3621,8 @@ const file_parley_v1_parley_proto_rawDesc = "" +
 	"\x06online\x18\x03 \x01(\bR\x06online\"\x0e\n" +
 	"\fRoomsChanged\" \n" +
 	"\x06Lagged\x12\x16\n" +
-	"\x06cursor\x18\x01 \x01(\x04R\x06cursor2\x8b\t\n" +
+	"\x06cursor\x18\x01 \x01(\x04R\x06cursor2\xfd\n" +
+	"\n" +
 	"\rParleyService\x12=\n" +
 	"\x06Status\x12\x18.parley.v1.StatusRequest\x1a\x19.parley.v1.StatusResponse\x12F\n" +
 	"\tListPeers\x12\x1b.parley.v1.ListPeersRequest\x1a\x1c.parley.v1.ListPeersResponse\x12F\n" +
@@ -3329,7 +3638,11 @@ const file_parley_v1_parley_proto_rawDesc = "" +
 	"\x06Export\x12\x18.parley.v1.ExportRequest\x1a\x19.parley.v1.ExportResponse0\x01\x12A\n" +
 	"\x06Import\x12\x18.parley.v1.ImportRequest\x1a\x19.parley.v1.ImportResponse(\x010\x01\x12O\n" +
 	"\fEraseMessage\x12\x1e.parley.v1.EraseMessageRequest\x1a\x1f.parley.v1.EraseMessageResponse\x12C\n" +
-	"\bNewCodes\x12\x1a.parley.v1.NewCodesRequest\x1a\x1b.parley.v1.NewCodesResponse\x12<\n" +
+	"\bNewCodes\x12\x1a.parley.v1.NewCodesRequest\x1a\x1b.parley.v1.NewCodesResponse\x12I\n" +
+	"\n" +
+	"RevokeNode\x12\x1c.parley.v1.RevokeNodeRequest\x1a\x1d.parley.v1.RevokeNodeResponse\x12L\n" +
+	"\vRegistryEnd\x12\x1d.parley.v1.RegistryEndRequest\x1a\x1e.parley.v1.RegistryEndResponse\x12W\n" +
+	"\x0eWatchDirectory\x12 .parley.v1.WatchDirectoryRequest\x1a!.parley.v1.WatchDirectoryResponse0\x01\x12<\n" +
 	"\x05Watch\x12\x17.parley.v1.WatchRequest\x1a\x18.parley.v1.WatchResponse0\x01B6Z4github.com/parley-chat/parley/api/parley/v1;parleyv1b\x06proto3"
 
 var (
@@ -3344,119 +3657,133 @@ func file_parley_v1_parley_proto_rawDescGZIP() []byte {
 	return file_parley_v1_parley_proto_rawDescData
 }
 
-var file_parley_v1_parley_proto_msgTypes = make([]protoimpl.MessageInfo, 49)
+var file_parley_v1_parley_proto_msgTypes = make([]protoimpl.MessageInfo, 55)
 var file_parley_v1_parley_proto_goTypes = []any{
-	(*Fault)(nil),                // 0: parley.v1.Fault
-	(*NewCodesRequest)(nil),      // 1: parley.v1.NewCodesRequest
-	(*NewCodesResponse)(nil),     // 2: parley.v1.NewCodesResponse
-	(*StatusRequest)(nil),        // 3: parley.v1.StatusRequest
-	(*StatusResponse)(nil),       // 4: parley.v1.StatusResponse
-	(*Discovery)(nil),            // 5: parley.v1.Discovery
-	(*Version)(nil),              // 6: parley.v1.Version
-	(*ListPeersRequest)(nil),     // 7: parley.v1.ListPeersRequest
-	(*ListPeersResponse)(nil),    // 8: parley.v1.ListPeersResponse
-	(*Peer)(nil),                 // 9: parley.v1.Peer
-	(*ListRoomsRequest)(nil),     // 10: parley.v1.ListRoomsRequest
-	(*ListRoomsResponse)(nil),    // 11: parley.v1.ListRoomsResponse
-	(*Room)(nil),                 // 12: parley.v1.Room
-	(*ListDirectsRequest)(nil),   // 13: parley.v1.ListDirectsRequest
-	(*ListDirectsResponse)(nil),  // 14: parley.v1.ListDirectsResponse
-	(*DirectChat)(nil),           // 15: parley.v1.DirectChat
-	(*ListMembersRequest)(nil),   // 16: parley.v1.ListMembersRequest
-	(*ListMembersResponse)(nil),  // 17: parley.v1.ListMembersResponse
-	(*Member)(nil),               // 18: parley.v1.Member
-	(*JoinRoomRequest)(nil),      // 19: parley.v1.JoinRoomRequest
-	(*JoinRoomResponse)(nil),     // 20: parley.v1.JoinRoomResponse
-	(*LeaveRoomRequest)(nil),     // 21: parley.v1.LeaveRoomRequest
-	(*LeaveRoomResponse)(nil),    // 22: parley.v1.LeaveRoomResponse
-	(*SendMessageRequest)(nil),   // 23: parley.v1.SendMessageRequest
-	(*SendMessageResponse)(nil),  // 24: parley.v1.SendMessageResponse
-	(*SendMessagesRequest)(nil),  // 25: parley.v1.SendMessagesRequest
-	(*SendMessagesResponse)(nil), // 26: parley.v1.SendMessagesResponse
-	(*HistoryRequest)(nil),       // 27: parley.v1.HistoryRequest
-	(*HistoryResponse)(nil),      // 28: parley.v1.HistoryResponse
-	(*Message)(nil),              // 29: parley.v1.Message
-	(*MarkReadRequest)(nil),      // 30: parley.v1.MarkReadRequest
-	(*MarkReadResponse)(nil),     // 31: parley.v1.MarkReadResponse
-	(*ExportRequest)(nil),        // 32: parley.v1.ExportRequest
-	(*ExportResponse)(nil),       // 33: parley.v1.ExportResponse
-	(*Origin)(nil),               // 34: parley.v1.Origin
-	(*ImportRequest)(nil),        // 35: parley.v1.ImportRequest
-	(*ImportResponse)(nil),       // 36: parley.v1.ImportResponse
-	(*Refusal)(nil),              // 37: parley.v1.Refusal
-	(*EraseMessageRequest)(nil),  // 38: parley.v1.EraseMessageRequest
-	(*EraseMessageResponse)(nil), // 39: parley.v1.EraseMessageResponse
-	(*WatchRequest)(nil),         // 40: parley.v1.WatchRequest
-	(*WatchResponse)(nil),        // 41: parley.v1.WatchResponse
-	(*Started)(nil),              // 42: parley.v1.Started
-	(*StateChanged)(nil),         // 43: parley.v1.StateChanged
-	(*MemberChanged)(nil),        // 44: parley.v1.MemberChanged
-	(*PeerChanged)(nil),          // 45: parley.v1.PeerChanged
-	(*RoomsChanged)(nil),         // 46: parley.v1.RoomsChanged
-	(*Lagged)(nil),               // 47: parley.v1.Lagged
-	nil,                          // 48: parley.v1.Discovery.HelloEntry
-	(*durationpb.Duration)(nil),  // 49: google.protobuf.Duration
+	(*Fault)(nil),                  // 0: parley.v1.Fault
+	(*NewCodesRequest)(nil),        // 1: parley.v1.NewCodesRequest
+	(*NewCodesResponse)(nil),       // 2: parley.v1.NewCodesResponse
+	(*RevokeNodeRequest)(nil),      // 3: parley.v1.RevokeNodeRequest
+	(*RevokeNodeResponse)(nil),     // 4: parley.v1.RevokeNodeResponse
+	(*RegistryEndRequest)(nil),     // 5: parley.v1.RegistryEndRequest
+	(*RegistryEndResponse)(nil),    // 6: parley.v1.RegistryEndResponse
+	(*WatchDirectoryRequest)(nil),  // 7: parley.v1.WatchDirectoryRequest
+	(*WatchDirectoryResponse)(nil), // 8: parley.v1.WatchDirectoryResponse
+	(*StatusRequest)(nil),          // 9: parley.v1.StatusRequest
+	(*StatusResponse)(nil),         // 10: parley.v1.StatusResponse
+	(*Discovery)(nil),              // 11: parley.v1.Discovery
+	(*Version)(nil),                // 12: parley.v1.Version
+	(*ListPeersRequest)(nil),       // 13: parley.v1.ListPeersRequest
+	(*ListPeersResponse)(nil),      // 14: parley.v1.ListPeersResponse
+	(*Peer)(nil),                   // 15: parley.v1.Peer
+	(*ListRoomsRequest)(nil),       // 16: parley.v1.ListRoomsRequest
+	(*ListRoomsResponse)(nil),      // 17: parley.v1.ListRoomsResponse
+	(*Room)(nil),                   // 18: parley.v1.Room
+	(*ListDirectsRequest)(nil),     // 19: parley.v1.ListDirectsRequest
+	(*ListDirectsResponse)(nil),    // 20: parley.v1.ListDirectsResponse
+	(*DirectChat)(nil),             // 21: parley.v1.DirectChat
+	(*ListMembersRequest)(nil),     // 22: parley.v1.ListMembersRequest
+	(*ListMembersResponse)(nil),    // 23: parley.v1.ListMembersResponse
+	(*Member)(nil),                 // 24: parley.v1.Member
+	(*JoinRoomRequest)(nil),        // 25: parley.v1.JoinRoomRequest
+	(*JoinRoomResponse)(nil),       // 26: parley.v1.JoinRoomResponse
+	(*LeaveRoomRequest)(nil),       // 27: parley.v1.LeaveRoomRequest
+	(*LeaveRoomResponse)(nil),      // 28: parley.v1.LeaveRoomResponse
+	(*SendMessageRequest)(nil),     // 29: parley.v1.SendMessageRequest
+	(*SendMessageResponse)(nil),    // 30: parley.v1.SendMessageResponse
+	(*SendMessagesRequest)(nil),    // 31: parley.v1.SendMessagesRequest
+	(*SendMessagesResponse)(nil),   // 32: parley.v1.SendMessagesResponse
+	(*HistoryRequest)(nil),         // 33: parley.v1.HistoryRequest
+	(*HistoryResponse)(nil),        // 34: parley.v1.HistoryResponse
+	(*Message)(nil),                // 35: parley.v1.Message
+	(*MarkReadRequest)(nil),        // 36: parley.v1.MarkReadRequest
+	(*MarkReadResponse)(nil),       // 37: parley.v1.MarkReadResponse
+	(*ExportRequest)(nil),          // 38: parley.v1.ExportRequest
+	(*ExportResponse)(nil),         // 39: parley.v1.ExportResponse
+	(*Origin)(nil),                 // 40: parley.v1.Origin
+	(*ImportRequest)(nil),          // 41: parley.v1.ImportRequest
+	(*ImportResponse)(nil),         // 42: parley.v1.ImportResponse
+	(*Refusal)(nil),                // 43: parley.v1.Refusal
+	(*EraseMessageRequest)(nil),    // 44: parley.v1.EraseMessageRequest
+	(*EraseMessageResponse)(nil),   // 45: parley.v1.EraseMessageResponse
+	(*WatchRequest)(nil),           // 46: parley.v1.WatchRequest
+	(*WatchResponse)(nil),          // 47: parley.v1.WatchResponse
+	(*Started)(nil),                // 48: parley.v1.Started
+	(*StateChanged)(nil),           // 49: parley.v1.StateChanged
+	(*MemberChanged)(nil),          // 50: parley.v1.MemberChanged
+	(*PeerChanged)(nil),            // 51: parley.v1.PeerChanged
+	(*RoomsChanged)(nil),           // 52: parley.v1.RoomsChanged
+	(*Lagged)(nil),                 // 53: parley.v1.Lagged
+	nil,                            // 54: parley.v1.Discovery.HelloEntry
+	(*durationpb.Duration)(nil),    // 55: google.protobuf.Duration
+	(*NodeEntry)(nil),              // 56: parley.v1.NodeEntry
 }
 var file_parley_v1_parley_proto_depIdxs = []int32{
-	49, // 0: parley.v1.NewCodesRequest.life:type_name -> google.protobuf.Duration
-	5,  // 1: parley.v1.StatusResponse.discovery:type_name -> parley.v1.Discovery
-	6,  // 2: parley.v1.StatusResponse.version:type_name -> parley.v1.Version
-	48, // 3: parley.v1.Discovery.hello:type_name -> parley.v1.Discovery.HelloEntry
-	9,  // 4: parley.v1.ListPeersResponse.peers:type_name -> parley.v1.Peer
-	12, // 5: parley.v1.ListRoomsResponse.rooms:type_name -> parley.v1.Room
-	15, // 6: parley.v1.ListDirectsResponse.directs:type_name -> parley.v1.DirectChat
-	18, // 7: parley.v1.ListMembersResponse.members:type_name -> parley.v1.Member
-	0,  // 8: parley.v1.SendMessagesResponse.fault:type_name -> parley.v1.Fault
-	29, // 9: parley.v1.HistoryResponse.message:type_name -> parley.v1.Message
-	34, // 10: parley.v1.ExportResponse.origin:type_name -> parley.v1.Origin
-	34, // 11: parley.v1.ImportRequest.origin:type_name -> parley.v1.Origin
-	37, // 12: parley.v1.ImportResponse.refused:type_name -> parley.v1.Refusal
-	0,  // 13: parley.v1.Refusal.fault:type_name -> parley.v1.Fault
-	42, // 14: parley.v1.WatchResponse.started:type_name -> parley.v1.Started
-	29, // 15: parley.v1.WatchResponse.message:type_name -> parley.v1.Message
-	43, // 16: parley.v1.WatchResponse.state:type_name -> parley.v1.StateChanged
-	44, // 17: parley.v1.WatchResponse.member:type_name -> parley.v1.MemberChanged
-	45, // 18: parley.v1.WatchResponse.peer:type_name -> parley.v1.PeerChanged
-	46, // 19: parley.v1.WatchResponse.rooms:type_name -> parley.v1.RoomsChanged
-	47, // 20: parley.v1.WatchResponse.lagged:type_name -> parley.v1.Lagged
-	18, // 21: parley.v1.MemberChanged.member:type_name -> parley.v1.Member
-	3,  // 22: parley.v1.ParleyService.Status:input_type -> parley.v1.StatusRequest
-	7,  // 23: parley.v1.ParleyService.ListPeers:input_type -> parley.v1.ListPeersRequest
-	10, // 24: parley.v1.ParleyService.ListRooms:input_type -> parley.v1.ListRoomsRequest
-	13, // 25: parley.v1.ParleyService.ListDirects:input_type -> parley.v1.ListDirectsRequest
-	16, // 26: parley.v1.ParleyService.ListMembers:input_type -> parley.v1.ListMembersRequest
-	19, // 27: parley.v1.ParleyService.JoinRoom:input_type -> parley.v1.JoinRoomRequest
-	21, // 28: parley.v1.ParleyService.LeaveRoom:input_type -> parley.v1.LeaveRoomRequest
-	23, // 29: parley.v1.ParleyService.SendMessage:input_type -> parley.v1.SendMessageRequest
-	25, // 30: parley.v1.ParleyService.SendMessages:input_type -> parley.v1.SendMessagesRequest
-	27, // 31: parley.v1.ParleyService.History:input_type -> parley.v1.HistoryRequest
-	30, // 32: parley.v1.ParleyService.MarkRead:input_type -> parley.v1.MarkReadRequest
-	32, // 33: parley.v1.ParleyService.Export:input_type -> parley.v1.ExportRequest
-	35, // 34: parley.v1.ParleyService.Import:input_type -> parley.v1.ImportRequest
-	38, // 35: parley.v1.ParleyService.EraseMessage:input_type -> parley.v1.EraseMessageRequest
-	1,  // 36: parley.v1.ParleyService.NewCodes:input_type -> parley.v1.NewCodesRequest
-	40, // 37: parley.v1.ParleyService.Watch:input_type -> parley.v1.WatchRequest
-	4,  // 38: parley.v1.ParleyService.Status:output_type -> parley.v1.StatusResponse
-	8,  // 39: parley.v1.ParleyService.ListPeers:output_type -> parley.v1.ListPeersResponse
-	11, // 40: parley.v1.ParleyService.ListRooms:output_type -> parley.v1.ListRoomsResponse
-	14, // 41: parley.v1.ParleyService.ListDirects:output_type -> parley.v1.ListDirectsResponse
-	17, // 42: parley.v1.ParleyService.ListMembers:output_type -> parley.v1.ListMembersResponse
-	20, // 43: parley.v1.ParleyService.JoinRoom:output_type -> parley.v1.JoinRoomResponse
-	22, // 44: parley.v1.ParleyService.LeaveRoom:output_type -> parley.v1.LeaveRoomResponse
-	24, // 45: parley.v1.ParleyService.SendMessage:output_type -> parley.v1.SendMessageResponse
-	26, // 46: parley.v1.ParleyService.SendMessages:output_type -> parley.v1.SendMessagesResponse
-	28, // 47: parley.v1.ParleyService.History:output_type -> parley.v1.HistoryResponse
-	31, // 48: parley.v1.ParleyService.MarkRead:output_type -> parley.v1.MarkReadResponse
-	33, // 49: parley.v1.ParleyService.Export:output_type -> parley.v1.ExportResponse
-	36, // 50: parley.v1.ParleyService.Import:output_type -> parley.v1.ImportResponse
-	39, // 51: parley.v1.ParleyService.EraseMessage:output_type -> parley.v1.EraseMessageResponse
-	2,  // 52: parley.v1.ParleyService.NewCodes:output_type -> parley.v1.NewCodesResponse
-	41, // 53: parley.v1.ParleyService.Watch:output_type -> parley.v1.WatchResponse
-	38, // [38:54] is the sub-list for method output_type
-	22, // [22:38] is the sub-list for method input_type
-	22, // [22:22] is the sub-list for extension type_name
-	22, // [22:22] is the sub-list for extension extendee
-	0,  // [0:22] is the sub-list for field type_name
+	55, // 0: parley.v1.NewCodesRequest.life:type_name -> google.protobuf.Duration
+	56, // 1: parley.v1.WatchDirectoryResponse.nodes:type_name -> parley.v1.NodeEntry
+	11, // 2: parley.v1.StatusResponse.discovery:type_name -> parley.v1.Discovery
+	12, // 3: parley.v1.StatusResponse.version:type_name -> parley.v1.Version
+	54, // 4: parley.v1.Discovery.hello:type_name -> parley.v1.Discovery.HelloEntry
+	15, // 5: parley.v1.ListPeersResponse.peers:type_name -> parley.v1.Peer
+	18, // 6: parley.v1.ListRoomsResponse.rooms:type_name -> parley.v1.Room
+	21, // 7: parley.v1.ListDirectsResponse.directs:type_name -> parley.v1.DirectChat
+	24, // 8: parley.v1.ListMembersResponse.members:type_name -> parley.v1.Member
+	0,  // 9: parley.v1.SendMessagesResponse.fault:type_name -> parley.v1.Fault
+	35, // 10: parley.v1.HistoryResponse.message:type_name -> parley.v1.Message
+	40, // 11: parley.v1.ExportResponse.origin:type_name -> parley.v1.Origin
+	40, // 12: parley.v1.ImportRequest.origin:type_name -> parley.v1.Origin
+	43, // 13: parley.v1.ImportResponse.refused:type_name -> parley.v1.Refusal
+	0,  // 14: parley.v1.Refusal.fault:type_name -> parley.v1.Fault
+	48, // 15: parley.v1.WatchResponse.started:type_name -> parley.v1.Started
+	35, // 16: parley.v1.WatchResponse.message:type_name -> parley.v1.Message
+	49, // 17: parley.v1.WatchResponse.state:type_name -> parley.v1.StateChanged
+	50, // 18: parley.v1.WatchResponse.member:type_name -> parley.v1.MemberChanged
+	51, // 19: parley.v1.WatchResponse.peer:type_name -> parley.v1.PeerChanged
+	52, // 20: parley.v1.WatchResponse.rooms:type_name -> parley.v1.RoomsChanged
+	53, // 21: parley.v1.WatchResponse.lagged:type_name -> parley.v1.Lagged
+	24, // 22: parley.v1.MemberChanged.member:type_name -> parley.v1.Member
+	9,  // 23: parley.v1.ParleyService.Status:input_type -> parley.v1.StatusRequest
+	13, // 24: parley.v1.ParleyService.ListPeers:input_type -> parley.v1.ListPeersRequest
+	16, // 25: parley.v1.ParleyService.ListRooms:input_type -> parley.v1.ListRoomsRequest
+	19, // 26: parley.v1.ParleyService.ListDirects:input_type -> parley.v1.ListDirectsRequest
+	22, // 27: parley.v1.ParleyService.ListMembers:input_type -> parley.v1.ListMembersRequest
+	25, // 28: parley.v1.ParleyService.JoinRoom:input_type -> parley.v1.JoinRoomRequest
+	27, // 29: parley.v1.ParleyService.LeaveRoom:input_type -> parley.v1.LeaveRoomRequest
+	29, // 30: parley.v1.ParleyService.SendMessage:input_type -> parley.v1.SendMessageRequest
+	31, // 31: parley.v1.ParleyService.SendMessages:input_type -> parley.v1.SendMessagesRequest
+	33, // 32: parley.v1.ParleyService.History:input_type -> parley.v1.HistoryRequest
+	36, // 33: parley.v1.ParleyService.MarkRead:input_type -> parley.v1.MarkReadRequest
+	38, // 34: parley.v1.ParleyService.Export:input_type -> parley.v1.ExportRequest
+	41, // 35: parley.v1.ParleyService.Import:input_type -> parley.v1.ImportRequest
+	44, // 36: parley.v1.ParleyService.EraseMessage:input_type -> parley.v1.EraseMessageRequest
+	1,  // 37: parley.v1.ParleyService.NewCodes:input_type -> parley.v1.NewCodesRequest
+	3,  // 38: parley.v1.ParleyService.RevokeNode:input_type -> parley.v1.RevokeNodeRequest
+	5,  // 39: parley.v1.ParleyService.RegistryEnd:input_type -> parley.v1.RegistryEndRequest
+	7,  // 40: parley.v1.ParleyService.WatchDirectory:input_type -> parley.v1.WatchDirectoryRequest
+	46, // 41: parley.v1.ParleyService.Watch:input_type -> parley.v1.WatchRequest
+	10, // 42: parley.v1.ParleyService.Status:output_type -> parley.v1.StatusResponse
+	14, // 43: parley.v1.ParleyService.ListPeers:output_type -> parley.v1.ListPeersResponse
+	17, // 44: parley.v1.ParleyService.ListRooms:output_type -> parley.v1.ListRoomsResponse
+	20, // 45: parley.v1.ParleyService.ListDirects:output_type -> parley.v1.ListDirectsResponse
+	23, // 46: parley.v1.ParleyService.ListMembers:output_type -> parley.v1.ListMembersResponse
+	26, // 47: parley.v1.ParleyService.JoinRoom:output_type -> parley.v1.JoinRoomResponse
+	28, // 48: parley.v1.ParleyService.LeaveRoom:output_type -> parley.v1.LeaveRoomResponse
+	30, // 49: parley.v1.ParleyService.SendMessage:output_type -> parley.v1.SendMessageResponse
+	32, // 50: parley.v1.ParleyService.SendMessages:output_type -> parley.v1.SendMessagesResponse
+	34, // 51: parley.v1.ParleyService.History:output_type -> parley.v1.HistoryResponse
+	37, // 52: parley.v1.ParleyService.MarkRead:output_type -> parley.v1.MarkReadResponse
+	39, // 53: parley.v1.ParleyService.Export:output_type -> parley.v1.ExportResponse
+	42, // 54: parley.v1.ParleyService.Import:output_type -> parley.v1.ImportResponse
+	45, // 55: parley.v1.ParleyService.EraseMessage:output_type -> parley.v1.EraseMessageResponse
+	2,  // 56: parley.v1.ParleyService.NewCodes:output_type -> parley.v1.NewCodesResponse
+	4,  // 57: parley.v1.ParleyService.RevokeNode:output_type -> parley.v1.RevokeNodeResponse
+	6,  // 58: parley.v1.ParleyService.RegistryEnd:output_type -> parley.v1.RegistryEndResponse
+	8,  // 59: parley.v1.ParleyService.WatchDirectory:output_type -> parley.v1.WatchDirectoryResponse
+	47, // 60: parley.v1.ParleyService.Watch:output_type -> parley.v1.WatchResponse
+	42, // [42:61] is the sub-list for method output_type
+	23, // [23:42] is the sub-list for method input_type
+	23, // [23:23] is the sub-list for extension type_name
+	23, // [23:23] is the sub-list for extension extendee
+	0,  // [0:23] is the sub-list for field type_name
 }
 
 func init() { file_parley_v1_parley_proto_init() }
@@ -3464,8 +3791,9 @@ func file_parley_v1_parley_proto_init() {
 	if File_parley_v1_parley_proto != nil {
 		return
 	}
-	file_parley_v1_parley_proto_msgTypes[40].OneofWrappers = []any{}
-	file_parley_v1_parley_proto_msgTypes[41].OneofWrappers = []any{
+	file_parley_v1_registrar_proto_init()
+	file_parley_v1_parley_proto_msgTypes[46].OneofWrappers = []any{}
+	file_parley_v1_parley_proto_msgTypes[47].OneofWrappers = []any{
 		(*WatchResponse_Started)(nil),
 		(*WatchResponse_Message)(nil),
 		(*WatchResponse_State)(nil),
@@ -3480,7 +3808,7 @@ func file_parley_v1_parley_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_parley_v1_parley_proto_rawDesc), len(file_parley_v1_parley_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   49,
+			NumMessages:   55,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -27,6 +27,63 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+type NodeState int32
+
+const (
+	NodeState_NODE_STATE_UNSPECIFIED NodeState = 0
+	NodeState_NODE_STATE_ONLINE      NodeState = 1
+	// It has been silent for longer than it should.
+	NodeState_NODE_STATE_SUSPECT NodeState = 2
+	NodeState_NODE_STATE_OFFLINE NodeState = 3
+	// It is not a member any more.
+	NodeState_NODE_STATE_REVOKED NodeState = 4
+)
+
+// Enum value maps for NodeState.
+var (
+	NodeState_name = map[int32]string{
+		0: "NODE_STATE_UNSPECIFIED",
+		1: "NODE_STATE_ONLINE",
+		2: "NODE_STATE_SUSPECT",
+		3: "NODE_STATE_OFFLINE",
+		4: "NODE_STATE_REVOKED",
+	}
+	NodeState_value = map[string]int32{
+		"NODE_STATE_UNSPECIFIED": 0,
+		"NODE_STATE_ONLINE":      1,
+		"NODE_STATE_SUSPECT":     2,
+		"NODE_STATE_OFFLINE":     3,
+		"NODE_STATE_REVOKED":     4,
+	}
+)
+
+func (x NodeState) Enum() *NodeState {
+	p := new(NodeState)
+	*p = x
+	return p
+}
+
+func (x NodeState) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (NodeState) Descriptor() protoreflect.EnumDescriptor {
+	return file_parley_v1_registrar_proto_enumTypes[0].Descriptor()
+}
+
+func (NodeState) Type() protoreflect.EnumType {
+	return &file_parley_v1_registrar_proto_enumTypes[0]
+}
+
+func (x NodeState) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use NodeState.Descriptor instead.
+func (NodeState) EnumDescriptor() ([]byte, []int) {
+	return file_parley_v1_registrar_proto_rawDescGZIP(), []int{0}
+}
+
 type ChallengeRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -463,6 +520,634 @@ func (x *BootstrapPeer) GetAddrs() []string {
 	return nil
 }
 
+type HeartbeatRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Signed by the node.
+	Heartbeat []byte `protobuf:"bytes,1,opt,name=heartbeat,proto3" json:"heartbeat,omitempty"`
+	// The node's ticket; needed until a registrar has answered one, and again when
+	// it says that it does not know the node (ticket_wanted).
+	Ticket        []byte `protobuf:"bytes,2,opt,name=ticket,proto3" json:"ticket,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HeartbeatRequest) Reset() {
+	*x = HeartbeatRequest{}
+	mi := &file_parley_v1_registrar_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HeartbeatRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HeartbeatRequest) ProtoMessage() {}
+
+func (x *HeartbeatRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_registrar_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HeartbeatRequest.ProtoReflect.Descriptor instead.
+func (*HeartbeatRequest) Descriptor() ([]byte, []int) {
+	return file_parley_v1_registrar_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *HeartbeatRequest) GetHeartbeat() []byte {
+	if x != nil {
+		return x.Heartbeat
+	}
+	return nil
+}
+
+func (x *HeartbeatRequest) GetTicket() []byte {
+	if x != nil {
+		return x.Ticket
+	}
+	return nil
+}
+
+type HeartbeatResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The registrar has no ticket of this node and has not noted the heartbeat.
+	TicketWanted bool `protobuf:"varint,1,opt,name=ticket_wanted,json=ticketWanted,proto3" json:"ticket_wanted,omitempty"`
+	// How long to wait before the next one, in milliseconds.
+	IntervalMs uint32 `protobuf:"varint,2,opt,name=interval_ms,json=intervalMs,proto3" json:"interval_ms,omitempty"`
+	// The registrar has more than its share of nodes: another is to be asked, if
+	// there is one. The heartbeat is noted all the same.
+	Overloaded    bool `protobuf:"varint,3,opt,name=overloaded,proto3" json:"overloaded,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HeartbeatResponse) Reset() {
+	*x = HeartbeatResponse{}
+	mi := &file_parley_v1_registrar_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HeartbeatResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HeartbeatResponse) ProtoMessage() {}
+
+func (x *HeartbeatResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_registrar_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HeartbeatResponse.ProtoReflect.Descriptor instead.
+func (*HeartbeatResponse) Descriptor() ([]byte, []int) {
+	return file_parley_v1_registrar_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *HeartbeatResponse) GetTicketWanted() bool {
+	if x != nil {
+		return x.TicketWanted
+	}
+	return false
+}
+
+func (x *HeartbeatResponse) GetIntervalMs() uint32 {
+	if x != nil {
+		return x.IntervalMs
+	}
+	return 0
+}
+
+func (x *HeartbeatResponse) GetOverloaded() bool {
+	if x != nil {
+		return x.Overloaded
+	}
+	return false
+}
+
+type ListNodesRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListNodesRequest) Reset() {
+	*x = ListNodesRequest{}
+	mi := &file_parley_v1_registrar_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListNodesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListNodesRequest) ProtoMessage() {}
+
+func (x *ListNodesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_registrar_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListNodesRequest.ProtoReflect.Descriptor instead.
+func (*ListNodesRequest) Descriptor() ([]byte, []int) {
+	return file_parley_v1_registrar_proto_rawDescGZIP(), []int{8}
+}
+
+type ListNodesResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Nodes         []*NodeEntry           `protobuf:"bytes,1,rep,name=nodes,proto3" json:"nodes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListNodesResponse) Reset() {
+	*x = ListNodesResponse{}
+	mi := &file_parley_v1_registrar_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListNodesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListNodesResponse) ProtoMessage() {}
+
+func (x *ListNodesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_registrar_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListNodesResponse.ProtoReflect.Descriptor instead.
+func (*ListNodesResponse) Descriptor() ([]byte, []int) {
+	return file_parley_v1_registrar_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *ListNodesResponse) GetNodes() []*NodeEntry {
+	if x != nil {
+		return x.Nodes
+	}
+	return nil
+}
+
+type WatchNodesRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchNodesRequest) Reset() {
+	*x = WatchNodesRequest{}
+	mi := &file_parley_v1_registrar_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchNodesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchNodesRequest) ProtoMessage() {}
+
+func (x *WatchNodesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_registrar_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchNodesRequest.ProtoReflect.Descriptor instead.
+func (*WatchNodesRequest) Descriptor() ([]byte, []int) {
+	return file_parley_v1_registrar_proto_rawDescGZIP(), []int{10}
+}
+
+type WatchNodesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// New or changed nodes: at first all of them, in several messages.
+	Nodes []*NodeEntry `protobuf:"bytes,1,rep,name=nodes,proto3" json:"nodes,omitempty"`
+	// The directory has been told whole; what follows are changes.
+	Whole         bool `protobuf:"varint,2,opt,name=whole,proto3" json:"whole,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchNodesResponse) Reset() {
+	*x = WatchNodesResponse{}
+	mi := &file_parley_v1_registrar_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchNodesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchNodesResponse) ProtoMessage() {}
+
+func (x *WatchNodesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_registrar_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchNodesResponse.ProtoReflect.Descriptor instead.
+func (*WatchNodesResponse) Descriptor() ([]byte, []int) {
+	return file_parley_v1_registrar_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *WatchNodesResponse) GetNodes() []*NodeEntry {
+	if x != nil {
+		return x.Nodes
+	}
+	return nil
+}
+
+func (x *WatchNodesResponse) GetWhole() bool {
+	if x != nil {
+		return x.Whole
+	}
+	return false
+}
+
+// NodeEntry is a node as the directory has it.
+type NodeEntry struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	PeerId string                 `protobuf:"bytes,1,opt,name=peer_id,json=peerId,proto3" json:"peer_id,omitempty"`
+	Zone   string                 `protobuf:"bytes,2,opt,name=zone,proto3" json:"zone,omitempty"`
+	// The short address, 8 bytes in hex.
+	ShortAddress string `protobuf:"bytes,3,opt,name=short_address,json=shortAddress,proto3" json:"short_address,omitempty"`
+	// Multiaddrs without /p2p.
+	Addrs []string `protobuf:"bytes,4,rep,name=addrs,proto3" json:"addrs,omitempty"`
+	// The program's version.
+	Version string `protobuf:"bytes,5,opt,name=version,proto3" json:"version,omitempty"`
+	// Of the machine's processors, in percent of all of them.
+	Load  uint32    `protobuf:"varint,6,opt,name=load,proto3" json:"load,omitempty"`
+	State NodeState `protobuf:"varint,7,opt,name=state,proto3,enum=parley.v1.NodeState" json:"state,omitempty"`
+	// When the newest heartbeat came.
+	LastSeen *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=last_seen,json=lastSeen,proto3" json:"last_seen,omitempty"`
+	// The peer ID of the registrar that it reports to.
+	Registrar string `protobuf:"bytes,9,opt,name=registrar,proto3" json:"registrar,omitempty"`
+	// It is a registrar itself.
+	IsRegistrar   bool `protobuf:"varint,10,opt,name=is_registrar,json=isRegistrar,proto3" json:"is_registrar,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NodeEntry) Reset() {
+	*x = NodeEntry{}
+	mi := &file_parley_v1_registrar_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NodeEntry) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NodeEntry) ProtoMessage() {}
+
+func (x *NodeEntry) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_registrar_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NodeEntry.ProtoReflect.Descriptor instead.
+func (*NodeEntry) Descriptor() ([]byte, []int) {
+	return file_parley_v1_registrar_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *NodeEntry) GetPeerId() string {
+	if x != nil {
+		return x.PeerId
+	}
+	return ""
+}
+
+func (x *NodeEntry) GetZone() string {
+	if x != nil {
+		return x.Zone
+	}
+	return ""
+}
+
+func (x *NodeEntry) GetShortAddress() string {
+	if x != nil {
+		return x.ShortAddress
+	}
+	return ""
+}
+
+func (x *NodeEntry) GetAddrs() []string {
+	if x != nil {
+		return x.Addrs
+	}
+	return nil
+}
+
+func (x *NodeEntry) GetVersion() string {
+	if x != nil {
+		return x.Version
+	}
+	return ""
+}
+
+func (x *NodeEntry) GetLoad() uint32 {
+	if x != nil {
+		return x.Load
+	}
+	return 0
+}
+
+func (x *NodeEntry) GetState() NodeState {
+	if x != nil {
+		return x.State
+	}
+	return NodeState_NODE_STATE_UNSPECIFIED
+}
+
+func (x *NodeEntry) GetLastSeen() *timestamppb.Timestamp {
+	if x != nil {
+		return x.LastSeen
+	}
+	return nil
+}
+
+func (x *NodeEntry) GetRegistrar() string {
+	if x != nil {
+		return x.Registrar
+	}
+	return ""
+}
+
+func (x *NodeEntry) GetIsRegistrar() bool {
+	if x != nil {
+		return x.IsRegistrar
+	}
+	return false
+}
+
+type ShareHeartbeatsRequest struct {
+	state      protoimpl.MessageState `protogen:"open.v1"`
+	Heartbeats []*HeartbeatRequest    `protobuf:"bytes,1,rep,name=heartbeats,proto3" json:"heartbeats,omitempty"`
+	// How many nodes report to the caller.
+	Load          uint32 `protobuf:"varint,2,opt,name=load,proto3" json:"load,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ShareHeartbeatsRequest) Reset() {
+	*x = ShareHeartbeatsRequest{}
+	mi := &file_parley_v1_registrar_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ShareHeartbeatsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ShareHeartbeatsRequest) ProtoMessage() {}
+
+func (x *ShareHeartbeatsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_registrar_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ShareHeartbeatsRequest.ProtoReflect.Descriptor instead.
+func (*ShareHeartbeatsRequest) Descriptor() ([]byte, []int) {
+	return file_parley_v1_registrar_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *ShareHeartbeatsRequest) GetHeartbeats() []*HeartbeatRequest {
+	if x != nil {
+		return x.Heartbeats
+	}
+	return nil
+}
+
+func (x *ShareHeartbeatsRequest) GetLoad() uint32 {
+	if x != nil {
+		return x.Load
+	}
+	return 0
+}
+
+type ShareHeartbeatsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Of these nodes the answering registrar has no ticket: peer IDs.
+	TicketsWanted []string `protobuf:"bytes,1,rep,name=tickets_wanted,json=ticketsWanted,proto3" json:"tickets_wanted,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ShareHeartbeatsResponse) Reset() {
+	*x = ShareHeartbeatsResponse{}
+	mi := &file_parley_v1_registrar_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ShareHeartbeatsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ShareHeartbeatsResponse) ProtoMessage() {}
+
+func (x *ShareHeartbeatsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_registrar_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ShareHeartbeatsResponse.ProtoReflect.Descriptor instead.
+func (*ShareHeartbeatsResponse) Descriptor() ([]byte, []int) {
+	return file_parley_v1_registrar_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *ShareHeartbeatsResponse) GetTicketsWanted() []string {
+	if x != nil {
+		return x.TicketsWanted
+	}
+	return nil
+}
+
+type CosignRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A checkpoint of the caller's audit log, as a signed note.
+	Checkpoint []byte `protobuf:"bytes,1,opt,name=checkpoint,proto3" json:"checkpoint,omitempty"`
+	// That it continues the one of seen_size: hashes of 32 bytes.
+	Proof [][]byte `protobuf:"bytes,2,rep,name=proof,proto3" json:"proof,omitempty"`
+	// Up to where the other is said to have seen the log, in records.
+	SeenSize      uint64 `protobuf:"varint,3,opt,name=seen_size,json=seenSize,proto3" json:"seen_size,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CosignRequest) Reset() {
+	*x = CosignRequest{}
+	mi := &file_parley_v1_registrar_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CosignRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CosignRequest) ProtoMessage() {}
+
+func (x *CosignRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_registrar_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CosignRequest.ProtoReflect.Descriptor instead.
+func (*CosignRequest) Descriptor() ([]byte, []int) {
+	return file_parley_v1_registrar_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *CosignRequest) GetCheckpoint() []byte {
+	if x != nil {
+		return x.Checkpoint
+	}
+	return nil
+}
+
+func (x *CosignRequest) GetProof() [][]byte {
+	if x != nil {
+		return x.Proof
+	}
+	return nil
+}
+
+func (x *CosignRequest) GetSeenSize() uint64 {
+	if x != nil {
+		return x.SeenSize
+	}
+	return 0
+}
+
+type CosignResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The note with one signature more; empty if seen_size is not what was seen.
+	Cosigned []byte `protobuf:"bytes,1,opt,name=cosigned,proto3" json:"cosigned,omitempty"`
+	// Up to where the log was seen before this call.
+	SeenSize      uint64 `protobuf:"varint,2,opt,name=seen_size,json=seenSize,proto3" json:"seen_size,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CosignResponse) Reset() {
+	*x = CosignResponse{}
+	mi := &file_parley_v1_registrar_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CosignResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CosignResponse) ProtoMessage() {}
+
+func (x *CosignResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_registrar_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CosignResponse.ProtoReflect.Descriptor instead.
+func (*CosignResponse) Descriptor() ([]byte, []int) {
+	return file_parley_v1_registrar_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *CosignResponse) GetCosigned() []byte {
+	if x != nil {
+		return x.Cosigned
+	}
+	return nil
+}
+
+func (x *CosignResponse) GetSeenSize() uint64 {
+	if x != nil {
+		return x.SeenSize
+	}
+	return 0
+}
+
 var File_parley_v1_registrar_proto protoreflect.FileDescriptor
 
 const file_parley_v1_registrar_proto_rawDesc = "" +
@@ -498,10 +1183,67 @@ const file_parley_v1_registrar_proto_rawDesc = "" +
 	"serverTime\">\n" +
 	"\rBootstrapPeer\x12\x17\n" +
 	"\apeer_id\x18\x01 \x01(\tR\x06peerId\x12\x14\n" +
-	"\x05addrs\x18\x02 \x03(\tR\x05addrs2\xdb\x01\n" +
+	"\x05addrs\x18\x02 \x03(\tR\x05addrs\"H\n" +
+	"\x10HeartbeatRequest\x12\x1c\n" +
+	"\theartbeat\x18\x01 \x01(\fR\theartbeat\x12\x16\n" +
+	"\x06ticket\x18\x02 \x01(\fR\x06ticket\"y\n" +
+	"\x11HeartbeatResponse\x12#\n" +
+	"\rticket_wanted\x18\x01 \x01(\bR\fticketWanted\x12\x1f\n" +
+	"\vinterval_ms\x18\x02 \x01(\rR\n" +
+	"intervalMs\x12\x1e\n" +
+	"\n" +
+	"overloaded\x18\x03 \x01(\bR\n" +
+	"overloaded\"\x12\n" +
+	"\x10ListNodesRequest\"?\n" +
+	"\x11ListNodesResponse\x12*\n" +
+	"\x05nodes\x18\x01 \x03(\v2\x14.parley.v1.NodeEntryR\x05nodes\"\x13\n" +
+	"\x11WatchNodesRequest\"V\n" +
+	"\x12WatchNodesResponse\x12*\n" +
+	"\x05nodes\x18\x01 \x03(\v2\x14.parley.v1.NodeEntryR\x05nodes\x12\x14\n" +
+	"\x05whole\x18\x02 \x01(\bR\x05whole\"\xc7\x02\n" +
+	"\tNodeEntry\x12\x17\n" +
+	"\apeer_id\x18\x01 \x01(\tR\x06peerId\x12\x12\n" +
+	"\x04zone\x18\x02 \x01(\tR\x04zone\x12#\n" +
+	"\rshort_address\x18\x03 \x01(\tR\fshortAddress\x12\x14\n" +
+	"\x05addrs\x18\x04 \x03(\tR\x05addrs\x12\x18\n" +
+	"\aversion\x18\x05 \x01(\tR\aversion\x12\x12\n" +
+	"\x04load\x18\x06 \x01(\rR\x04load\x12*\n" +
+	"\x05state\x18\a \x01(\x0e2\x14.parley.v1.NodeStateR\x05state\x127\n" +
+	"\tlast_seen\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\blastSeen\x12\x1c\n" +
+	"\tregistrar\x18\t \x01(\tR\tregistrar\x12!\n" +
+	"\fis_registrar\x18\n" +
+	" \x01(\bR\visRegistrar\"i\n" +
+	"\x16ShareHeartbeatsRequest\x12;\n" +
+	"\n" +
+	"heartbeats\x18\x01 \x03(\v2\x1b.parley.v1.HeartbeatRequestR\n" +
+	"heartbeats\x12\x12\n" +
+	"\x04load\x18\x02 \x01(\rR\x04load\"@\n" +
+	"\x17ShareHeartbeatsResponse\x12%\n" +
+	"\x0etickets_wanted\x18\x01 \x03(\tR\rticketsWanted\"b\n" +
+	"\rCosignRequest\x12\x1e\n" +
+	"\n" +
+	"checkpoint\x18\x01 \x01(\fR\n" +
+	"checkpoint\x12\x14\n" +
+	"\x05proof\x18\x02 \x03(\fR\x05proof\x12\x1b\n" +
+	"\tseen_size\x18\x03 \x01(\x04R\bseenSize\"I\n" +
+	"\x0eCosignResponse\x12\x1a\n" +
+	"\bcosigned\x18\x01 \x01(\fR\bcosigned\x12\x1b\n" +
+	"\tseen_size\x18\x02 \x01(\x04R\bseenSize*\x86\x01\n" +
+	"\tNodeState\x12\x1a\n" +
+	"\x16NODE_STATE_UNSPECIFIED\x10\x00\x12\x15\n" +
+	"\x11NODE_STATE_ONLINE\x10\x01\x12\x16\n" +
+	"\x12NODE_STATE_SUSPECT\x10\x02\x12\x16\n" +
+	"\x12NODE_STATE_OFFLINE\x10\x03\x12\x16\n" +
+	"\x12NODE_STATE_REVOKED\x10\x042\x98\x05\n" +
 	"\x10RegistrarService\x12`\n" +
 	"\tChallenge\x12\x1b.parley.v1.ChallengeRequest\x1a\x1c.parley.v1.ChallengeResponse\"\x18\x82\xd3\xe4\x93\x02\x12:\x01*\"\r/v1/challenge\x12e\n" +
-	"\fRegisterNode\x12\x1e.parley.v1.RegisterNodeRequest\x1a\x1f.parley.v1.RegisterNodeResponse\"\x14\x82\xd3\xe4\x93\x02\x0e:\x01*\"\t/v1/nodesB6Z4github.com/parley-chat/parley/api/parley/v1;parleyv1b\x06proto3"
+	"\fRegisterNode\x12\x1e.parley.v1.RegisterNodeRequest\x1a\x1f.parley.v1.RegisterNodeResponse\"\x14\x82\xd3\xe4\x93\x02\x0e:\x01*\"\t/v1/nodes\x12a\n" +
+	"\tHeartbeat\x12\x1b.parley.v1.HeartbeatRequest\x1a\x1c.parley.v1.HeartbeatResponse\"\x19\x82\xd3\xe4\x93\x02\x13:\x01*\"\x0e/v1/heartbeats\x12Y\n" +
+	"\tListNodes\x12\x1b.parley.v1.ListNodesRequest\x1a\x1c.parley.v1.ListNodesResponse\"\x11\x82\xd3\xe4\x93\x02\v\x12\t/v1/nodes\x12d\n" +
+	"\n" +
+	"WatchNodes\x12\x1c.parley.v1.WatchNodesRequest\x1a\x1d.parley.v1.WatchNodesResponse\"\x17\x82\xd3\xe4\x93\x02\x11\x12\x0f/v1/nodes:watch0\x01\x12X\n" +
+	"\x0fShareHeartbeats\x12!.parley.v1.ShareHeartbeatsRequest\x1a\".parley.v1.ShareHeartbeatsResponse\x12=\n" +
+	"\x06Cosign\x12\x18.parley.v1.CosignRequest\x1a\x19.parley.v1.CosignResponseB6Z4github.com/parley-chat/parley/api/parley/v1;parleyv1b\x06proto3"
 
 var (
 	file_parley_v1_registrar_proto_rawDescOnce sync.Once
@@ -515,30 +1257,58 @@ func file_parley_v1_registrar_proto_rawDescGZIP() []byte {
 	return file_parley_v1_registrar_proto_rawDescData
 }
 
-var file_parley_v1_registrar_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_parley_v1_registrar_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_parley_v1_registrar_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
 var file_parley_v1_registrar_proto_goTypes = []any{
-	(*ChallengeRequest)(nil),      // 0: parley.v1.ChallengeRequest
-	(*ChallengeResponse)(nil),     // 1: parley.v1.ChallengeResponse
-	(*RegisterNodeRequest)(nil),   // 2: parley.v1.RegisterNodeRequest
-	(*Certificate)(nil),           // 3: parley.v1.Certificate
-	(*RegisterNodeResponse)(nil),  // 4: parley.v1.RegisterNodeResponse
-	(*BootstrapPeer)(nil),         // 5: parley.v1.BootstrapPeer
-	(*timestamppb.Timestamp)(nil), // 6: google.protobuf.Timestamp
+	(NodeState)(0),                  // 0: parley.v1.NodeState
+	(*ChallengeRequest)(nil),        // 1: parley.v1.ChallengeRequest
+	(*ChallengeResponse)(nil),       // 2: parley.v1.ChallengeResponse
+	(*RegisterNodeRequest)(nil),     // 3: parley.v1.RegisterNodeRequest
+	(*Certificate)(nil),             // 4: parley.v1.Certificate
+	(*RegisterNodeResponse)(nil),    // 5: parley.v1.RegisterNodeResponse
+	(*BootstrapPeer)(nil),           // 6: parley.v1.BootstrapPeer
+	(*HeartbeatRequest)(nil),        // 7: parley.v1.HeartbeatRequest
+	(*HeartbeatResponse)(nil),       // 8: parley.v1.HeartbeatResponse
+	(*ListNodesRequest)(nil),        // 9: parley.v1.ListNodesRequest
+	(*ListNodesResponse)(nil),       // 10: parley.v1.ListNodesResponse
+	(*WatchNodesRequest)(nil),       // 11: parley.v1.WatchNodesRequest
+	(*WatchNodesResponse)(nil),      // 12: parley.v1.WatchNodesResponse
+	(*NodeEntry)(nil),               // 13: parley.v1.NodeEntry
+	(*ShareHeartbeatsRequest)(nil),  // 14: parley.v1.ShareHeartbeatsRequest
+	(*ShareHeartbeatsResponse)(nil), // 15: parley.v1.ShareHeartbeatsResponse
+	(*CosignRequest)(nil),           // 16: parley.v1.CosignRequest
+	(*CosignResponse)(nil),          // 17: parley.v1.CosignResponse
+	(*timestamppb.Timestamp)(nil),   // 18: google.protobuf.Timestamp
 }
 var file_parley_v1_registrar_proto_depIdxs = []int32{
-	3, // 0: parley.v1.RegisterNodeRequest.certificate:type_name -> parley.v1.Certificate
-	5, // 1: parley.v1.RegisterNodeResponse.bootstrap_peers:type_name -> parley.v1.BootstrapPeer
-	6, // 2: parley.v1.RegisterNodeResponse.renew_time:type_name -> google.protobuf.Timestamp
-	6, // 3: parley.v1.RegisterNodeResponse.server_time:type_name -> google.protobuf.Timestamp
-	0, // 4: parley.v1.RegistrarService.Challenge:input_type -> parley.v1.ChallengeRequest
-	2, // 5: parley.v1.RegistrarService.RegisterNode:input_type -> parley.v1.RegisterNodeRequest
-	1, // 6: parley.v1.RegistrarService.Challenge:output_type -> parley.v1.ChallengeResponse
-	4, // 7: parley.v1.RegistrarService.RegisterNode:output_type -> parley.v1.RegisterNodeResponse
-	6, // [6:8] is the sub-list for method output_type
-	4, // [4:6] is the sub-list for method input_type
-	4, // [4:4] is the sub-list for extension type_name
-	4, // [4:4] is the sub-list for extension extendee
-	0, // [0:4] is the sub-list for field type_name
+	4,  // 0: parley.v1.RegisterNodeRequest.certificate:type_name -> parley.v1.Certificate
+	6,  // 1: parley.v1.RegisterNodeResponse.bootstrap_peers:type_name -> parley.v1.BootstrapPeer
+	18, // 2: parley.v1.RegisterNodeResponse.renew_time:type_name -> google.protobuf.Timestamp
+	18, // 3: parley.v1.RegisterNodeResponse.server_time:type_name -> google.protobuf.Timestamp
+	13, // 4: parley.v1.ListNodesResponse.nodes:type_name -> parley.v1.NodeEntry
+	13, // 5: parley.v1.WatchNodesResponse.nodes:type_name -> parley.v1.NodeEntry
+	0,  // 6: parley.v1.NodeEntry.state:type_name -> parley.v1.NodeState
+	18, // 7: parley.v1.NodeEntry.last_seen:type_name -> google.protobuf.Timestamp
+	7,  // 8: parley.v1.ShareHeartbeatsRequest.heartbeats:type_name -> parley.v1.HeartbeatRequest
+	1,  // 9: parley.v1.RegistrarService.Challenge:input_type -> parley.v1.ChallengeRequest
+	3,  // 10: parley.v1.RegistrarService.RegisterNode:input_type -> parley.v1.RegisterNodeRequest
+	7,  // 11: parley.v1.RegistrarService.Heartbeat:input_type -> parley.v1.HeartbeatRequest
+	9,  // 12: parley.v1.RegistrarService.ListNodes:input_type -> parley.v1.ListNodesRequest
+	11, // 13: parley.v1.RegistrarService.WatchNodes:input_type -> parley.v1.WatchNodesRequest
+	14, // 14: parley.v1.RegistrarService.ShareHeartbeats:input_type -> parley.v1.ShareHeartbeatsRequest
+	16, // 15: parley.v1.RegistrarService.Cosign:input_type -> parley.v1.CosignRequest
+	2,  // 16: parley.v1.RegistrarService.Challenge:output_type -> parley.v1.ChallengeResponse
+	5,  // 17: parley.v1.RegistrarService.RegisterNode:output_type -> parley.v1.RegisterNodeResponse
+	8,  // 18: parley.v1.RegistrarService.Heartbeat:output_type -> parley.v1.HeartbeatResponse
+	10, // 19: parley.v1.RegistrarService.ListNodes:output_type -> parley.v1.ListNodesResponse
+	12, // 20: parley.v1.RegistrarService.WatchNodes:output_type -> parley.v1.WatchNodesResponse
+	15, // 21: parley.v1.RegistrarService.ShareHeartbeats:output_type -> parley.v1.ShareHeartbeatsResponse
+	17, // 22: parley.v1.RegistrarService.Cosign:output_type -> parley.v1.CosignResponse
+	16, // [16:23] is the sub-list for method output_type
+	9,  // [9:16] is the sub-list for method input_type
+	9,  // [9:9] is the sub-list for extension type_name
+	9,  // [9:9] is the sub-list for extension extendee
+	0,  // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_parley_v1_registrar_proto_init() }
@@ -556,13 +1326,14 @@ func file_parley_v1_registrar_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_parley_v1_registrar_proto_rawDesc), len(file_parley_v1_registrar_proto_rawDesc)),
-			NumEnums:      0,
-			NumMessages:   6,
+			NumEnums:      1,
+			NumMessages:   17,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
 		GoTypes:           file_parley_v1_registrar_proto_goTypes,
 		DependencyIndexes: file_parley_v1_registrar_proto_depIdxs,
+		EnumInfos:         file_parley_v1_registrar_proto_enumTypes,
 		MessageInfos:      file_parley_v1_registrar_proto_msgTypes,
 	}.Build()
 	File_parley_v1_registrar_proto = out.File

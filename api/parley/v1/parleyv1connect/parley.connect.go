@@ -77,6 +77,15 @@ const (
 	ParleyServiceEraseMessageProcedure = "/parley.v1.ParleyService/EraseMessage"
 	// ParleyServiceNewCodesProcedure is the fully-qualified name of the ParleyService's NewCodes RPC.
 	ParleyServiceNewCodesProcedure = "/parley.v1.ParleyService/NewCodes"
+	// ParleyServiceRevokeNodeProcedure is the fully-qualified name of the ParleyService's RevokeNode
+	// RPC.
+	ParleyServiceRevokeNodeProcedure = "/parley.v1.ParleyService/RevokeNode"
+	// ParleyServiceRegistryEndProcedure is the fully-qualified name of the ParleyService's RegistryEnd
+	// RPC.
+	ParleyServiceRegistryEndProcedure = "/parley.v1.ParleyService/RegistryEnd"
+	// ParleyServiceWatchDirectoryProcedure is the fully-qualified name of the ParleyService's
+	// WatchDirectory RPC.
+	ParleyServiceWatchDirectoryProcedure = "/parley.v1.ParleyService/WatchDirectory"
 	// ParleyServiceWatchProcedure is the fully-qualified name of the ParleyService's Watch RPC.
 	ParleyServiceWatchProcedure = "/parley.v1.ParleyService/Watch"
 )
@@ -120,6 +129,14 @@ type ParleyServiceClient interface {
 	// NewCodes makes one-time enrolment codes on a registrar, which keeps their
 	// hashes alone.
 	NewCodes(context.Context, *v1.NewCodesRequest) (*v1.NewCodesResponse, error)
+	// RevokeNode takes a node out of the network for good. Registrars alone can.
+	RevokeNode(context.Context, *v1.RevokeNodeRequest) (*v1.RevokeNodeResponse, error)
+	// RegistryEnd returns the last that a registrar has written into the registry,
+	// as far as this node has it.
+	RegistryEnd(context.Context, *v1.RegistryEndRequest) (*v1.RegistryEndResponse, error)
+	// WatchDirectory returns the directory of the network's nodes as a registrar
+	// keeps it, and with follow each change until the caller ends it.
+	WatchDirectory(context.Context, *v1.WatchDirectoryRequest) (*connect.ServerStreamForClient[v1.WatchDirectoryResponse], error)
 	// Watch returns what happens from a cursor on, in order of arrival, until
 	// the caller ends it.
 	Watch(context.Context, *v1.WatchRequest) (*connect.ServerStreamForClient[v1.WatchResponse], error)
@@ -226,6 +243,24 @@ func NewParleyServiceClient(httpClient connect.HTTPClient, baseURL string, opts 
 			connect.WithSchema(parleyServiceMethods.ByName("NewCodes")),
 			connect.WithClientOptions(opts...),
 		),
+		revokeNode: connect.NewClient[v1.RevokeNodeRequest, v1.RevokeNodeResponse](
+			httpClient,
+			baseURL+ParleyServiceRevokeNodeProcedure,
+			connect.WithSchema(parleyServiceMethods.ByName("RevokeNode")),
+			connect.WithClientOptions(opts...),
+		),
+		registryEnd: connect.NewClient[v1.RegistryEndRequest, v1.RegistryEndResponse](
+			httpClient,
+			baseURL+ParleyServiceRegistryEndProcedure,
+			connect.WithSchema(parleyServiceMethods.ByName("RegistryEnd")),
+			connect.WithClientOptions(opts...),
+		),
+		watchDirectory: connect.NewClient[v1.WatchDirectoryRequest, v1.WatchDirectoryResponse](
+			httpClient,
+			baseURL+ParleyServiceWatchDirectoryProcedure,
+			connect.WithSchema(parleyServiceMethods.ByName("WatchDirectory")),
+			connect.WithClientOptions(opts...),
+		),
 		watch: connect.NewClient[v1.WatchRequest, v1.WatchResponse](
 			httpClient,
 			baseURL+ParleyServiceWatchProcedure,
@@ -237,22 +272,25 @@ func NewParleyServiceClient(httpClient connect.HTTPClient, baseURL string, opts 
 
 // parleyServiceClient implements ParleyServiceClient.
 type parleyServiceClient struct {
-	status       *connect.Client[v1.StatusRequest, v1.StatusResponse]
-	listPeers    *connect.Client[v1.ListPeersRequest, v1.ListPeersResponse]
-	listRooms    *connect.Client[v1.ListRoomsRequest, v1.ListRoomsResponse]
-	listDirects  *connect.Client[v1.ListDirectsRequest, v1.ListDirectsResponse]
-	listMembers  *connect.Client[v1.ListMembersRequest, v1.ListMembersResponse]
-	joinRoom     *connect.Client[v1.JoinRoomRequest, v1.JoinRoomResponse]
-	leaveRoom    *connect.Client[v1.LeaveRoomRequest, v1.LeaveRoomResponse]
-	sendMessage  *connect.Client[v1.SendMessageRequest, v1.SendMessageResponse]
-	sendMessages *connect.Client[v1.SendMessagesRequest, v1.SendMessagesResponse]
-	history      *connect.Client[v1.HistoryRequest, v1.HistoryResponse]
-	markRead     *connect.Client[v1.MarkReadRequest, v1.MarkReadResponse]
-	export       *connect.Client[v1.ExportRequest, v1.ExportResponse]
-	_import      *connect.Client[v1.ImportRequest, v1.ImportResponse]
-	eraseMessage *connect.Client[v1.EraseMessageRequest, v1.EraseMessageResponse]
-	newCodes     *connect.Client[v1.NewCodesRequest, v1.NewCodesResponse]
-	watch        *connect.Client[v1.WatchRequest, v1.WatchResponse]
+	status         *connect.Client[v1.StatusRequest, v1.StatusResponse]
+	listPeers      *connect.Client[v1.ListPeersRequest, v1.ListPeersResponse]
+	listRooms      *connect.Client[v1.ListRoomsRequest, v1.ListRoomsResponse]
+	listDirects    *connect.Client[v1.ListDirectsRequest, v1.ListDirectsResponse]
+	listMembers    *connect.Client[v1.ListMembersRequest, v1.ListMembersResponse]
+	joinRoom       *connect.Client[v1.JoinRoomRequest, v1.JoinRoomResponse]
+	leaveRoom      *connect.Client[v1.LeaveRoomRequest, v1.LeaveRoomResponse]
+	sendMessage    *connect.Client[v1.SendMessageRequest, v1.SendMessageResponse]
+	sendMessages   *connect.Client[v1.SendMessagesRequest, v1.SendMessagesResponse]
+	history        *connect.Client[v1.HistoryRequest, v1.HistoryResponse]
+	markRead       *connect.Client[v1.MarkReadRequest, v1.MarkReadResponse]
+	export         *connect.Client[v1.ExportRequest, v1.ExportResponse]
+	_import        *connect.Client[v1.ImportRequest, v1.ImportResponse]
+	eraseMessage   *connect.Client[v1.EraseMessageRequest, v1.EraseMessageResponse]
+	newCodes       *connect.Client[v1.NewCodesRequest, v1.NewCodesResponse]
+	revokeNode     *connect.Client[v1.RevokeNodeRequest, v1.RevokeNodeResponse]
+	registryEnd    *connect.Client[v1.RegistryEndRequest, v1.RegistryEndResponse]
+	watchDirectory *connect.Client[v1.WatchDirectoryRequest, v1.WatchDirectoryResponse]
+	watch          *connect.Client[v1.WatchRequest, v1.WatchResponse]
 }
 
 // Status calls parley.v1.ParleyService.Status.
@@ -374,6 +412,29 @@ func (c *parleyServiceClient) NewCodes(ctx context.Context, req *v1.NewCodesRequ
 	return nil, err
 }
 
+// RevokeNode calls parley.v1.ParleyService.RevokeNode.
+func (c *parleyServiceClient) RevokeNode(ctx context.Context, req *v1.RevokeNodeRequest) (*v1.RevokeNodeResponse, error) {
+	response, err := c.revokeNode.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// RegistryEnd calls parley.v1.ParleyService.RegistryEnd.
+func (c *parleyServiceClient) RegistryEnd(ctx context.Context, req *v1.RegistryEndRequest) (*v1.RegistryEndResponse, error) {
+	response, err := c.registryEnd.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// WatchDirectory calls parley.v1.ParleyService.WatchDirectory.
+func (c *parleyServiceClient) WatchDirectory(ctx context.Context, req *v1.WatchDirectoryRequest) (*connect.ServerStreamForClient[v1.WatchDirectoryResponse], error) {
+	return c.watchDirectory.CallServerStream(ctx, connect.NewRequest(req))
+}
+
 // Watch calls parley.v1.ParleyService.Watch.
 func (c *parleyServiceClient) Watch(ctx context.Context, req *v1.WatchRequest) (*connect.ServerStreamForClient[v1.WatchResponse], error) {
 	return c.watch.CallServerStream(ctx, connect.NewRequest(req))
@@ -418,6 +479,14 @@ type ParleyServiceHandler interface {
 	// NewCodes makes one-time enrolment codes on a registrar, which keeps their
 	// hashes alone.
 	NewCodes(context.Context, *v1.NewCodesRequest) (*v1.NewCodesResponse, error)
+	// RevokeNode takes a node out of the network for good. Registrars alone can.
+	RevokeNode(context.Context, *v1.RevokeNodeRequest) (*v1.RevokeNodeResponse, error)
+	// RegistryEnd returns the last that a registrar has written into the registry,
+	// as far as this node has it.
+	RegistryEnd(context.Context, *v1.RegistryEndRequest) (*v1.RegistryEndResponse, error)
+	// WatchDirectory returns the directory of the network's nodes as a registrar
+	// keeps it, and with follow each change until the caller ends it.
+	WatchDirectory(context.Context, *v1.WatchDirectoryRequest, *connect.ServerStream[v1.WatchDirectoryResponse]) error
 	// Watch returns what happens from a cursor on, in order of arrival, until
 	// the caller ends it.
 	Watch(context.Context, *v1.WatchRequest, *connect.ServerStream[v1.WatchResponse]) error
@@ -520,6 +589,24 @@ func NewParleyServiceHandler(svc ParleyServiceHandler, opts ...connect.HandlerOp
 		connect.WithSchema(parleyServiceMethods.ByName("NewCodes")),
 		connect.WithHandlerOptions(opts...),
 	)
+	parleyServiceRevokeNodeHandler := connect.NewUnaryHandlerSimple(
+		ParleyServiceRevokeNodeProcedure,
+		svc.RevokeNode,
+		connect.WithSchema(parleyServiceMethods.ByName("RevokeNode")),
+		connect.WithHandlerOptions(opts...),
+	)
+	parleyServiceRegistryEndHandler := connect.NewUnaryHandlerSimple(
+		ParleyServiceRegistryEndProcedure,
+		svc.RegistryEnd,
+		connect.WithSchema(parleyServiceMethods.ByName("RegistryEnd")),
+		connect.WithHandlerOptions(opts...),
+	)
+	parleyServiceWatchDirectoryHandler := connect.NewServerStreamHandlerSimple(
+		ParleyServiceWatchDirectoryProcedure,
+		svc.WatchDirectory,
+		connect.WithSchema(parleyServiceMethods.ByName("WatchDirectory")),
+		connect.WithHandlerOptions(opts...),
+	)
 	parleyServiceWatchHandler := connect.NewServerStreamHandlerSimple(
 		ParleyServiceWatchProcedure,
 		svc.Watch,
@@ -558,6 +645,12 @@ func NewParleyServiceHandler(svc ParleyServiceHandler, opts ...connect.HandlerOp
 			parleyServiceEraseMessageHandler.ServeHTTP(w, r)
 		case ParleyServiceNewCodesProcedure:
 			parleyServiceNewCodesHandler.ServeHTTP(w, r)
+		case ParleyServiceRevokeNodeProcedure:
+			parleyServiceRevokeNodeHandler.ServeHTTP(w, r)
+		case ParleyServiceRegistryEndProcedure:
+			parleyServiceRegistryEndHandler.ServeHTTP(w, r)
+		case ParleyServiceWatchDirectoryProcedure:
+			parleyServiceWatchDirectoryHandler.ServeHTTP(w, r)
 		case ParleyServiceWatchProcedure:
 			parleyServiceWatchHandler.ServeHTTP(w, r)
 		default:
@@ -627,6 +720,18 @@ func (UnimplementedParleyServiceHandler) EraseMessage(context.Context, *v1.Erase
 
 func (UnimplementedParleyServiceHandler) NewCodes(context.Context, *v1.NewCodesRequest) (*v1.NewCodesResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("parley.v1.ParleyService.NewCodes is not implemented"))
+}
+
+func (UnimplementedParleyServiceHandler) RevokeNode(context.Context, *v1.RevokeNodeRequest) (*v1.RevokeNodeResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("parley.v1.ParleyService.RevokeNode is not implemented"))
+}
+
+func (UnimplementedParleyServiceHandler) RegistryEnd(context.Context, *v1.RegistryEndRequest) (*v1.RegistryEndResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("parley.v1.ParleyService.RegistryEnd is not implemented"))
+}
+
+func (UnimplementedParleyServiceHandler) WatchDirectory(context.Context, *v1.WatchDirectoryRequest, *connect.ServerStream[v1.WatchDirectoryResponse]) error {
+	return connect.NewError(connect.CodeUnimplemented, errors.New("parley.v1.ParleyService.WatchDirectory is not implemented"))
 }
 
 func (UnimplementedParleyServiceHandler) Watch(context.Context, *v1.WatchRequest, *connect.ServerStream[v1.WatchResponse]) error {

@@ -43,6 +43,20 @@ const (
 	// RegistrarServiceRegisterNodeProcedure is the fully-qualified name of the RegistrarService's
 	// RegisterNode RPC.
 	RegistrarServiceRegisterNodeProcedure = "/parley.v1.RegistrarService/RegisterNode"
+	// RegistrarServiceHeartbeatProcedure is the fully-qualified name of the RegistrarService's
+	// Heartbeat RPC.
+	RegistrarServiceHeartbeatProcedure = "/parley.v1.RegistrarService/Heartbeat"
+	// RegistrarServiceListNodesProcedure is the fully-qualified name of the RegistrarService's
+	// ListNodes RPC.
+	RegistrarServiceListNodesProcedure = "/parley.v1.RegistrarService/ListNodes"
+	// RegistrarServiceWatchNodesProcedure is the fully-qualified name of the RegistrarService's
+	// WatchNodes RPC.
+	RegistrarServiceWatchNodesProcedure = "/parley.v1.RegistrarService/WatchNodes"
+	// RegistrarServiceShareHeartbeatsProcedure is the fully-qualified name of the RegistrarService's
+	// ShareHeartbeats RPC.
+	RegistrarServiceShareHeartbeatsProcedure = "/parley.v1.RegistrarService/ShareHeartbeats"
+	// RegistrarServiceCosignProcedure is the fully-qualified name of the RegistrarService's Cosign RPC.
+	RegistrarServiceCosignProcedure = "/parley.v1.RegistrarService/Cosign"
 )
 
 // RegistrarServiceClient is a client for the parley.v1.RegistrarService service.
@@ -53,6 +67,20 @@ type RegistrarServiceClient interface {
 	// RegisterNode admits the caller: it answers with a ticket. Whom it does not
 	// admit gets PERMISSION_DENIED (HTTP 403) and learns no reason.
 	RegisterNode(context.Context, *v1.RegisterNodeRequest) (*v1.RegisterNodeResponse, error)
+	// Heartbeat says that a node is there. Who has a ticket may call it; the
+	// heartbeat is signed, so that registrars pass it on among each other.
+	Heartbeat(context.Context, *v1.HeartbeatRequest) (*v1.HeartbeatResponse, error)
+	// ListNodes returns the directory as it is now. Members may call it.
+	ListNodes(context.Context, *v1.ListNodesRequest) (*v1.ListNodesResponse, error)
+	// WatchNodes returns the directory, then each change of it, until the caller
+	// ends it. Members may call it.
+	WatchNodes(context.Context, *v1.WatchNodesRequest) (*connect.ServerStreamForClient[v1.WatchNodesResponse], error)
+	// ShareHeartbeats passes on what nodes said to the caller since the last call.
+	// Registrars may call it, over libp2p.
+	ShareHeartbeats(context.Context, *v1.ShareHeartbeatsRequest) (*v1.ShareHeartbeatsResponse, error)
+	// Cosign has another registrar countersign the checkpoint of an audit log.
+	// Registrars may call it, over libp2p.
+	Cosign(context.Context, *v1.CosignRequest) (*v1.CosignResponse, error)
 }
 
 // NewRegistrarServiceClient constructs a client for the parley.v1.RegistrarService service. By
@@ -78,13 +106,48 @@ func NewRegistrarServiceClient(httpClient connect.HTTPClient, baseURL string, op
 			connect.WithSchema(registrarServiceMethods.ByName("RegisterNode")),
 			connect.WithClientOptions(opts...),
 		),
+		heartbeat: connect.NewClient[v1.HeartbeatRequest, v1.HeartbeatResponse](
+			httpClient,
+			baseURL+RegistrarServiceHeartbeatProcedure,
+			connect.WithSchema(registrarServiceMethods.ByName("Heartbeat")),
+			connect.WithClientOptions(opts...),
+		),
+		listNodes: connect.NewClient[v1.ListNodesRequest, v1.ListNodesResponse](
+			httpClient,
+			baseURL+RegistrarServiceListNodesProcedure,
+			connect.WithSchema(registrarServiceMethods.ByName("ListNodes")),
+			connect.WithClientOptions(opts...),
+		),
+		watchNodes: connect.NewClient[v1.WatchNodesRequest, v1.WatchNodesResponse](
+			httpClient,
+			baseURL+RegistrarServiceWatchNodesProcedure,
+			connect.WithSchema(registrarServiceMethods.ByName("WatchNodes")),
+			connect.WithClientOptions(opts...),
+		),
+		shareHeartbeats: connect.NewClient[v1.ShareHeartbeatsRequest, v1.ShareHeartbeatsResponse](
+			httpClient,
+			baseURL+RegistrarServiceShareHeartbeatsProcedure,
+			connect.WithSchema(registrarServiceMethods.ByName("ShareHeartbeats")),
+			connect.WithClientOptions(opts...),
+		),
+		cosign: connect.NewClient[v1.CosignRequest, v1.CosignResponse](
+			httpClient,
+			baseURL+RegistrarServiceCosignProcedure,
+			connect.WithSchema(registrarServiceMethods.ByName("Cosign")),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
 // registrarServiceClient implements RegistrarServiceClient.
 type registrarServiceClient struct {
-	challenge    *connect.Client[v1.ChallengeRequest, v1.ChallengeResponse]
-	registerNode *connect.Client[v1.RegisterNodeRequest, v1.RegisterNodeResponse]
+	challenge       *connect.Client[v1.ChallengeRequest, v1.ChallengeResponse]
+	registerNode    *connect.Client[v1.RegisterNodeRequest, v1.RegisterNodeResponse]
+	heartbeat       *connect.Client[v1.HeartbeatRequest, v1.HeartbeatResponse]
+	listNodes       *connect.Client[v1.ListNodesRequest, v1.ListNodesResponse]
+	watchNodes      *connect.Client[v1.WatchNodesRequest, v1.WatchNodesResponse]
+	shareHeartbeats *connect.Client[v1.ShareHeartbeatsRequest, v1.ShareHeartbeatsResponse]
+	cosign          *connect.Client[v1.CosignRequest, v1.CosignResponse]
 }
 
 // Challenge calls parley.v1.RegistrarService.Challenge.
@@ -105,6 +168,47 @@ func (c *registrarServiceClient) RegisterNode(ctx context.Context, req *v1.Regis
 	return nil, err
 }
 
+// Heartbeat calls parley.v1.RegistrarService.Heartbeat.
+func (c *registrarServiceClient) Heartbeat(ctx context.Context, req *v1.HeartbeatRequest) (*v1.HeartbeatResponse, error) {
+	response, err := c.heartbeat.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// ListNodes calls parley.v1.RegistrarService.ListNodes.
+func (c *registrarServiceClient) ListNodes(ctx context.Context, req *v1.ListNodesRequest) (*v1.ListNodesResponse, error) {
+	response, err := c.listNodes.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// WatchNodes calls parley.v1.RegistrarService.WatchNodes.
+func (c *registrarServiceClient) WatchNodes(ctx context.Context, req *v1.WatchNodesRequest) (*connect.ServerStreamForClient[v1.WatchNodesResponse], error) {
+	return c.watchNodes.CallServerStream(ctx, connect.NewRequest(req))
+}
+
+// ShareHeartbeats calls parley.v1.RegistrarService.ShareHeartbeats.
+func (c *registrarServiceClient) ShareHeartbeats(ctx context.Context, req *v1.ShareHeartbeatsRequest) (*v1.ShareHeartbeatsResponse, error) {
+	response, err := c.shareHeartbeats.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// Cosign calls parley.v1.RegistrarService.Cosign.
+func (c *registrarServiceClient) Cosign(ctx context.Context, req *v1.CosignRequest) (*v1.CosignResponse, error) {
+	response, err := c.cosign.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // RegistrarServiceHandler is an implementation of the parley.v1.RegistrarService service.
 type RegistrarServiceHandler interface {
 	// Challenge returns a nonce, over which the caller proves its keys within a
@@ -113,6 +217,20 @@ type RegistrarServiceHandler interface {
 	// RegisterNode admits the caller: it answers with a ticket. Whom it does not
 	// admit gets PERMISSION_DENIED (HTTP 403) and learns no reason.
 	RegisterNode(context.Context, *v1.RegisterNodeRequest) (*v1.RegisterNodeResponse, error)
+	// Heartbeat says that a node is there. Who has a ticket may call it; the
+	// heartbeat is signed, so that registrars pass it on among each other.
+	Heartbeat(context.Context, *v1.HeartbeatRequest) (*v1.HeartbeatResponse, error)
+	// ListNodes returns the directory as it is now. Members may call it.
+	ListNodes(context.Context, *v1.ListNodesRequest) (*v1.ListNodesResponse, error)
+	// WatchNodes returns the directory, then each change of it, until the caller
+	// ends it. Members may call it.
+	WatchNodes(context.Context, *v1.WatchNodesRequest, *connect.ServerStream[v1.WatchNodesResponse]) error
+	// ShareHeartbeats passes on what nodes said to the caller since the last call.
+	// Registrars may call it, over libp2p.
+	ShareHeartbeats(context.Context, *v1.ShareHeartbeatsRequest) (*v1.ShareHeartbeatsResponse, error)
+	// Cosign has another registrar countersign the checkpoint of an audit log.
+	// Registrars may call it, over libp2p.
+	Cosign(context.Context, *v1.CosignRequest) (*v1.CosignResponse, error)
 }
 
 // NewRegistrarServiceHandler builds an HTTP handler from the service implementation. It returns the
@@ -134,12 +252,52 @@ func NewRegistrarServiceHandler(svc RegistrarServiceHandler, opts ...connect.Han
 		connect.WithSchema(registrarServiceMethods.ByName("RegisterNode")),
 		connect.WithHandlerOptions(opts...),
 	)
+	registrarServiceHeartbeatHandler := connect.NewUnaryHandlerSimple(
+		RegistrarServiceHeartbeatProcedure,
+		svc.Heartbeat,
+		connect.WithSchema(registrarServiceMethods.ByName("Heartbeat")),
+		connect.WithHandlerOptions(opts...),
+	)
+	registrarServiceListNodesHandler := connect.NewUnaryHandlerSimple(
+		RegistrarServiceListNodesProcedure,
+		svc.ListNodes,
+		connect.WithSchema(registrarServiceMethods.ByName("ListNodes")),
+		connect.WithHandlerOptions(opts...),
+	)
+	registrarServiceWatchNodesHandler := connect.NewServerStreamHandlerSimple(
+		RegistrarServiceWatchNodesProcedure,
+		svc.WatchNodes,
+		connect.WithSchema(registrarServiceMethods.ByName("WatchNodes")),
+		connect.WithHandlerOptions(opts...),
+	)
+	registrarServiceShareHeartbeatsHandler := connect.NewUnaryHandlerSimple(
+		RegistrarServiceShareHeartbeatsProcedure,
+		svc.ShareHeartbeats,
+		connect.WithSchema(registrarServiceMethods.ByName("ShareHeartbeats")),
+		connect.WithHandlerOptions(opts...),
+	)
+	registrarServiceCosignHandler := connect.NewUnaryHandlerSimple(
+		RegistrarServiceCosignProcedure,
+		svc.Cosign,
+		connect.WithSchema(registrarServiceMethods.ByName("Cosign")),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/parley.v1.RegistrarService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case RegistrarServiceChallengeProcedure:
 			registrarServiceChallengeHandler.ServeHTTP(w, r)
 		case RegistrarServiceRegisterNodeProcedure:
 			registrarServiceRegisterNodeHandler.ServeHTTP(w, r)
+		case RegistrarServiceHeartbeatProcedure:
+			registrarServiceHeartbeatHandler.ServeHTTP(w, r)
+		case RegistrarServiceListNodesProcedure:
+			registrarServiceListNodesHandler.ServeHTTP(w, r)
+		case RegistrarServiceWatchNodesProcedure:
+			registrarServiceWatchNodesHandler.ServeHTTP(w, r)
+		case RegistrarServiceShareHeartbeatsProcedure:
+			registrarServiceShareHeartbeatsHandler.ServeHTTP(w, r)
+		case RegistrarServiceCosignProcedure:
+			registrarServiceCosignHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -155,4 +313,24 @@ func (UnimplementedRegistrarServiceHandler) Challenge(context.Context, *v1.Chall
 
 func (UnimplementedRegistrarServiceHandler) RegisterNode(context.Context, *v1.RegisterNodeRequest) (*v1.RegisterNodeResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("parley.v1.RegistrarService.RegisterNode is not implemented"))
+}
+
+func (UnimplementedRegistrarServiceHandler) Heartbeat(context.Context, *v1.HeartbeatRequest) (*v1.HeartbeatResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("parley.v1.RegistrarService.Heartbeat is not implemented"))
+}
+
+func (UnimplementedRegistrarServiceHandler) ListNodes(context.Context, *v1.ListNodesRequest) (*v1.ListNodesResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("parley.v1.RegistrarService.ListNodes is not implemented"))
+}
+
+func (UnimplementedRegistrarServiceHandler) WatchNodes(context.Context, *v1.WatchNodesRequest, *connect.ServerStream[v1.WatchNodesResponse]) error {
+	return connect.NewError(connect.CodeUnimplemented, errors.New("parley.v1.RegistrarService.WatchNodes is not implemented"))
+}
+
+func (UnimplementedRegistrarServiceHandler) ShareHeartbeats(context.Context, *v1.ShareHeartbeatsRequest) (*v1.ShareHeartbeatsResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("parley.v1.RegistrarService.ShareHeartbeats is not implemented"))
+}
+
+func (UnimplementedRegistrarServiceHandler) Cosign(context.Context, *v1.CosignRequest) (*v1.CosignResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("parley.v1.RegistrarService.Cosign is not implemented"))
 }

@@ -54,6 +54,7 @@ type Registrar struct {
 	audit      *audit.Log
 	neighbours audit.Neighbours
 	guard      *guard.Guard
+	refusals   *refusals
 	nonces     *nonces
 	calls      *places.Places[netip.Addr] // under way, of strangers
 	mux        http.Handler
@@ -83,7 +84,7 @@ func Open(n *node.Node, m *chat.Messenger, cfg Config) (*Registrar, error) {
 		return nil, err
 	}
 	now := n.Now()
-	r := &Registrar{node: n, chat: m, cfg: cfg, log: cfg.Logger, key: key, guard: guard.New(guard.Config{}, now), nonces: newNonces(now)}
+	r := &Registrar{node: n, chat: m, cfg: cfg, log: cfg.Logger, key: key, guard: guard.New(guard.Config{}, now), nonces: newNonces(now), refusals: newRefusals(now)}
 	r.calls, r.ended = places.New[netip.Addr](maxUnderWay, maxUnderWayEach), make(chan struct{})
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	if err := r.open(); err != nil {
@@ -113,7 +114,9 @@ func (r *Registrar) open() (err error) {
 		return err
 	}
 	r.wg.Go(r.renewItself)
-	r.wg.Go(r.noteLogins)
+	for _, note := range []func(){r.noteLogins, r.noteRefusals, r.tellTally, r.noteForwards} {
+		r.wg.Go(note)
+	}
 	return r.serveStreams()
 }
 
@@ -147,6 +150,7 @@ func (r *Registrar) end(servers []*http.Server) error {
 		errs = append(errs, r.codes.Close())
 	}
 	if r.audit != nil {
+		r.writeTally()
 		errs = append(errs, r.audit.Close())
 	}
 	return errors.Join(errs...)

@@ -4,6 +4,7 @@ import (
 	"crypto/ed25519"
 	"crypto/rand"
 	"net"
+	"net/netip"
 	"path/filepath"
 	"testing"
 	"time"
@@ -196,3 +197,5 @@ func (m *ministry) recordAt(i int64) audit.Record {
 	}
 	return rec
 }
+
+func mustAddr(s string) netip.Addr { return netip.MustParseAddr(s) }

@@ -15,7 +15,6 @@ import (
 	"github.com/parley-chat/parley/internal/certs"
 	"github.com/parley-chat/parley/internal/fault"
 	"github.com/parley-chat/parley/internal/hello"
-	"github.com/parley-chat/parley/internal/ticket"
 	"github.com/parley-chat/parley/internal/wire"
 	"github.com/parley-chat/parley/node"
 	"github.com/parley-chat/parley/registrar/internal/codes"
@@ -175,8 +174,7 @@ func (r *Registrar) byCode(a applicant, text string, now time.Time) (how string,
 // byTicket renews. What the node registered with is not asked for again, until it
 // ends itself.
 func (r *Registrar) byTicket(a applicant, signed []byte, now time.Time) (final time.Time, how string, err error) {
-	rules := ticket.Rules{Network: r.node.Network().ID, Registrar: r.isRegistrar, Now: now}
-	t, err := rules.Verify(signed, a.key)
+	t, err := r.rules(now).Verify(signed, a.key)
 	if err != nil {
 		return time.Time{}, "", refuse("ticket", err)
 	}
@@ -194,6 +192,9 @@ func (r *Registrar) admit(ctx context.Context, a applicant, g grant, how string,
 	}
 	_, err = r.audit.Append(ctx, r.complete(a.caller, audit.Record{Op: audit.OpRegister, Actor: a.peer.String(), Detail: how}))
 	if err != nil {
+		return nil, errUnable.With(err)
+	}
+	if _, err := r.showTicket(a.key, signed, now); err != nil { // so that its first heartbeat needs no other proof
 		return nil, errUnable.With(err)
 	}
 	return r.answer(a, signed, renew, now), nil

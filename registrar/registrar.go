@@ -30,6 +30,7 @@ import (
 	"github.com/parley-chat/parley/internal/wire"
 	"github.com/parley-chat/parley/node"
 	"github.com/parley-chat/parley/registrar/internal/codes"
+	"github.com/parley-chat/parley/registrar/internal/directory"
 	"github.com/parley-chat/parley/registrar/internal/guard"
 	"github.com/parley-chat/parley/registrar/internal/places"
 )
@@ -38,6 +39,11 @@ import (
 type Config struct {
 	// Roots are the certificate authorities whose certificates admit; nil: none.
 	Roots *certs.Roots
+	// Suspect and Offline are after how many of its intervals without a heartbeat a
+	// node is suspect and offline; zero: 2.5 and 4. Forget is how long the directory
+	// shows who is offline; zero: a day.
+	Suspect, Offline float64
+	Forget           time.Duration
 	// Logger is told what the audit log does not tell; nil is silent.
 	Logger *slog.Logger
 }
@@ -55,7 +61,10 @@ type Registrar struct {
 	neighbours audit.Neighbours
 	guard      *guard.Guard
 	refusals   *refusals
+	unproven   *guard.Guard // what is verified for callers that have proven nothing
 	nonces     *nonces
+	members    members
+	directory  *directory.Directory
 	calls      *places.Places[netip.Addr] // under way, of strangers
 	mux        http.Handler
 
@@ -86,6 +95,8 @@ func Open(n *node.Node, m *chat.Messenger, cfg Config) (*Registrar, error) {
 	now := n.Now()
 	r := &Registrar{node: n, chat: m, cfg: cfg, log: cfg.Logger, key: key, guard: guard.New(guard.Config{}, now), nonces: newNonces(now), refusals: newRefusals(now)}
 	r.calls, r.ended = places.New[netip.Addr](maxUnderWay, maxUnderWayEach), make(chan struct{})
+	r.unproven, r.members = guard.New(unproven, now), newMembers()
+	r.directory = directory.Open(directory.Config{Self: key, Now: n.Now, Suspect: cfg.Suspect, Offline: cfg.Offline, Forget: cfg.Forget})
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	if err := r.open(); err != nil {
 		return nil, errors.Join(err, r.Close())
@@ -149,6 +160,7 @@ func (r *Registrar) end(servers []*http.Server) error {
 	if r.codes != nil {
 		errs = append(errs, r.codes.Close())
 	}
+	r.directory.Close()
 	if r.audit != nil {
 		r.writeTally()
 		errs = append(errs, r.audit.Close())

@@ -158,7 +158,7 @@ func travel(err error) error {
 	switch {
 	case errors.Is(err, errRefused):
 		code, detail.Status = connect.CodePermissionDenied, http.StatusForbidden
-	case errors.Is(err, errMalformed):
+	case errors.Is(err, errMalformed), errors.Is(err, errHeartbeat), errors.Is(err, errClock), errors.Is(err, errOldBeat):
 		code, detail.Status = connect.CodeInvalidArgument, http.StatusBadRequest
 	case errors.As(err, &b):
 		code, detail.Status = connect.CodeResourceExhausted, http.StatusTooManyRequests

@@ -24,6 +24,7 @@ import (
 
 // liar is a registrar that answers what the test wants.
 type liar struct {
+	parleyv1connect.UnimplementedRegistrarServiceHandler
 	challenge *v1.ChallengeResponse
 	response  *v1.RegisterNodeResponse
 	err       error

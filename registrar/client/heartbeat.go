@@ -1,0 +1,33 @@
+package client
+
+import (
+	"context"
+	"time"
+
+	v1 "github.com/parley-chat/parley/api/parley/v1"
+)
+
+// Beat is what a registrar answers to a heartbeat.
+type Beat struct {
+	// TicketWanted: it does not know the node and has noted nothing; the ticket is to
+	// be shown.
+	TicketWanted bool
+	Interval     time.Duration // to wait before the next one; 0: it did not say
+	// Overloaded: another registrar should be asked from now on, if there is one.
+	Overloaded bool
+}
+
+// Heartbeat tells the registrar that a node is there. signed is a heartbeat as
+// [heartbeat.Heartbeat.Encode] returns it; ticket is that of its author and may be nil
+// where the registrar knows it. Errors: those of this package, and what the registrar
+// answers.
+func (c *Client) Heartbeat(ctx context.Context, signed, ticket []byte) (Beat, error) {
+	res, err := c.rpc.Heartbeat(ctx, &v1.HeartbeatRequest{Heartbeat: signed, Ticket: ticket})
+	if err != nil {
+		return Beat{}, failure(err)
+	}
+	return Beat{
+		TicketWanted: res.GetTicketWanted(), Overloaded: res.GetOverloaded(),
+		Interval: time.Duration(res.GetIntervalMs()) * time.Millisecond,
+	}, nil
+}

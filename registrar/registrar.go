@@ -46,6 +46,8 @@ type Config struct {
 	Forget           time.Duration
 	// Logger is told what the audit log does not tell; nil is silent.
 	Logger *slog.Logger
+
+	cosignEvery time.Duration // tests are faster
 }
 
 // Registrar admits nodes until Close. Make one with [Open]. Its methods may be
@@ -125,7 +127,7 @@ func (r *Registrar) open() (err error) {
 		return err
 	}
 	r.wg.Go(r.renewItself)
-	for _, note := range []func(){r.noteLogins, r.noteRefusals, r.tellTally, r.noteForwards} {
+	for _, note := range []func(){r.noteLogins, r.noteRefusals, r.tellTally, r.noteForwards, r.keepCosigned} {
 		r.wg.Go(note)
 	}
 	return r.serveStreams()

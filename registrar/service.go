@@ -14,6 +14,7 @@ import (
 
 	v1 "github.com/parley-chat/parley/api/parley/v1"
 	"github.com/parley-chat/parley/api/parley/v1/parleyv1connect"
+	"github.com/parley-chat/parley/internal/audit"
 	"github.com/parley-chat/parley/internal/fault"
 	"github.com/parley-chat/parley/node"
 	"github.com/parley-chat/parley/registrar/internal/guard"
@@ -158,6 +159,10 @@ func travel(err error) error {
 	switch {
 	case errors.Is(err, errRefused):
 		code, detail.Status = connect.CodePermissionDenied, http.StatusForbidden
+	case errors.Is(err, errColleagues):
+		code, detail.Status = connect.CodePermissionDenied, http.StatusForbidden
+	case errors.Is(err, audit.ErrForked), errors.Is(err, audit.ErrUnfit):
+		code, detail.Status = connect.CodeFailedPrecondition, http.StatusBadRequest
 	case errors.Is(err, errMalformed), errors.Is(err, errHeartbeat), errors.Is(err, errClock), errors.Is(err, errOldBeat):
 		code, detail.Status = connect.CodeInvalidArgument, http.StatusBadRequest
 	case errors.As(err, &b):

@@ -176,10 +176,17 @@ func (in *importer) count(b *imported, res eventlog.Appended, err error) error {
 		}
 		return nil
 	}
-	for _, isNew := range res.New {
-		if isNew {
+	if err == nil && len(res.Cut) == len(res.New) {
+		for _, index := range b.from {
+			in.done.Refused = append(in.done.Refused, Refused{index, eventlog.ErrCut})
+		}
+		return nil
+	}
+	for i, isNew := range res.New {
+		switch {
+		case isNew:
 			in.done.New++
-		} else {
+		case !slices.Contains(res.Cut, i):
 			in.done.Known++
 		}
 	}

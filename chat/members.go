@@ -36,10 +36,12 @@ func (r *Room) members() []Member {
 	r.mu.Unlock()
 	members := make([]Member, 0, len(in))
 	for _, m := range in {
-		members = append(members, r.member(m.Author))
+		if !r.m.registry.isRevoked(m.Author) {
+			members = append(members, r.member(m.Author))
+		}
 	}
 	for _, p := range r.m.presence.Load().InRoom(r.key) {
-		if _, known := r.membership(p.Author); !known {
+		if _, known := r.membership(p.Author); !known && !r.m.registry.isRevoked(p.Author) {
 			members = append(members, r.member(p.Author))
 		}
 	}
@@ -78,7 +80,7 @@ func (r *Room) othersLocked() iter.Seq[event.Author] {
 	now, p := time.Now(), r.m.presence.Load()
 	return func(yield func(event.Author) bool) {
 		for _, m := range r.view.Members() {
-			if m.Author == r.m.self {
+			if m.Author == r.m.self || r.m.registry.isRevoked(m.Author) {
 				continue
 			}
 			signal, _ := p.Peer(m.Author)

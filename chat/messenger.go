@@ -51,6 +51,7 @@ type Messenger struct {
 	direct   atomic.Pointer[direct.Service]   // nil until Open has started it
 	presence atomic.Pointer[presence.Service] // nil until Open has started it
 	signals  *appsignal.Service
+	registry *Registry
 	hub      hub
 
 	listeners listeners
@@ -107,6 +108,7 @@ func (m *Messenger) open(ctx context.Context, cfg Config) (err error) {
 			return err
 		}
 	}
+	m.registry = newRegistry(m)
 	m.store, err = eventlog.Open(ctx, eventlog.Options{
 		Dir: filepath.Join(m.node.Dir(), "store"), Key: m.node.StoreKey(), Light: m.node.Light(),
 		Logger: m.log, Registerer: cfg.Registerer,
@@ -127,6 +129,9 @@ func (m *Messenger) open(ctx context.Context, cfg Config) (err error) {
 	if err := m.openDelivery(cfg.Registerer); err != nil {
 		return err
 	}
+	if err := m.openRegistry(ctx); err != nil {
+		return err
+	}
 	if err := m.openDirect(cfg.Registerer); err != nil {
 		return err
 	}
@@ -135,6 +140,7 @@ func (m *Messenger) open(ctx context.Context, cfg Config) (err error) {
 	}
 	m.wg.Go(m.welcome)
 	m.wg.Go(m.askForLost)
+	m.wg.Go(m.keepRegistry)
 	m.wg.Go(m.forgetKeys)
 	m.wg.Go(m.keepHolds)
 	m.wg.Go(func() { m.keepRetention(cfg.Retention) })
@@ -194,6 +200,7 @@ func (m *Messenger) welcome() {
 	for c := range m.node.Watch(m.ctx) {
 		if c.Admitted {
 			m.presence.Load().Greet(c.ID)
+			m.registry.heardNewest(c.ID)
 			if author, err := wire.Author(c.ID); err == nil {
 				m.direct.Load().Met(author)
 			}

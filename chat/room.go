@@ -30,19 +30,30 @@ type Room struct {
 
 // newRoom reads who is in the room from what is stored of it.
 func (m *Messenger) newRoom(ctx context.Context, name, key string) (*Room, error) {
-	r := &Room{
-		name: name, key: key,
-		view: membership.New(), heard: make(map[event.Author]event.HLC), holds: newHolds(m.self),
-	}
+	r := &Room{name: name, key: key, holds: newHolds(m.self)}
 	r.conversation = conversation{m, event.PublicRoomLog(m.node.Network().ID, key), r}
-	for e, err := range m.store.Control(ctx, r.log) {
-		if err != nil {
-			return nil, err
-		}
-		r.view.Apply(&e.Event)
-		r.heard[e.Event.Author] = max(r.heard[e.Event.Author], e.Event.HLC)
+	if err := r.readMembers(ctx); err != nil {
+		return nil, err
 	}
 	return r, r.recallHolds(ctx)
+}
+
+// readMembers makes the view of who is in the room of what is stored. What is
+// stored meanwhile may be taken in twice, which changes nothing.
+func (r *Room) readMembers(ctx context.Context) error {
+	r.mu.Lock()
+	r.view, r.heard = membership.New(), make(map[event.Author]event.HLC)
+	r.mu.Unlock()
+	for e, err := range r.m.store.Control(ctx, r.log) {
+		if err != nil {
+			return err
+		}
+		r.mu.Lock()
+		r.view.Apply(&e.Event)
+		r.heard[e.Event.Author] = max(r.heard[e.Event.Author], e.Event.HLC)
+		r.mu.Unlock()
+	}
+	return nil
 }
 
 // Name returns the name as it was joined first.
@@ -143,6 +154,10 @@ func (r *Room) write(ctx context.Context, d delivery.Draft) error {
 // stored brings what is known of the room up to date with a stored batch. It
 // is called by replication, by several goroutines.
 func (m *Messenger) stored(b *event.Batch, fresh []bool) {
+	if b.Log() == m.registry.log {
+		m.registry.stored(b, fresh)
+		return
+	}
 	r := m.roomOf(b.Log())
 	if r == nil {
 		if d := m.direct.Load(); d != nil {

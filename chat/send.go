@@ -33,6 +33,9 @@ func (c *conversation) submit(ctx context.Context, content Content) (*delivery.P
 	if err := c.of.open(); err != nil {
 		return nil, err
 	}
+	if c.m.registry.isRevoked(c.m.self) {
+		return nil, ErrRevoked
+	}
 	if len(content.key) > MaxKey {
 		return nil, ErrKey
 	}

@@ -135,6 +135,10 @@ func (n *Node) fetchAbout(ctx context.Context, p peer.ID) (about, error) {
 	return decodeAbout(frame, manet.IsIPLoopback(s.Conn().RemoteMultiaddr()))
 }
 
+// TakeRecord uses a network record that is newer than the one the node has, and
+// keeps it. Errors: ErrNetworkRecord, ErrDir, ErrDirBusy.
+func (n *Node) TakeRecord(signed []byte) error { return n.takeRecord(signed) }
+
 // takeRecord verifies, saves and uses a record that is newer than ours.
 func (n *Node) takeRecord(record []byte) error {
 	if len(record) == 0 || !n.Network().Mode.hasRoot() {

@@ -15,6 +15,7 @@ func (n *Node) admissionConfig() admission.Config {
 		Secrets: n.freshSecrets,
 		Ticket:  func() []byte { t, _ := n.Ticket(); return t.Signed },
 		Sign:    n.Sign, CheckTicket: n.checkTicket,
+		Revoked: n.Revoked, Newest: n.newestRevoked,
 		Role: n.role,
 		// A classroom behind one address starts at once, a flood does not go on.
 		Rate:       addressRate(20, 600),

@@ -249,13 +249,13 @@ func TestTheRegistrarSetIsTheRoots(t *testing.T) {
 	if set, version := f.Registrars(); len(set) != 2 || set[0] != one || version != 2 {
 		t.Errorf("%v, version %d", set, version)
 	}
-	if f, err = RemoveRegistrar(dir, one); err != nil {
+	if f, err = RemoveRegistrar(dir, one, 0, [32]byte{}); err != nil {
 		t.Fatal(err)
 	}
 	if set, version := f.Registrars(); len(set) != 1 || set[0] != two || version != 3 {
 		t.Errorf("%v, version %d", set, version)
 	}
-	if _, err := RemoveRegistrar(dir, one); !errors.Is(err, ErrRegistrar) {
+	if _, err := RemoveRegistrar(dir, one, 0, [32]byte{}); !errors.Is(err, ErrRegistrar) {
 		t.Errorf("removed twice: %v", err)
 	}
 	if _, err := AddRegistrar(t.TempDir(), one); !errors.Is(err, ErrNoNetwork) {

@@ -56,7 +56,8 @@ type Config struct {
 	// UTF-8 that can be seen. Empty: none.
 	Zone string
 
-	// Admitter renews the ticket in a certified network. Nil: nobody does.
+	// Admitter renews the ticket in a certified network and tells registrars that
+	// the node is there. Nil: nobody does.
 	Admitter Admitter
 
 	// Version is that of the program, which the node's record in the table

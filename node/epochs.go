@@ -100,6 +100,7 @@ func (n *Node) changeNetwork(change func(*NetworkFile) (*NetworkFile, error)) er
 		return err
 	}
 	n.netMu.Lock()
+	before := n.net
 	if stored.ID == n.net.ID && stored.sequence() > n.net.sequence() {
 		n.log.Info("the network's secrets changed", "network", stored.Name, "epoch", stored.Epoch().Number)
 		n.net = stored
@@ -109,9 +110,24 @@ func (n *Node) changeNetwork(change func(*NetworkFile) (*NetworkFile, error)) er
 		n.log.Info("the network's record is news", "network", f.Name)
 		n.net = f
 	}
+	changed := n.net != before
 	n.netMu.Unlock()
+	if changed {
+		n.tellNews()
+	}
 	n.dismiss()
 	return err
+}
+
+// NetworkNews returns the channel that has a value after the network's record or
+// secrets changed. It is for one reader, who looks at all of them again.
+func (n *Node) NetworkNews() <-chan struct{} { return n.news }
+
+func (n *Node) tellNews() {
+	select {
+	case n.news <- struct{}{}:
+	default:
+	}
 }
 
 // sequence returns that of the record, 0 without one.

@@ -26,6 +26,7 @@ func (n *Node) follow() error {
 	n.wg.Go(func() { n.keepBooks(sub) })
 	if n.cfg.Admitter != nil {
 		n.wg.Go(n.keepTicket)
+		n.wg.Go(func() { n.cfg.Admitter.Attend(n.ctx, n) })
 	}
 	n.wg.Go(n.keepNetwork)
 	return nil

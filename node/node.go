@@ -70,6 +70,9 @@ type Node struct {
 	ticket TicketInfo // zero: none
 	proven proofs
 	seen   atomic.Pointer[os.FileInfo] // network.json, when it was read last
+	news   chan struct{}               // the network's record or secrets changed
+
+	revoked atomic.Pointer[Revocations] // nil: none
 
 	ctx     context.Context // ends when Close begins
 	cancel  context.CancelFunc
@@ -91,7 +94,7 @@ func Start(ctx context.Context, cfg Config) (*Node, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	n := &Node{cfg: cfg, log: orSilent(cfg.Logger), since: time.Now(), lost: make(chan struct{}, 1), topics: topics{}, done: make(chan struct{})}
+	n := &Node{cfg: cfg, log: orSilent(cfg.Logger), since: time.Now(), lost: make(chan struct{}, 1), topics: topics{}, news: make(chan struct{}, 1), done: make(chan struct{})}
 	n.ctx, n.cancel = context.WithCancel(context.Background())
 	if err := n.start(ctx); err != nil {
 		return nil, errors.Join(err, n.Close())
@@ -162,7 +165,7 @@ func (n *Node) openGate(context.Context) (err error) {
 	n.gate, err = gate.New(n.host, gate.Options{
 		Logger:    n.log,
 		Connected: func(p peer.ID) { n.door.Connected(p) },
-		MayDial:   func(p peer.ID) error { return n.door.MayDial(p) },
+		MayDial:   n.mayDial,
 	})
 	if err != nil {
 		return err

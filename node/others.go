@@ -80,9 +80,9 @@ func (n *Node) found(log [32]byte, p peer.AddrInfo) {
 	}
 }
 
-// addrsInOrder are the own addresses, the most useful first: the record holds a
-// few of them.
-func (n *Node) addrsInOrder() []ma.Multiaddr { return inOrder(n.host.Addrs(), nil) }
+// DialAddrs returns the addresses of [Node.Addrs], the most useful to others first:
+// records and signals hold a few of them.
+func (n *Node) DialAddrs() []ma.Multiaddr { return inOrder(n.host.Addrs(), nil) }
 
 // alone reports whether this node is reached from its own machine alone: then
 // loopback addresses in the table may be of use.

@@ -58,6 +58,9 @@ func (n *Node) Peers() []Peer {
 // Near reports whether an admitted peer says that it is in this node's zone.
 func (n *Node) Near(id peer.ID) bool { return n.inZone(n.mates.get(id).zone) }
 
+// Admitted reports whether p is one of [Node.Peers].
+func (n *Node) Admitted(p peer.ID) bool { return n.gate.Admitted(p) }
+
 func (n *Node) inZone(zone string) bool { return zone != "" && zone == n.cfg.Zone }
 
 // Knows reports whether p was admitted here at some time that is remembered.

@@ -21,6 +21,7 @@ const (
 	maxNameBytes = 256
 	recordV1     = 0x0100 // major<<8 | minor
 	recordV11    = 0x0101 // with registrars
+	recordV12    = 0x0102 // with former ones
 	recordDomain = "parley/network/1"
 )
 
@@ -37,6 +38,7 @@ type networkRecord struct {
 	WireMin      uint64   // wire versions spoken here, major<<8 | minor
 	WireMax      uint64
 	Registrars   [][32]byte // raw Ed25519 keys of peers that may sign tickets, rising; from version 1.1 on
+	Former       []Former   // who were registrars, rising; from version 1.2 on
 }
 
 // Field numbers of the record; never reused.
@@ -51,6 +53,7 @@ const (
 	recWireMin
 	recWireMax
 	recRegistrars
+	recFormer
 )
 
 // signRecord encodes and signs a record with the network's root key.
@@ -113,6 +116,9 @@ func (r *networkRecord) encode() []byte {
 	if len(r.Registrars) > 0 {
 		b = strict.AppendBytes(b, recRegistrars, slices.Concat(sliced(r.Registrars)...))
 	}
+	if len(r.Former) > 0 {
+		b = strict.AppendBytes(b, recFormer, appendFormer(nil, r.Former))
+	}
 	return b
 }
 
@@ -136,9 +142,12 @@ func decodeRecord(body []byte) (networkRecord, error) {
 	if r.Version >= recordV11 && s.Next(recRegistrars) {
 		r.Registrars = registrarKeys(&s)
 	}
+	if r.Version >= recordV12 && s.Next(recFormer) {
+		r.Former = formerRegistrars(&s)
+	}
 	known := len(body) - len(s.Rest)
 	if r.Version > recordV1 {
-		s.SkipRising(recRegistrars)
+		s.SkipRising(r.lastField())
 	}
 	if s.Bad || len(s.Rest) > 0 || len(id) != len(r.Network) || mode > 255 {
 		return networkRecord{}, ErrNetworkRecord.Withf("the network record is not in strict form")
@@ -151,6 +160,14 @@ func decodeRecord(body []byte) (networkRecord, error) {
 		return networkRecord{}, ErrNetworkRecord.Withf("the network record is not in strict form")
 	}
 	return r, nil
+}
+
+// lastField is the highest that the record's version is known to have.
+func (r *networkRecord) lastField() protowire.Number {
+	if r.Version >= recordV12 {
+		return recFormer
+	}
+	return recRegistrars
 }
 
 func epochNumbers(s *strict.Scanner) []uint64 {

@@ -49,7 +49,7 @@ func (r *networkRecord) checkRegistrars(bad func(format string, args ...any) err
 			return bad("registrars that do not rise")
 		}
 	}
-	return nil
+	return r.checkFormer(bad)
 }
 
 // record is what the root said last; zero where nothing is known of it.
@@ -86,7 +86,7 @@ func AddRegistrar(dir string, p peer.ID) (*NetworkFile, error) {
 	if err != nil {
 		return nil, ErrRegistrar.Withf("the peer ID %v has no Ed25519 key", p)
 	}
-	return changeRegistrars(dir, func(set [][32]byte) ([][32]byte, error) {
+	return changeRegistrars(dir, Former{Key: key}, true, func(set [][32]byte) ([][32]byte, error) {
 		at, found := slices.BinarySearchFunc(set, key, compareKeys)
 		switch {
 		case found:
@@ -99,10 +99,12 @@ func AddRegistrar(dir string, p peer.ID) (*NetworkFile, error) {
 }
 
 // RemoveRegistrar takes a peer out of the registrar set: tickets that it signed
-// count no more. Errors: as AddRegistrar; ErrRegistrar too if it is not in the set.
-func RemoveRegistrar(dir string, p peer.ID) (*NetworkFile, error) {
+// count no more, and what it wrote into the registry counts up to the event id,
+// its seq-th there; 0: none does. Errors: as AddRegistrar; ErrRegistrar too if it
+// is not in the set.
+func RemoveRegistrar(dir string, p peer.ID, seq uint64, id [32]byte) (*NetworkFile, error) {
 	key, _ := wire.Author(p)
-	return changeRegistrars(dir, func(set [][32]byte) ([][32]byte, error) {
+	return changeRegistrars(dir, Former{key, seq, id}, false, func(set [][32]byte) ([][32]byte, error) {
 		at, found := slices.BinarySearchFunc(set, key, compareKeys)
 		if !found {
 			return nil, ErrRegistrar.Withf("%v is not a registrar of the network", p)
@@ -111,7 +113,7 @@ func RemoveRegistrar(dir string, p peer.ID) (*NetworkFile, error) {
 	})
 }
 
-func changeRegistrars(dir string, change func([][32]byte) ([][32]byte, error)) (*NetworkFile, error) {
+func changeRegistrars(dir string, who Former, back bool, change func([][32]byte) ([][32]byte, error)) (*NetworkFile, error) {
 	return signAnew(dir, func(f *NetworkFile, r *networkRecord) (*NetworkFile, error) {
 		set, err := change(r.Registrars)
 		if err != nil || len(set) == len(r.Registrars) {
@@ -119,7 +121,7 @@ func changeRegistrars(dir string, change func([][32]byte) ([][32]byte, error)) (
 		}
 		r.Registrars, r.Version = set, max(r.Version, recordV11)
 		r.RegistrarSet++
-		return f, nil
+		return f, r.retire(who, back)
 	})
 }
 

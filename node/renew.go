@@ -6,11 +6,15 @@ import (
 	"time"
 )
 
-// Admitter has a ticket renewed: registrar/client has one.
+// Admitter deals with the network's registrars: registrar/client has one.
 type Admitter interface {
 	// Renew asks one of the network's registrars for another ticket and hands it
 	// to [Node.SetTicket].
 	Renew(ctx context.Context, n *Node) error
+	// Attend tells a registrar, while there are any, that the node is there, until ctx
+	// ends, and then that it closes; the node waits for that. It is called once, while
+	// the node starts.
+	Attend(ctx context.Context, n *Node)
 }
 
 const (

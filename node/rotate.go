@@ -165,7 +165,7 @@ func (f *NetworkFile) ownRecord() (networkRecord, error) {
 			WithDo("start parley on it until it has met a member")
 	}
 	r, err := verifyRecord(f.Record, f.ID)
-	if err == nil && r.Version > recordV11 {
+	if err == nil && r.Version > recordV12 {
 		err = ErrNetworkRecord.Withf("the network's record was signed by a newer Parley").WithDo("install the newer one")
 	}
 	return r, err

@@ -1,10 +1,8 @@
 package node
 
 import (
-	"cmp"
 	"context"
 	"path/filepath"
-	"runtime/debug"
 
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -16,8 +14,8 @@ import (
 func (n *Node) openTable(context.Context) (err error) {
 	net := n.Network()
 	n.table, err = dht.Open(dht.Config{
-		Host: n.Host(), Tag: net.Tag, Network: net.ID, Sign: n.Sign, Addrs: n.addrsInOrder,
-		Zone: n.cfg.Zone, Version: cmp.Or(n.cfg.Version, moduleVersion(debug.ReadBuildInfo())), Dir: filepath.Join(n.cfg.Dir, "dht"),
+		Host: n.Host(), Tag: net.Tag, Network: net.ID, Sign: n.Sign, Addrs: n.DialAddrs,
+		Zone: n.cfg.Zone, Version: n.Version(), Dir: filepath.Join(n.cfg.Dir, "dht"),
 		Serve: n.serve, Found: n.found,
 		Now: n.cfg.Now, Logger: n.log, Registerer: n.cfg.Registerer,
 	})

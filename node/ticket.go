@@ -160,6 +160,9 @@ func (n *Node) Registrars() []peer.ID {
 	return set
 }
 
+// Former are those who were registrars before.
+func (n *Node) Former() []Former { return n.networkFile().Former() }
+
 // Record returns the network's record as its root signed it, the newest that a
 // command has put into the directory: who was just added registers to be told. It
 // is nil where there is none or it is not known yet.

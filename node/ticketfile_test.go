@@ -38,7 +38,7 @@ func TestTicketsOfARemovedRegistrarEndAtOnce(t *testing.T) {
 			waitAdmitted(t, n, root)
 			waitAdmitted(t, root, n)
 		}
-		if f, err = RemoveRegistrar(root.Dir(), stolen.ID()); err != nil {
+		if f, err = RemoveRegistrar(root.Dir(), stolen.ID(), 0, [32]byte{}); err != nil {
 			t.Fatal(err)
 		}
 		if err := root.takeRecord(f.Record); err != nil {

@@ -1,6 +1,9 @@
 package node
 
-import "runtime/debug"
+import (
+	"cmp"
+	"runtime/debug"
+)
 
 const module = "github.com/parley-chat/parley"
 
@@ -15,4 +18,9 @@ func moduleVersion(info *debug.BuildInfo, ok bool) string {
 		}
 	}
 	return "dev"
+}
+
+// Version returns what the node tells of the program it runs in ([Config.Version]).
+func (n *Node) Version() string {
+	return cmp.Or(n.cfg.Version, moduleVersion(debug.ReadBuildInfo()))
 }

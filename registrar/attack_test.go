@@ -75,7 +75,7 @@ func TestWhoWasTakenOutAdmitsNobody(t *testing.T) {
 	m := newMinistry(t)
 	a := m.newcomer()
 	a.Code = m.code()
-	f, err := node.RemoveRegistrar(m.node.Dir(), m.node.ID())
+	f, err := node.RemoveRegistrar(m.node.Dir(), m.node.ID(), 0, [32]byte{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,9 +16,9 @@ var (
 	errRefused   = fault.New("P6011", fault.User, "the registrar does not admit this node", "ask who keeps the registrar: its audit log has the reason")
 	errUnable    = fault.New("P6012", fault.Environment, "the registrar cannot do that now", "try again later, or ask another registrar")
 
-	errColleagues = fault.New("P6081", fault.User, "registrars of the network alone may ask for that", "ask over libp2p, as one of them")
-
 	errHeartbeat = fault.New("P6070", fault.User, "that is not a heartbeat of this network", "see docs/protocol/11-registrars.md")
 	errOldBeat   = fault.New("P6071", fault.User, "a newer heartbeat of this node came before", "if its data directory was restored or runs twice, stop the other and set its clock")
+	errMembers   = fault.New("P6073", fault.User, "this is told to members of the network alone", "register first, and call over a node or with the header authorization")
+	errCrowd     = fault.New("P6074", fault.Environment, "too many watch the registrar's directory at once", "end another, or try again in a moment")
 	errClock     = fault.New("P6072", fault.User, "the node's clock differs by more than two hours from the registrar's", "set the clock of the machine that is wrong")
 )

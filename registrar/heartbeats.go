@@ -113,11 +113,11 @@ func (r *Registrar) memberOf(ctx context.Context, c caller, h *heartbeat.Heartbe
 		}
 	}
 	m, err := r.showTicket(h.Author, signed, now)
-	if no := new(refusal); errors.As(err, &no) {
+	if err != nil {
 		r.guard.Failed(now, attempt)
-		return nil, r.refused(ctx, applicant{caller: c, peer: wire.PeerID(h.Author)}, no)
+		return nil, r.refused(ctx, applicant{caller: c, peer: wire.PeerID(h.Author)}, refuse("ticket", err))
 	}
-	return &m, err
+	return &m, nil
 }
 
 func ifKnown(m member, known bool) *member {
@@ -129,16 +129,12 @@ func ifKnown(m member, known bool) *member {
 
 // reject puts into the audit log what no honest caller sends, as far as the budget of
 // strangers allows, and returns what the caller is told.
-func (r *Registrar) reject(ctx context.Context, c caller, claimed peer.ID, why error, now time.Time) error {
+func (r *Registrar) reject(ctx context.Context, c caller, claimed peer.ID, no *refusal, now time.Time) error {
 	attempt := r.attempt(c, claimed)
 	if v := r.guard.Allow(now, attempt); !v.OK() {
 		return busy(v)
 	}
 	r.guard.Failed(now, attempt)
-	no := new(refusal)
-	if !errors.As(why, &no) {
-		return why
-	}
 	return r.refused(ctx, applicant{caller: c, peer: claimed}, no)
 }
 

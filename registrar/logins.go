@@ -4,15 +4,20 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/parley-chat/parley/internal/audit"
+	"github.com/parley-chat/parley/internal/wire"
 	"github.com/parley-chat/parley/node"
 )
 
-// noteLogins has the audit log tell of each member that hello admits at this node.
+// noteLogins has the audit log tell of each member that hello admits at this node, and
+// the directory of those whose last connection ended.
 // It follows the node's peers: who comes and goes faster than the log takes it is
 // told of once.
 func (r *Registrar) noteLogins() {
 	for c := range r.node.Watch(r.ctx) {
 		if !c.Admitted {
+			if key, err := wire.Author(c.ID); err == nil {
+				r.directory.Lost(key)
+			}
 			continue
 		}
 		rec := audit.Record{Op: audit.OpLogin, Actor: c.ID.String()}

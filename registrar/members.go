@@ -57,7 +57,7 @@ func (r *Registrar) showTicket(key [32]byte, signed []byte, now time.Time) (memb
 	}
 	t, err := r.rules(now).Verify(signed, key)
 	if err != nil {
-		return member{}, refuse("ticket", err)
+		return member{}, err
 	}
 	m := member{t, signed}
 	r.members.known.Add(key, m)

@@ -40,7 +40,7 @@ func (r *refusal) detail() string {
 	return r.cause.Error()
 }
 
-func refuse(reason string, cause error) error { return &refusal{reason, cause} }
+func refuse(reason string, cause error) *refusal { return &refusal{reason, cause} }
 
 // applicant is who wants to register: what he claims, checked for form alone.
 type applicant struct {
@@ -126,6 +126,9 @@ func (r *Registrar) examine(a applicant, req *v1.RegisterNodeRequest, now time.T
 	case err != nil:
 		return grant{}, "", refuse("nonce", err)
 	}
+	if rev, revoked := r.chat.Registry().Revoked(a.peer); revoked {
+		return grant{}, "", refuse("revoked", fmt.Errorf("revoked by %s: %s", rev.By, rev.Reason))
+	}
 	g = grant{peer: a.key, role: uint32(hello.RoleNode), zone: a.zone}
 	switch cred := req.GetCredential().(type) {
 	case *v1.RegisterNodeRequest_Certificate:
@@ -186,7 +189,7 @@ func (r *Registrar) isRegistrar(key [32]byte) bool {
 }
 
 func (r *Registrar) admit(ctx context.Context, a applicant, g grant, how string, now time.Time) (*v1.RegisterNodeResponse, error) {
-	signed, renew, err := r.issue(g, now)
+	signed, renew, err := r.issue(ctx, g, how, now)
 	if err != nil {
 		return nil, errUnable.With(err)
 	}

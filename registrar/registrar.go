@@ -22,6 +22,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/libp2p/go-libp2p/core/peer"
+
 	"github.com/parley-chat/parley/chat"
 	"github.com/parley-chat/parley/internal/audit"
 	"github.com/parley-chat/parley/internal/certs"
@@ -33,6 +35,7 @@ import (
 	"github.com/parley-chat/parley/registrar/internal/directory"
 	"github.com/parley-chat/parley/registrar/internal/guard"
 	"github.com/parley-chat/parley/registrar/internal/places"
+	"github.com/parley-chat/parley/registrar/internal/pulse"
 )
 
 // Config says how a registrar works. The zero value admits by codes alone.
@@ -67,6 +70,9 @@ type Registrar struct {
 	nonces     *nonces
 	members    members
 	directory  *directory.Directory
+	colleagues *guard.Guard // what other registrars ask
+	watchers   *places.Places[peer.ID]
+	pulse      *pulse.Pulse               // its own heartbeats
 	calls      *places.Places[netip.Addr] // under way, of strangers
 	mux        http.Handler
 
@@ -97,8 +103,8 @@ func Open(n *node.Node, m *chat.Messenger, cfg Config) (*Registrar, error) {
 	now := n.Now()
 	r := &Registrar{node: n, chat: m, cfg: cfg, log: cfg.Logger, key: key, guard: guard.New(guard.Config{}, now), nonces: newNonces(now), refusals: newRefusals(now)}
 	r.calls, r.ended = places.New[netip.Addr](maxUnderWay, maxUnderWayEach), make(chan struct{})
-	r.unproven, r.members = guard.New(unproven, now), newMembers()
-	r.directory = directory.Open(directory.Config{Self: key, Now: n.Now, Suspect: cfg.Suspect, Offline: cfg.Offline, Forget: cfg.Forget})
+	r.unproven, r.colleagues, r.members = guard.New(unproven, now), guard.New(colleagues, now), newMembers()
+	r.watchers, r.pulse = places.New[peer.ID](maxWatchers, maxWatchersEach), pulse.Of(n)
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	if err := r.open(); err != nil {
 		return nil, errors.Join(err, r.Close())
@@ -123,12 +129,15 @@ func (r *Registrar) open() (err error) {
 	if err := r.registerItself(); err != nil {
 		return err
 	}
+	r.directory = directory.Open(directory.Config{Self: r.key, Now: r.node.Now, Suspect: r.cfg.Suspect, Offline: r.cfg.Offline, Forget: r.cfg.Forget})
 	if r.mux, err = r.handler(); err != nil {
 		return err
 	}
 	r.wg.Go(r.renewItself)
-	for _, note := range []func(){r.noteLogins, r.noteRefusals, r.tellTally, r.noteForwards, r.keepCosigned} {
-		r.wg.Go(note)
+	for _, work := range []func(){
+		r.noteLogins, r.noteRefusals, r.tellTally, r.noteForwards, r.keepCosigned, r.beatItself, r.shareAll,
+	} {
+		r.wg.Go(work)
 	}
 	return r.serveStreams()
 }
@@ -162,7 +171,9 @@ func (r *Registrar) end(servers []*http.Server) error {
 	if r.codes != nil {
 		errs = append(errs, r.codes.Close())
 	}
-	r.directory.Close()
+	if r.directory != nil {
+		r.directory.Close()
+	}
 	if r.audit != nil {
 		r.writeTally()
 		errs = append(errs, r.audit.Close())
@@ -197,7 +208,7 @@ func (r *Registrar) registerItself() error {
 	if t, ok := r.node.Ticket(); ok && t.Registrar == r.node.ID() && now.Before(t.Renew) && !now.Before(t.From) && t.Zone == r.node.Zone() {
 		return nil
 	}
-	signed, _, err := r.issue(grant{peer: r.key, role: uint32(hello.RoleRegistrar), zone: r.node.Zone()}, now)
+	signed, _, err := r.issue(r.ctx, grant{peer: r.key, role: uint32(hello.RoleRegistrar), zone: r.node.Zone()}, "registrar", now)
 	if err != nil {
 		return err
 	}
@@ -228,18 +239,27 @@ type grant struct {
 	final time.Time // when what it was registered with ends; zero: never
 }
 
-// issue signs a ticket and says when it is to be renewed.
-func (r *Registrar) issue(g grant, now time.Time) (signed []byte, renew time.Time, err error) {
+// issue signs a ticket, writes it into the registry and says when it is to be
+// renewed.
+func (r *Registrar) issue(ctx context.Context, g grant, how string, now time.Time) (signed []byte, renew time.Time, err error) {
+	p := wire.PeerID(g.peer)
+	short, release, err := r.chat.Registry().Reserve(p, g.zone)
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	defer release()
 	end := now.Add(ticket.Life)
 	if !g.final.IsZero() && g.final.Before(end) {
 		end = g.final
 	}
 	t := ticket.Ticket{
 		Network: r.node.Network().ID, Peer: g.peer, Issuer: r.key, Role: g.role, Zone: g.zone,
-		Short:     ticket.ShortOf(g.zone, ticket.CodeOf([]byte(wire.PeerID(g.peer)))),
+		Short:     short,
 		NotBefore: now.Add(-ticket.Backdate).Truncate(time.Second), NotAfter: end.Truncate(time.Second),
 		Final: g.final.Truncate(time.Second),
 	}
-	signed, err = t.Sign(r.node.Sign)
-	return signed, t.RenewAt(), err
+	if signed, err = t.Sign(r.node.Sign); err != nil {
+		return nil, time.Time{}, err
+	}
+	return signed, t.RenewAt(), r.chat.Registry().Register(ctx, p, g.zone, short, t.NotAfter, how)
 }

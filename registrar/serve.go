@@ -29,7 +29,7 @@ const (
 	maxStreams      = 256         // of strangers, over libp2p, at once,
 	maxStreamsEach  = 64          // of one address,
 	maxPerRemote    = 4           // and of one peer, admitted or not
-	streamMaxLife   = time.Minute
+	streamMaxLife   = time.Minute // of one, but for those of who is admitted
 )
 
 // Serve answers on l, which it closes, over TLS 1.3 with this certificate, until
@@ -48,6 +48,7 @@ func (r *Registrar) Serve(l net.Listener, cert tls.Certificate) error {
 func (r *Registrar) serveStreams() error {
 	l := stream.Listen(r.node.PublicHost(), stream.Protocol(r.node.Network().Tag), stream.Limits{
 		All: maxStreams, Site: maxStreamsEach, Each: maxPerRemote, Life: streamMaxLife, Known: r.node.Knows, Spare: r.node.Spare,
+		Admitted: r.node.Admitted,
 	})
 	return r.serve(l)
 }

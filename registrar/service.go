@@ -33,7 +33,7 @@ const (
 func (r *Registrar) handler() (http.Handler, error) {
 	const name = parleyv1connect.RegistrarServiceName
 	path, rpc := parleyv1connect.NewRegistrarServiceHandler(&service{Registrar: r}, connect.WithReadMaxBytes(maxRequest),
-		connect.WithCompressMinBytes(maxRequest)) // answers are keys and signatures, which zip to nothing
+		connect.WithInterceptors(doorkeeper{r}), connect.WithCompressMinBytes(maxRequest)) // answers are keys and signatures, which zip to nothing
 	rest, err := vanguard.NewTranscoder([]*vanguard.Service{vanguard.NewService(path, rpc, vanguard.WithMaxMessageBufferBytes(maxRequest))})
 	if err != nil {
 		return nil, err
@@ -49,33 +49,34 @@ func (r *Registrar) handler() (http.Handler, error) {
 // there are a second; a body that comes slowly is held for longer.
 func (r *Registrar) bounded(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		end, ok := r.begin(callerOf(req.Context()))
+		leave, end, ok := r.begin(callerOf(req.Context()))
 		if !ok {
 			w.Header().Set("Retry-After", "1")
 			http.Error(w, "busy", http.StatusServiceUnavailable)
 			return
 		}
 		defer end()
-		next.ServeHTTP(w, req)
+		next.ServeHTTP(w, req.WithContext(withLine(req.Context(), w, leave)))
 	})
 }
 
-// begin is told of a call, for which Close waits until its end.
-func (r *Registrar) begin(c caller) (end func(), ok bool) {
-	leave := func() {}
+// begin is told of a call, for which Close waits until its end. leave gives up the place
+// that strangers have before that.
+func (r *Registrar) begin(c caller) (leave, end func(), ok bool) {
+	leave = func() {}
 	if c.peer == "" || !r.node.Knows(c.peer) {
 		if leave, ok = r.calls.Enter(places.Site(c.addr)); !ok {
-			return nil, false
+			return nil, nil, false
 		}
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed {
 		leave()
-		return nil, false
+		return nil, nil, false
 	}
 	r.wg.Add(1)
-	return func() { leave(); r.wg.Done() }, true
+	return leave, func() { leave(); r.wg.Done() }, true
 }
 
 // service answers the calls.
@@ -157,9 +158,9 @@ func travel(err error) error {
 	detail := &v1.Fault{Code: f.Code, Blame: uint32(f.Blame), What: f.What, Do: f.Do}
 	b := busyError{}
 	switch {
+	case errors.Is(err, errMembers):
+		code, detail.Status = connect.CodeUnauthenticated, http.StatusUnauthorized
 	case errors.Is(err, errRefused):
-		code, detail.Status = connect.CodePermissionDenied, http.StatusForbidden
-	case errors.Is(err, errColleagues):
 		code, detail.Status = connect.CodePermissionDenied, http.StatusForbidden
 	case errors.Is(err, audit.ErrForked), errors.Is(err, audit.ErrUnfit):
 		code, detail.Status = connect.CodeFailedPrecondition, http.StatusBadRequest

@@ -111,16 +111,16 @@ func TestCallsUnderWayAreBounded(t *testing.T) {
 		one, other := caller{addr: netip.MustParseAddr("192.0.2.1")}, caller{addr: netip.MustParseAddr("192.0.2.2")}
 		var ends []func()
 		for range maxUnderWayEach {
-			end, ok := r.begin(one)
+			_, end, ok := r.begin(one)
 			if !ok {
 				t.Fatal("too few")
 			}
 			ends = append(ends, end)
 		}
-		if _, ok := r.begin(one); ok {
+		if _, _, ok := r.begin(one); ok {
 			t.Error("one address has no bound")
 		}
-		end, ok := r.begin(other)
+		_, end, ok := r.begin(other)
 		if !ok {
 			t.Fatal("another address is kept out")
 		}
@@ -156,7 +156,7 @@ func TestCloseWaitsForCalls(t *testing.T) {
 		if err := r.serve(newPipes()); !errors.Is(err, ErrServe) {
 			t.Errorf("serves after Close: %v", err)
 		}
-		if _, ok := r.begin(caller{}); ok {
+		if _, _, ok := r.begin(caller{}); ok {
 			t.Error("a call begins after Close")
 		}
 	})

@@ -41,6 +41,9 @@ func (s *service) Status(ctx context.Context, _ *v1.StatusRequest) (*v1.StatusRe
 		Discovery: discoveryOf(st), Zone: s.node.Zone(),
 	}
 	res.Discovery.TableServers, res.Discovery.TableServes = uint32(s.node.Table().Servers()), s.node.Table().Serving()
+	if rev, revoked := s.chat.Registry().Revoked(id); revoked {
+		res.Revoked = rev.Reason
+	}
 	for _, r := range rooms {
 		if r.Joined {
 			res.Rooms++

@@ -38,6 +38,7 @@ var (
 	errCADamaged  = fault.New("P1042", fault.Environment, "the CA of this directory is damaged", "restore it from a backup, or make another one in a fresh --dir")
 	errNotIssued  = fault.New("P1043", fault.User, "this CA issued no such certificate", "parley ca list tells those it issued")
 	errTaken      = fault.New("P1044", fault.User, "a file is in the way", "remove it or choose another name")
+	errNoEnd      = fault.New("P1050", fault.User, "it is not known what the registrar has written", "name it with --end")
 	errNoKey      = fault.New("P1045", fault.User, "nobody is named whose signatures count", "name the registrar with --key PEERID")
 	errNoStore    = fault.New("P1033", fault.User, "there is no store in this directory", "start parley on it once, or choose another --dir")
 )

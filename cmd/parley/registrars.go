@@ -16,34 +16,41 @@ type registrarLine struct {
 }
 
 func (a *app) registrarsCommand() *cobra.Command {
-	c := a.groupCommand("registrars", a.text.T("say which nodes admit others to the network"), a.text.T("it needs a command: add, remove or list"))
+	c := a.groupCommand("registrars", a.text.T("say which nodes admit others to the network"), a.text.T("it needs a command: add, remove, end or list"))
 	c.AddCommand(
-		a.registrarChange("add", a.text.T("make a node a registrar of the network; needs the network's root key"), "%s is a registrar now", a.afterAdding, node.AddRegistrar),
-		a.registrarChange("remove", a.text.T("make a node a registrar no more: tickets that it signed count no longer"), "%s is not a registrar any more", a.afterRemoving, node.RemoveRegistrar),
+		a.registrarsAddCommand(), a.registrarsRemoveCommand(), a.registrarsEndCommand(),
 		a.registrarsListCommand(),
 	)
 	return c
 }
 
-func (a *app) registrarChange(use, short, done string, next func(peer.ID) error, change func(dir string, p peer.ID) (*node.NetworkFile, error)) *cobra.Command {
+func (a *app) registrarsAddCommand() *cobra.Command {
 	return a.command(&cobra.Command{
-		Use:   use + " PEER",
-		Short: short,
+		Use:   "add PEER",
+		Short: a.text.T("make a node a registrar of the network; needs the network's root key"),
 		Args:  a.args(1, 1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			p, err := peer.Decode(args[0])
+			p, err := a.wholePeer(args[0])
 			if err != nil {
-				return a.badValue("PEER", args[0], a.text.T("it is a whole peer ID, as parley id prints it"))
-			}
-			if _, err := change(a.dir, p); err != nil {
-				return a.noRoot(err)
-			}
-			if err := a.print(registrarLine{p.String()}, done, p.String()); err != nil || a.json {
 				return err
 			}
-			return next(p)
+			if _, err := node.AddRegistrar(a.dir, p); err != nil {
+				return a.noRoot(err)
+			}
+			if err := a.print(registrarLine{p.String()}, "%s is a registrar now", p.String()); err != nil || a.json {
+				return err
+			}
+			return a.afterAdding(p)
 		},
 	})
+}
+
+func (a *app) wholePeer(text string) (peer.ID, error) {
+	p, err := peer.Decode(text)
+	if err != nil {
+		return "", a.badValue("PEER", text, a.text.T("it is a whole peer ID, as parley id prints it"))
+	}
+	return p, nil
 }
 
 // afterAdding says how the new registrar starts to work.
@@ -52,10 +59,6 @@ func (a *app) afterAdding(p peer.ID) error {
 		return a.note("run it with: %s", a.shell(" registrar"))
 	}
 	return a.note("it registers with a registrar that runs (parley register), which tells it, and is then started with parley registrar")
-}
-
-func (a *app) afterRemoving(peer.ID) error {
-	return a.note("whom it admitted is out until registered with another registrar, with a certificate or a new code")
 }
 
 func (a *app) registrarsListCommand() *cobra.Command {

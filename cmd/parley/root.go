@@ -32,7 +32,7 @@ func newRoot(a *app) *cobra.Command {
 		a.joinCommand(), a.leaveCommand(),
 		a.sendCommand(), a.historyCommand(), a.tailCommand(),
 		a.exportCommand(), a.importCommand(), a.eraseCommand(), a.storeCommand(),
-		a.registrarCommand(), a.registrarsCommand(), a.registerCommand(), a.codesCommand(), a.caCommand(), a.auditCommand(),
+		a.registrarCommand(), a.registrarsCommand(), a.registerCommand(), a.revokeCommand(), a.codesCommand(), a.caCommand(), a.auditCommand(),
 		a.benchCommand(),
 		a.completionCommand(),
 	)

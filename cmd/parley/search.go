@@ -106,6 +106,8 @@ func (a *app) reason(name string) string {
 		return t("the other side has another secret")
 	case "unregistered":
 		return t("this node, or the other side, has no ticket")
+	case "revoked":
+		return t("the other side was taken out of the network")
 	case "ticket":
 		return t("a ticket that does not count")
 	case "method":
@@ -122,6 +124,9 @@ func (a *app) reason(name string) string {
 // warnings are what a person should know about the node.
 func (a *app) warnings(st *v1.StatusResponse) []string {
 	var list []string
+	if why := st.GetRevoked(); why != "" {
+		list = append(list, a.text.T("this node was taken out of the network (%s): nobody talks with it any more. Ask who keeps the registrars; only a new directory can join again", why))
+	}
 	if lack := a.lack(standingOf(a.dir), time.Now()); lack != "" {
 		list = append(list, lack)
 	}

@@ -14,6 +14,7 @@ import (
 type admitted struct {
 	fresh   int            // events that were new
 	missing bool           // parents of some are
+	cut     int            // events that are cut
 	refused []*event.Batch // cannot be taken before their parents
 }
 
@@ -44,6 +45,7 @@ func (l *Log) admit(ctx context.Context, from peer.ID, batches []*event.Batch) (
 		for i, b := range now {
 			fresh, _ := l.appended(b, res[i], errs[i], false)
 			got.fresh += fresh
+			got.cut += len(res[i].Cut)
 			got.missing = got.missing || len(res[i].Missing) > 0
 			switch {
 			case errors.Is(errs[i], eventlog.ErrScattered):

@@ -128,6 +128,10 @@ func (l *Log) readReply(in *bufio.Reader, want []event.ID, take func(*event.Batc
 			return false, fmt.Errorf("%w: a batch not asked for", errReply)
 		}
 		bytes += len(payload)
+		if l.may != nil && !l.may(b) {
+			l.s.metrics.ignored.WithLabelValues("author").Inc()
+			continue
+		}
 		if err := take(b); err != nil {
 			return false, err
 		}

@@ -59,6 +59,9 @@ type Store interface {
 	Range(log event.LogID) reconcile.Set    // what of it lies above the floor
 	Floor(log event.LogID) (second uint64)
 	Settle(ctx context.Context, log event.LogID, ids []event.ID) error // they are not missing any more
+	Cut(b *event.Batch) (n int)                                        // how many of its events do not count, for their author is cut; no disk
+	Refused(id event.ID) bool                                          // it was cut lately; no disk
+	AnyCut() bool                                                      // anybody is cut; no disk
 	Meta(key string) ([]byte, error)
 	DeleteMetas(ctx context.Context, prefix string, drop func(m eventlog.Mark) bool) (n int, err error)
 }
@@ -127,6 +130,20 @@ func New(cfg Config) (*Service, error) {
 // Join begins to replicate a log. A joined log is returned again.
 func (s *Service) Join(id event.LogID) (*Log, error) {
 	l, _, err := s.join(id, func(l *Log) (Way, error) { return joinTopic(l) })
+	if err != nil {
+		return nil, fmt.Errorf("join log: %w", err)
+	}
+	return l, nil
+}
+
+// JoinWhere joins a log of which only those batches are taken for which may is
+// true. Others are ignored and not refused: what may says depends on what this
+// node knows. It is called by several goroutines and must be quick.
+func (s *Service) JoinWhere(id event.LogID, may func(*event.Batch) bool) (*Log, error) {
+	l, _, err := s.join(id, func(l *Log) (Way, error) {
+		l.may = may
+		return joinTopic(l)
+	})
 	if err != nil {
 		return nil, fmt.Errorf("join log: %w", err)
 	}

@@ -181,8 +181,8 @@ func (f *fetcher) fetch(ctx context.Context, p peer.ID, ids []event.ID) error {
 	return err
 }
 
-// wanted are the ids that are not stored and not known to be asked for in vain,
-// each once.
+// wanted are the ids that are not stored, not cut and not known to be asked for in
+// vain, each once.
 func (f *fetcher) wanted(ids []event.ID) ([]event.ID, error) {
 	now, kept := time.Now(), ids[:0]
 	seen := make(map[event.ID]struct{}, len(ids))
@@ -198,7 +198,7 @@ func (f *fetcher) wanted(ids []event.ID) ([]event.ID, error) {
 		if err != nil {
 			return nil, err
 		}
-		if !ok {
+		if !ok && !f.l.s.cfg.Store.Refused(id) {
 			kept = append(kept, id)
 		}
 	}
@@ -213,7 +213,7 @@ func (f *fetcher) settle(want iter.Seq[event.ID]) (lacking bool, err error) {
 		if err != nil {
 			return lacking, err
 		}
-		if ok {
+		if ok || f.l.s.cfg.Store.Refused(id) {
 			f.tries.Remove(id)
 			continue
 		}

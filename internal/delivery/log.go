@@ -17,6 +17,7 @@ type Log struct {
 	log    *slog.Logger
 	way    Way
 	admits func(*event.Batch) error // nil, or why a batch can never be in the log
+	may    func(*event.Batch) bool  // nil, or whether a batch is one to take as things stand here
 	direct bool                     // between two, who alone are served; what comes is durable before it is told
 
 	drafts  chan *Pending // to the sender

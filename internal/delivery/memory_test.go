@@ -169,6 +169,12 @@ func (m *memory) Floor(event.LogID) uint64 { return 0 }
 
 func (m *memory) Settle(context.Context, event.LogID, []event.ID) error { return nil }
 
+func (m *memory) Cut(*event.Batch) int { return 0 }
+
+func (m *memory) Refused(event.ID) bool { return false }
+
+func (m *memory) AnyCut() bool { return false }
+
 func (m *memory) Last(_ event.LogID, a event.Author) (seq uint64, id event.ID, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

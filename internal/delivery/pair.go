@@ -18,6 +18,8 @@ var (
 	// ErrBelow is returned for a batch older than what is kept of the log: it is
 	// not stored.
 	ErrBelow = errors.New("batch below what is kept")
+	// ErrCut is returned for a batch whose author is cut: nothing of it counts.
+	ErrCut = errors.New("batch of an author who is cut")
 )
 
 // JoinDirect begins to replicate the log of a direct chat, whose batches go the
@@ -46,7 +48,7 @@ func (l *Log) Check(payload []byte) (*event.Batch, error) {
 // Take stores checked batches that p handed over, in one durable commit, and
 // asks for parents that are missing. It waits while their author is over his
 // budget. It returns how many events of each were new. Errors, one a batch:
-// ErrHeld, ErrBelow, the store's, ctx's.
+// ErrHeld, ErrBelow, ErrCut, the store's, ctx's.
 func (l *Log) Take(ctx context.Context, p peer.ID, batches []*event.Batch) (fresh []int, errs []error) {
 	fresh, errs = make([]int, len(batches)), make([]error, len(batches))
 	var due []*event.Batch
@@ -65,7 +67,11 @@ func (l *Log) Take(ctx context.Context, p peer.ID, batches []*event.Batch) (fres
 	for j, i := range at {
 		errs[i] = failed[j]
 		fresh[i], _ = l.appended(due[j], res[j], failed[j], false)
-		if errs[i] == nil && fresh[i] == 0 && len(res[j].Below) > 0 {
+		switch {
+		case errs[i] != nil || fresh[i] > 0:
+		case len(res[j].Cut) > 0:
+			errs[i] = ErrCut
+		case len(res[j].Below) > 0:
 			errs[i] = ErrBelow
 		}
 		if fresh[i] > 0 && len(res[j].Missing) > 0 {

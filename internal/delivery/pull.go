@@ -50,6 +50,7 @@ type pull struct {
 	single   bool // the last reply brought few events an id
 	under    int  // requests under way
 	fresh    int
+	cut      int // events that came and are cut
 	phantoms int
 	refused  bool // the store did not take something
 	err      error
@@ -108,8 +109,8 @@ func (u *pull) add(ids [][32]byte) error {
 }
 
 // finish waits for what is queued, unless the session failed, and returns how
-// many events were new.
-func (u *pull) finish(failed error) (fresh int, err error) {
+// many events were new, and how many are cut.
+func (u *pull) finish(failed error) (fresh, cut int, err error) {
 	u.mu.Lock()
 	u.ended = true
 	if failed != nil && u.err == nil {
@@ -124,7 +125,7 @@ func (u *pull) finish(failed error) (fresh int, err error) {
 	u.cancel()
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	return u.fresh, u.err
+	return u.fresh, u.cut, u.err
 }
 
 // work asks and stores. While one of the workers stores what came, another may
@@ -199,8 +200,8 @@ func (u *pull) choose() (want []event.ID) {
 	return want
 }
 
-// fetch asks for ids, those left out that have come meanwhile, or that the store
-// did not take a short time ago. left are those to be asked for again, in the
+// fetch asks for ids, those left out that have come meanwhile, that are cut, or that the
+// store did not take a short time ago. left are those to be asked for again, in the
 // order of the queue: what a full reply, or a busy peer, had no place for.
 func (u *pull) fetch(want []event.ID) (g *gathering, left []event.ID, err error) {
 	g = newGathering()
@@ -210,6 +211,7 @@ func (u *pull) fetch(want []event.ID) (g *gathering, left []event.ID, err error)
 		if err != nil {
 			return g, nil, ownStore(err)
 		}
+		ok = ok || u.l.s.cfg.Store.Refused(id)
 		if t, _ := u.l.syncer.refused.Peek(id); !ok && !t.next.After(time.Now()) {
 			ids = append(ids, id)
 		}
@@ -298,5 +300,6 @@ func (u *pull) stored(got admitted, err error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.fresh += got.fresh
+	u.cut += got.cut
 	u.refused = u.refused || len(got.refused) > 0
 }

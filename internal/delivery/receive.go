@@ -60,8 +60,14 @@ func (l *Log) validate(_ context.Context, from peer.ID, msg *pubsub.Message) pub
 	if err != nil {
 		return l.reject(from, err)
 	}
+	if l.may != nil && !l.may(b) {
+		return l.ignore(from, "author")
+	}
 	if p, alone := b.Proof(); alone && p.Count > 1 {
 		return l.ignore(from, "part") // a batch has as many of these as events, each news to pubsub
+	}
+	if l.s.cfg.Store.Cut(b) == len(b.Events) { // before it is known: it may have been stored
+		return l.ignore(from, "cut")
 	}
 	now := l.s.cfg.Now()
 	if l.known.replayed(now, b) {
@@ -187,7 +193,11 @@ func (l *Log) appendAll(items []arrival) {
 	appended, errs := l.s.cfg.Store.AppendAll(l.ctx, batches, l.direct)
 	for i, a := range items {
 		fresh, excused := l.appended(a.batch, appended[i], errs[i], true)
-		if errs[i] == nil && fresh == 0 && !excused {
+		switch {
+		case errs[i] != nil || fresh > 0 || excused:
+		case len(appended[i].Cut) > 0:
+			l.ignore(a.from, "cut")
+		default:
 			l.ignore(a.from, "stored")
 		}
 		if fresh > 0 && len(appended[i].Missing) > 0 {
@@ -204,6 +214,9 @@ func (l *Log) appended(b *event.Batch, res eventlog.Appended, err error, gossipe
 		return 0, false
 	}
 	l.failing.Store(false)
+	if len(res.Cut) == len(b.Events) { // nothing that is held, or known
+		return 0, false
+	}
 	l.acks.stored(b.Author(), b.Events[len(b.Events)-1].Seq)
 	for _, isNew := range res.New {
 		if isNew {

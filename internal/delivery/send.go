@@ -59,8 +59,8 @@ func (l *Log) Submit(ctx context.Context, d Draft) (*Pending, error) {
 }
 
 // Wait returns the event's id once it is safe on disk, or why it is not. When
-// ctx ends first the draft stays under way. Errors: the store's, ErrStopped,
-// ctx's.
+// ctx ends first the draft stays under way. Errors: the store's, with
+// eventlog.ErrCut for an author who was cut, ErrStopped, ctx's.
 func (p *Pending) Wait(ctx context.Context) (event.ID, error) {
 	select {
 	case <-p.done:

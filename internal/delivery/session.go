@@ -46,6 +46,7 @@ type session struct {
 
 	finished bool // everything was compared
 	fresh    int  // events that were new
+	cut      int  // events that came and are cut
 	inSync   bool // with all that this node keeps
 	above    bool // in sync, but only above a floor of the peer's
 }
@@ -72,7 +73,7 @@ func (s *session) run(ctx context.Context) (err error) {
 	if err == nil {
 		_ = s.stream.CloseWrite()
 	}
-	if s.fresh, err = s.pull.finish(err); err != nil {
+	if s.fresh, s.cut, err = s.pull.finish(err); err != nil {
 		return err
 	}
 	s.y.oldest = s.pull.refused
@@ -164,14 +165,15 @@ func (s *session) compare() error {
 }
 
 // equal is reached when nothing differs. Parents that are missing all the same
-// lie below the floor of what the peer and this node keep, if there is one.
+// lie below the floor of what the peer and this node keep, if there is one, or
+// were cut, if anybody is: everybody may lack those.
 func (s *session) equal(ctx context.Context, now time.Time) error {
 	store, id := s.l.s.cfg.Store, s.l.id
 	missing, err := store.Missing(id)
 	if err != nil {
 		return err
 	}
-	if len(missing) > 0 && s.told.complete && max(s.floor, s.told.floor) > 0 {
+	if len(missing) > 0 && (s.told.complete && max(s.floor, s.told.floor) > 0 || store.AnyCut()) {
 		if err := store.Settle(ctx, id, s.y.lacked(missing, now)); err != nil {
 			return err
 		}
@@ -195,7 +197,7 @@ func (s *session) equal(ctx context.Context, now time.Time) error {
 }
 
 // lackedFor is how long a parent has to be missing before it is taken to lie
-// below the floor.
+// below the floor, or to be cut.
 const lackedFor = 10 * time.Minute
 
 // lacked returns the ids that were missing already lackedFor ago.

@@ -265,6 +265,10 @@ func (y *syncer) turn(ctx context.Context, p peer.ID) (ok bool, err error) {
 		case err != nil && s.fresh == 0:
 			y.l.log.Debug("session failed", "peer", p, "err", err)
 			return false, nil
+		case err == nil && s.fresh == 0 && s.cut > 0: // he has more of that than we remember
+			t, _ := y.putOff.Get(p)
+			y.putOff.Add(p, t.again(time.Now()))
+			return true, nil
 		case err == nil && (s.fresh == 0 || s.finished && n > 0):
 			y.putOff.Remove(p)
 			return true, nil

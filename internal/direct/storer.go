@@ -43,7 +43,7 @@ func (l *link) take(batches []*event.Batch) error {
 	fresh, errs := p.rep.Take(p.s.ctx, p.peer, batches)
 	for i, b := range batches {
 		held, below := errors.Is(errs[i], delivery.ErrHeld), errors.Is(errs[i], delivery.ErrBelow)
-		if errs[i] != nil && !held && !below {
+		if errs[i] != nil && !held && !below && !errors.Is(errs[i], delivery.ErrCut) {
 			return errs[i]
 		}
 		if fresh[i] > 0 {

@@ -11,6 +11,7 @@ import (
 type adding struct {
 	*group
 	log     *logState
+	limit   *limit // of what the author can add, nil: none
 	author  *held[authorRec]
 	windows [2]*held[windowRec] // of the first event's seq, and of the last one's
 	batch   *event.Batch
@@ -64,6 +65,9 @@ func (a *adding) findNew() error {
 
 func (a *adding) find(i int) error {
 	e := &a.batch.Events[i]
+	if a.limit != nil && !a.limit.lets(e) {
+		return a.refuse(i)
+	}
 	below := secondOf(e.HLC) < a.log.rec.floor
 	if below {
 		a.res.Below = append(a.res.Below, i)
@@ -73,7 +77,7 @@ func (a *adding) find(i int) error {
 	var found bool
 	w, at := a.seqs(e.Seq)
 	used := w.rec.seqs.has(at)
-	if used {
+	if used || a.log.rec.bare {
 		var err error
 		if rec, found, err = a.index(&e.ID); err != nil {
 			return err
@@ -86,6 +90,9 @@ func (a *adding) find(i int) error {
 	case found && rec.erased && e.Content != nil:
 		a.fill(i, rec)
 	case !found:
+		if rec.cut {
+			a.erased = append(a.erased, i)
+		}
 		if used {
 			a.forked.set(i)
 			a.res.Forks = append(a.res.Forks, i)
@@ -94,6 +101,23 @@ func (a *adding) find(i int) error {
 		a.res.New[i] = true
 	}
 	return nil
+}
+
+// refuse leaves event i out, which is cut. What it is a parent of does not wait for it, and a content
+// that was erased must not come back beside others.
+func (a *adding) refuse(i int) error {
+	e := &a.batch.Events[i]
+	a.res.Cut = append(a.res.Cut, i)
+	a.settle(a.log, &e.ID)
+	a.s.refused.add(e.ID)
+	if !a.log.rec.bare {
+		return nil
+	}
+	rec, _, err := a.index(&e.ID)
+	if rec.gone {
+		a.erased = append(a.erased, i)
+	}
+	return err
 }
 
 // fill notes that event i is stored without the content with which it comes now.
@@ -129,7 +153,7 @@ func (a *adding) looseEnds() (heads, missing int, err error) {
 		}
 		if _, ok := a.log.missing[e.ID]; ok {
 			missing--
-		} else if i == len(a.batch.Events)-1 {
+		} else if !a.followed(i) {
 			heads++
 		}
 		for j := range e.Parents {
@@ -240,6 +264,7 @@ func (a *adding) indexEvent(e *event.Event, arrival uint64, i int) error {
 	}
 	rec := p.rec()
 	rec.erased = e.Content == nil
+	rec.gone = rec.erased && slices.Contains(a.erased, i)
 	return a.setIndex(&e.ID, rec)
 }
 
@@ -288,13 +313,16 @@ func (a *adding) linkParent(i int, p *event.ID) error {
 		delete(a.log.heads, *p)
 		a.log.tighten(h.by)
 		if h.stored {
-			a.dropEnd(spaceHead, p)
+			a.dropEnd(a.log, spaceHead, p)
 		}
 	case notStored:
-		if !slices.Contains(a.res.Missing, *p) {
+		a.noteMissing(p, secondOf(a.batch.Events[i].HLC))
+		if a.s.cuts.Load() != nil && a.s.refused.has(*p) {
+			a.settle(a.log, p)
+		}
+		if !a.log.missing[*p].rec.settled && !slices.Contains(a.res.Missing, *p) {
 			a.res.Missing = append(a.res.Missing, *p)
 		}
-		a.noteMissing(p, secondOf(a.batch.Events[i].HLC))
 	}
 	return nil
 }
@@ -322,13 +350,13 @@ func (a *adding) linkChildren(i int) {
 		delete(a.log.missing, id)
 		a.log.tighten(m.by)
 		if m.stored {
-			a.dropEnd(spaceMissing, &id)
+			a.dropEnd(a.log, spaceMissing, &id)
 		}
 		if m.rec.second > 0 { // a child of it is stored
 			return
 		}
 	}
-	if i < len(a.batch.Events)-1 { // the next one of a batch names it as parent
+	if a.followed(i) {
 		return
 	}
 	a.log.heads[id] = &head{hlc: a.batch.Events[i].HLC, by: a.batch.Author()}
@@ -337,10 +365,11 @@ func (a *adding) linkChildren(i int) {
 	pending.heads = append(pending.heads, idInLog{a.log, id})
 }
 
-// dropEnd has the next checkpoint delete a head or a missing parent.
-func (a *adding) dropEnd(space byte, id *event.ID) {
-	pending := &a.s.writer.pending
-	pending.gone = append(pending.gone, appendIDKey(nil, space, a.log.no, (*[32]byte)(id)))
+// followed reports whether the batch goes on behind event i, which the next one names as parent. What
+// is cut of a batch is its end.
+func (a *adding) followed(i int) bool {
+	i++
+	return i < len(a.batch.Events) && (a.limit == nil || a.limit.lets(&a.batch.Events[i]))
 }
 
 // where a parent is.

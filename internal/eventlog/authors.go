@@ -18,6 +18,7 @@ func (s *Store) Authors(log event.LogID, most int) ([]event.Author, error) {
 	}
 	var out []event.Author
 	err := s.view(func(txn *badger.Txn) error {
+		newer := s.derived.authorsOf(no)
 		it := txn.NewIterator(badger.IteratorOptions{Prefix: inLog(spaceAuthor, no)})
 		defer it.Close()
 		for it.Rewind(); it.Valid() && len(out) < most; it.Next() {
@@ -25,9 +26,15 @@ func (s *Store) Authors(log event.LogID, most int) ([]event.Author, error) {
 			if len(key) != idKeyLen {
 				return errValue
 			}
-			out = append(out, event.Author(key[5:]))
+			if there, ok := newer[event.Author(key[5:])]; there || !ok {
+				out = append(out, event.Author(key[5:]))
+			}
 		}
-		out = append(out, s.derived.authorsOf(no)...)
+		for a, there := range newer {
+			if there {
+				out = append(out, a)
+			}
+		}
 		return nil
 	})
 	slices.SortFunc(out, func(a, b event.Author) int { return bytes.Compare(a[:], b[:]) })

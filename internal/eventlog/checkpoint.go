@@ -149,13 +149,23 @@ func (g *group) flushMissing(p idInLog) error {
 
 func (g *group) flushAuthors() error {
 	set := func(k authorKey, rec authorRec) error {
-		return g.setRecord(appendIDKey(nil, spaceAuthor, k.no, (*[32]byte)(&k.author)), &rec)
+		key := appendIDKey(nil, spaceAuthor, k.no, (*[32]byte)(&k.author))
+		if rec.seq == 0 { // all was cut
+			return g.del(key)
+		}
+		return g.setRecord(key, &rec)
 	}
 	return flushLayer(&g.s.derived.authors, g.authors, set)
 }
 
 func (g *group) flushWindows() error {
-	set := func(k windowKey, rec windowRec) error { return g.setRecord(appendWindowKey(nil, spaceSeqs, k), &rec) }
+	set := func(k windowKey, rec windowRec) error {
+		key := appendWindowKey(nil, spaceSeqs, k)
+		if rec == (windowRec{}) {
+			return g.del(key)
+		}
+		return g.setRecord(key, &rec)
+	}
 	return flushLayer(&g.s.derived.windows, g.windows, set)
 }
 

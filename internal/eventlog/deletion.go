@@ -129,8 +129,7 @@ func (g *group) deletePayload(l *logState, p *stored, done *Retained) error {
 	if err != nil || !found {
 		return err
 	}
-	payloadKey := appendPayloadKey(nil, p.arrival)
-	payload, err := get(g.txn, payloadKey)
+	payload, err := get(g.txn, appendPayloadKey(nil, p.arrival))
 	if err != nil {
 		return err
 	}
@@ -143,30 +142,48 @@ func (g *group) deletePayload(l *logState, p *stored, done *Retained) error {
 		}
 		done.Events++
 	}
-	l.rec.bytes -= uint64(len(payload))
 	done.Bytes += int64(len(payload))
 	done.Payloads++
+	return g.dropPayload(l, p, timeKey, len(payload))
+}
+
+// dropPayload deletes a payload of which nothing counts any more.
+func (g *group) dropPayload(l *logState, p *stored, timeKey []byte, size int) error {
+	l.rec.bytes -= uint64(size)
 	g.dropped = append(g.dropped, p.arrival)
-	if err := g.del(timeKey); err != nil {
-		return err
+	keys := [][]byte{timeKey, appendPayloadKey(nil, p.arrival)}
+	if _, split := g.s.ids.splitOf(p.arrival); split {
+		keys = append(keys, splitKey(p.arrival))
 	}
-	return g.del(payloadKey)
+	for _, key := range keys {
+		if err := g.del(key); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // deleteEvent takes an event out of all records but those of its author, and
 // notes there that it was.
 func (g *group) deleteEvent(l *logState, e *event.Event) error {
-	l.rec.count--
-	g.sums.at(l.no, e.HLC).Remove((*[32]byte)(&e.ID))
 	if err := g.noteDeleted(l, e); err != nil {
 		return err
 	}
-	var keys [][]byte
 	if _, own, err := ownRecord(g.txn, &e.ID); err != nil {
 		return err
 	} else if own { // an entry of a run goes when that is merged
-		keys = append(keys, appendIndexKey(nil, &e.ID))
+		if err := g.del(appendIndexKey(nil, &e.ID)); err != nil {
+			return err
+		}
 	}
+	return g.uncountEvent(l, e)
+}
+
+// uncountEvent takes an event out of all records but those of its author and under i.
+func (g *group) uncountEvent(l *logState, e *event.Event) error {
+	l.rec.count--
+	g.sums.at(l.no, e.HLC).Remove((*[32]byte)(&e.ID))
+	var keys [][]byte
 	if e.Kind != event.KindMessage {
 		keys = append(keys, appendControlKey(nil, l.no, e.HLC, &e.ID))
 	}

@@ -180,13 +180,15 @@ func (d *derived) windowsOf(a authorKey) newer[windowRec] {
 	return out.sorted()
 }
 
-// authorsOf returns authors of a log that the disk may not know.
-func (d *derived) authorsOf(no uint32) (out []event.Author) {
+// authorsOf returns authors of a log of whom the disk may not know, and whether something of them
+// is stored.
+func (d *derived) authorsOf(no uint32) map[event.Author]bool {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
-	d.authors.each(func(k authorKey, _ authorRec) {
+	out := make(map[event.Author]bool)
+	d.authors.each(func(k authorKey, rec authorRec) {
 		if k.no == no {
-			out = append(out, k.author)
+			out[k.author] = rec.seq > 0
 		}
 	})
 	return out

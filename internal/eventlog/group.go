@@ -148,6 +148,16 @@ func (g *group) mark(m *Mark) error {
 
 func (g *group) addBatch(r *request) error {
 	b := r.batch
+	limit := g.s.limitOf(b.Author(), b.Log())
+	if limit != nil && (r.whole || g.s.logs.byID[b.Log()] == nil) {
+		if n := g.s.Cut(b); n > 0 && r.whole {
+			r.err = ErrCut
+			return nil
+		} else if n == len(b.Events) {
+			g.refuse(r) // no log for what is not stored
+			return nil
+		}
+	}
 	if len(g.s.logs.byNo) >= g.s.profile.logs && g.s.logs.byID[b.Log()] == nil {
 		r.err = ErrScattered.Withf("the store holds %d rooms, the most it takes", g.s.profile.logs)
 		return nil
@@ -156,7 +166,7 @@ func (g *group) addBatch(r *request) error {
 	if err != nil {
 		return err
 	}
-	a := adding{group: g, log: log, batch: b, res: &r.res}
+	a := adding{group: g, log: log, limit: limit, batch: b, res: &r.res}
 	if err := a.readAuthor(); err != nil {
 		return err
 	}
@@ -172,6 +182,16 @@ func (g *group) addBatch(r *request) error {
 		return err
 	}
 	return a.store()
+}
+
+// refuse answers a batch of which all is cut.
+func (g *group) refuse(r *request) {
+	r.res.New = make([]bool, len(r.batch.Events))
+	for i := range r.batch.Events {
+		r.res.Cut = append(r.res.Cut, i)
+		g.s.refused.add(r.batch.Events[i].ID)
+	}
+	g.dups += len(r.batch.Events)
 }
 
 // touch has a log's record written.
@@ -228,6 +248,12 @@ func (g *group) set(key, val []byte) error {
 	b := &g.s.writer.slab
 	b.entries = append(b.entries, badger.Entry{Key: key, Value: val})
 	return g.txn.SetEntry(&b.entries[len(b.entries)-1])
+}
+
+// dropEnd has the next checkpoint delete a head or a missing parent.
+func (g *group) dropEnd(l *logState, space byte, id *event.ID) {
+	pending := &g.s.writer.pending
+	pending.gone = append(pending.gone, appendIDKey(nil, space, l.no, (*[32]byte)(id)))
 }
 
 func (g *group) del(key []byte) error {

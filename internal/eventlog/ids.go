@@ -69,6 +69,7 @@ type idIndex struct {
 	fresh  map[shortID]spot
 	frozen map[shortID]spot // being written into a run
 	runs   []*run
+	splits map[uint64]splitRec // by the arrival of the payload
 }
 
 // find returns where an event is, unless it has a record under i. What it finds in memory or in
@@ -119,14 +120,44 @@ func (x *idIndex) look(db *badger.DB, short shortID, maybe []*run) (p spot, ok b
 	return p, ok, maybe, view
 }
 
-// there reports whether the payload of an event is stored.
+// there reports whether the payload of an event is stored, and the event was not cut out of it.
 func (x *idIndex) there(txn *badger.Txn, p spot) (bool, error) {
+	payload := p.arrival - uint64(p.place)
+	if split, ok := x.splitOf(payload); ok {
+		rec, found, err := getRecord(txn, appendTimeKey(nil, split.log, split.first, payload), decodeTimeRec)
+		return found && rec.counts.has(int(p.place)), err
+	}
 	var key [9]byte
-	_, err := txn.Get(appendPayloadKey(key[:0], p.arrival-uint64(p.place)))
+	_, err := txn.Get(appendPayloadKey(key[:0], payload))
 	if err == badger.ErrKeyNotFound {
 		return false, nil
 	}
 	return err == nil, err
+}
+
+func (x *idIndex) splitOf(payload uint64) (rec splitRec, ok bool) {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	rec, ok = x.splits[payload]
+	return rec, ok
+}
+
+// split notes that some events of a payload are cut, before that is committed: who reads an
+// older state finds there that they count.
+func (x *idIndex) split(payload uint64, rec splitRec) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.splits == nil {
+		x.splits = make(map[uint64]splitRec)
+	}
+	x.splits[payload] = rec
+}
+
+// unsplit forgets a payload that is not stored any more.
+func (x *idIndex) unsplit(payload uint64) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	delete(x.splits, payload)
 }
 
 // add takes in what is about to be committed.
@@ -190,10 +221,11 @@ func (x *idIndex) list(runs []*run, thawed bool) {
 	}
 }
 
-// index returns where an event is, found false if it is not stored.
+// index returns where an event is, found false if it is not stored; of one that was erased and then
+// cut it returns that.
 func (s *Store) index(txn *badger.Txn, id *event.ID) (rec indexRec, found bool, err error) {
 	if rec, found, err = ownRecord(txn, id); found || err != nil {
-		return rec, found, err
+		return rec, found && !rec.cut, err
 	}
 	return s.ids.find(s.db, txn, id)
 }
@@ -214,9 +246,9 @@ func (g *group) index(id *event.ID) (rec indexRec, found bool, err error) {
 
 // storedIn reports whether an event is stored in a log. A parent that lies in
 // another log is as good as missing. Most parents came lately: they are in memory,
-// and there they are if the log has no floor, for nothing of it was deleted.
+// and there they are if nothing of the log was deleted.
 func (g *group) storedIn(id *event.ID, no uint32) (bool, error) {
-	if p, ok := g.s.ids.lately(g.s.ids.shorten(id)); ok && p.log == no && g.s.logs.byNo[no-1].rec.floor == 0 && g.there(p.arrival) {
+	if p, ok := g.s.ids.lately(g.s.ids.shorten(id)); ok && p.log == no && !g.s.logs.byNo[no-1].rec.thinned() && g.there(p.arrival) {
 		return true, nil
 	}
 	rec, found, err := g.index(id)

@@ -279,10 +279,9 @@ func (w *runWriter) read(g *group) error {
 	return nil
 }
 
-// keepEntry reports whether an entry is of an event that is stored. Events are deleted only
-// in logs with a floor.
+// keepEntry reports whether an entry is of an event that is stored.
 func (g *group) keepEntry(e *runEntry) (bool, error) {
-	if l := g.s.logs.byNo[e.log-1]; l != nil && l.rec.floor == 0 {
+	if l := g.s.logs.byNo[e.log-1]; l != nil && !l.rec.thinned() {
 		return true, nil
 	}
 	return g.s.ids.there(g.txn, e.spot)

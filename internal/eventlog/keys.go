@@ -24,6 +24,8 @@ import (
 //	r ‖ log no. 4 ‖ author 32              authorRec of what retention deleted
 //	r ‖ log no. 4 ‖ author 32 ‖ window 8   windowRec of what retention deleted
 //	x ‖ expiry 8 ‖ id 32                   a content that expires: nothing
+//	k ‖ author 32                          cutRec: what of an author counts
+//	d ‖ arrival 8                          splitRec of a payload of which some events were cut
 //	m ‖ name                               the store's own state
 //	u ‖ name                               the application's state (SetMeta, Mark)
 //
@@ -42,6 +44,8 @@ const (
 	spaceControl = 'c'
 	spaceDeleted = 'r'
 	spaceExpiry  = 'x'
+	spaceCuts    = 'k'
+	spaceSplit   = 'd'
 	spaceOwn     = 'm'
 	spaceApp     = 'u'
 )

@@ -188,6 +188,16 @@ func (l *logs) record(id event.LogID) (no uint32, rec logRec) {
 	return 0, rec
 }
 
+// numbered returns the record of the log with a number, false if there is none.
+func (l *logs) numbered(no uint32) (rec logRec, ok bool) {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	if s := l.byNo[no-1]; s != nil {
+		return s.rec, true
+	}
+	return rec, false
+}
+
 // floor returns the floor of a log.
 func (l *logs) floor(no uint32) uint64 {
 	l.mu.RLock()

@@ -18,7 +18,10 @@ import (
 //   - 2: sums in levels (g), bytes and floors of logs, the newest second that
 //     names a missing parent, deleted seqs (r), contents that expire (x).
 //   - 3: where events are in runs (j).
-const SchemaVersion = 3
+//   - 4: cuts (k), payloads of which some events were cut (d), and marks of that in the records
+//     of logs (l) and of erased events (i). Nothing has to be taken over; an earlier Parley
+//     would take in again what was cut, and refuses the store.
+const SchemaVersion = 4
 
 // checkSchema writes the version into a new store. In one of an earlier schema
 // it notes that this is being taken over: from then on an earlier Parley

@@ -2,6 +2,7 @@ package eventlog
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 
 	"github.com/parley-chat/parley/internal/event"
@@ -13,13 +14,88 @@ type model struct {
 	gone    []Entry // deleted by retention
 	erased  map[event.ID]bool
 	floor   map[event.LogID]uint64
+	cuts    []Cut
+	refused map[event.ID]bool // lately
+	settled map[inLogOf]bool  // missing, and cut
+}
+
+type inLogOf struct {
+	log event.LogID
+	id  event.ID
 }
 
 func newModel() *model {
-	return &model{erased: make(map[event.ID]bool), floor: make(map[event.LogID]uint64)}
+	return &model{
+		erased: make(map[event.ID]bool), floor: make(map[event.LogID]uint64),
+		refused: make(map[event.ID]bool), settled: make(map[inLogOf]bool),
+	}
 }
 
 func (m *model) below(e *event.Event) bool { return secondOf(e.HLC) < m.floor[e.Log] }
+
+// counts is what a cut means, in its own words.
+func (c *Cut) counts(e *event.Event) bool {
+	if e.Author != c.Author {
+		return true
+	}
+	p, named := c.Named[e.Log]
+	if !named {
+		return e.HLC <= c.At
+	}
+	return e.Seq < p.Seq || e.Seq == p.Seq && e.ID == p.ID
+}
+
+func (m *model) isCut(e *event.Event) bool {
+	return slices.ContainsFunc(m.cuts, func(c Cut) bool { return !c.counts(e) })
+}
+
+// setCuts deletes what does not count, and says how many. Of what retention deleted only seqs
+// are known.
+func (m *model) setCuts(cuts []Cut) int {
+	was, _ := joinCuts(m.cuts)
+	is, _ := joinCuts(cuts)
+	if !maps.EqualFunc(was, is, (*authorCut).same) {
+		clear(m.refused)
+	}
+	m.cuts = cuts
+	before := len(m.entries)
+	var cut []Entry
+	m.entries = slices.DeleteFunc(m.entries, func(e Entry) bool {
+		if !m.isCut(&e.Event) {
+			return false
+		}
+		cut = append(cut, e)
+		return true
+	})
+	for _, e := range cut {
+		m.refuse(&e.Event)
+	}
+	m.settle()
+	m.gone = slices.DeleteFunc(m.gone, func(e Entry) bool {
+		return slices.ContainsFunc(cuts, func(c Cut) bool {
+			p, named := c.Named[e.Event.Log]
+			return c.Author == e.Event.Author && named && e.Event.Seq > p.Seq
+		})
+	})
+	return before - len(m.entries)
+}
+
+// refuse notes that an event is cut. Who names it misses it no more.
+func (m *model) refuse(e *event.Event) {
+	m.refused[e.ID] = true
+	m.settled[inLogOf{e.Log, e.ID}] = true
+	m.settle()
+}
+
+// settle forgets what nothing names, or is there.
+func (m *model) settle() {
+	for x := range m.settled {
+		names := func(e Entry) bool { return e.Event.Log == x.log && slices.Contains(e.Event.Parents, x.id) }
+		if m.hasIn(x.log, x.id) || !slices.ContainsFunc(m.entries, names) {
+			delete(m.settled, x)
+		}
+	}
+}
 
 // erase takes contents out, and says of how many that were not erased before.
 func (m *model) erase(ids ...event.ID) (n int) {
@@ -78,7 +154,7 @@ func (m *model) hasIn(log event.LogID, id event.ID) bool {
 func (m *model) fill(e *event.Event) bool {
 	n := len(m.entries)
 	m.entries = slices.DeleteFunc(m.entries, func(o Entry) bool {
-		return o.Event.ID == e.ID && o.Event.Content == nil && e.Content != nil && !m.erased[e.ID] && !m.below(e)
+		return o.Event.ID == e.ID && o.Event.Content == nil && e.Content != nil && !m.erased[e.ID] && !m.below(e) && !m.isCut(e)
 	})
 	return len(m.entries) < n
 }
@@ -90,10 +166,13 @@ func (m *model) append(b *event.Batch, arrival uint64) (res Appended) {
 	}
 	for i := range b.Events {
 		e := b.Events[i]
-		if m.below(&e) {
+		if m.isCut(&e) {
+			res.Cut = append(res.Cut, i)
+			m.refuse(&e)
+		} else if m.below(&e) {
 			res.Below = append(res.Below, i)
 		}
-		res.New = append(res.New, !m.has(e.ID) && !m.below(&e))
+		res.New = append(res.New, !m.has(e.ID) && !m.below(&e) && !m.isCut(&e))
 		if !res.New[i] || filled[e.ID] {
 			continue
 		}
@@ -103,17 +182,28 @@ func (m *model) append(b *event.Batch, arrival uint64) (res Appended) {
 	}
 	for i := range b.Events {
 		if res.New[i] {
-			m.entries = append(m.entries, Entry{Arrival: arrival + uint64(i), Event: b.Events[i]})
+			e := Entry{Arrival: arrival + uint64(i), Event: b.Events[i]}
+			if m.erased[e.Event.ID] { // before it was cut
+				e.Event.Content = nil
+			}
+			m.entries = append(m.entries, e)
 			res.Arrival = arrival
 		}
 	}
 	for i := range b.Events {
 		for _, p := range b.Events[i].Parents {
-			if res.New[i] && !filled[b.Events[i].ID] && !m.hasIn(b.Log(), p) && !slices.Contains(res.Missing, p) {
+			if !res.New[i] || filled[b.Events[i].ID] || m.hasIn(b.Log(), p) {
+				continue
+			}
+			if m.refused[p] {
+				m.settled[inLogOf{b.Log(), p}] = true
+			}
+			if !m.settled[inLogOf{b.Log(), p}] && !slices.Contains(res.Missing, p) {
 				res.Missing = append(res.Missing, p)
 			}
 		}
 	}
+	m.settle()
 	return res
 }
 
@@ -167,7 +257,7 @@ func (m *model) heads(log event.LogID) []event.ID {
 func (m *model) missing(log event.LogID) (out []event.ID) {
 	for _, e := range m.in(log) {
 		for _, p := range e.Event.Parents {
-			if !m.hasIn(log, p) && !slices.Contains(out, p) {
+			if !m.hasIn(log, p) && !m.settled[inLogOf{log, p}] && !slices.Contains(out, p) {
 				out = append(out, p)
 			}
 		}

@@ -159,12 +159,27 @@ func (r *repairing) removeLost() error {
 		}
 		err = scan(txn, []byte{spaceIndex}, func(key, val []byte) error {
 			rec, err := decodeIndexRec(val)
-			if err != nil {
+			if err != nil || rec.cut { // that one was erased once stays
 				return err
 			}
 			lost, err := r.lost(txn, rec.payload())
 			if lost {
 				keys = append(keys, bytes.Clone(key))
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		err = scan(txn, []byte{spaceSplit}, func(key, _ []byte) error {
+			if len(key) != 9 {
+				return errValue
+			}
+			arrival := binary.BigEndian.Uint64(key[1:])
+			lost, err := r.lost(txn, arrival)
+			if lost {
+				keys = append(keys, bytes.Clone(key))
+				r.s.ids.unsplit(arrival)
 			}
 			return err
 		})

@@ -83,7 +83,8 @@ func (g *group) replay(p *stored) error {
 	if err != nil {
 		return err
 	}
-	a := adding{group: g, log: log, batch: p.batch, res: &Appended{}, isNew: p.counts}
+	limit := g.s.limitOf(p.batch.Author(), p.batch.Log())
+	a := adding{group: g, log: log, limit: limit, batch: p.batch, res: &Appended{}, isNew: p.counts}
 	if err := a.readAuthor(); err != nil {
 		return err
 	}

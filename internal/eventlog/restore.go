@@ -39,6 +39,21 @@ func (v *salvaging) goOnNumbering(ctx context.Context) error {
 	})
 }
 
+// restoreCuts has the new store refuse what the old one refused.
+func (v *salvaging) restoreCuts(ctx context.Context) error {
+	var changed []changedCut
+	err := v.raw.each([]byte{spaceCuts}, func(key, val []byte) error {
+		if rec, err := decodeCutRec(val); err == nil && len(key) == 1+len(event.Author{}) {
+			changed = append(changed, changedCut{event.Author(key[1:]), rec.authorCut})
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return v.to.storeCuts(ctx, changed)
+}
+
 // restoreAuthors takes over where the chains of authors ended, and which of
 // their seqs were deleted.
 func (v *salvaging) restoreAuthors(ctx context.Context) error {

@@ -34,6 +34,11 @@ type Retained struct {
 // or a kill, the next call goes on, whatever its options. Reclaim gives the disk back.
 func (s *Store) Retain(ctx context.Context, log event.LogID, o RetainOptions) (Retained, error) {
 	var r Retained
+	leave, err := s.deleting.enter(ctx)
+	if err != nil {
+		return r, err
+	}
+	defer leave()
 	floor := uint64(max(o.Before.Unix(), 0))
 	if o.MaxBytes > 0 {
 		bySize, err := s.floorBySize(ctx, log, o)
@@ -127,7 +132,7 @@ func (s *Store) isKept(txn *badger.Txn, p *stored, keep func(e *Entry) bool) (bo
 	return false, nil
 }
 
-// Settle notes that missing parents lie below what anybody keeps: Missing does
+// Settle notes that missing parents lie below what anybody keeps, or were cut: Missing does
 // not return them any more. They may still come. Ids that are not missing change
 // nothing.
 func (s *Store) Settle(ctx context.Context, log event.LogID, ids []event.ID) error {

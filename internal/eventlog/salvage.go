@@ -28,7 +28,7 @@ type Salvaged struct {
 // store takes. report, which may be nil, is told now and then how far it is. While it
 // reads nothing is changed; when it is interrupted later, the next Open goes on.
 //
-// Kept are payloads that decode and whose signature holds, floors, what was erased,
+// Kept are payloads that decode and whose signature holds, floors, cuts, what was erased,
 // values of the application, and the ends of all authors' chains, so that nobody
 // goes back behind what he wrote. If the newest such end is itself in a file that
 // cannot be read, a node that goes on from an earlier one forks its own chain: let
@@ -170,7 +170,7 @@ func (v *salvaging) readLogs() error {
 
 // write fills the new store.
 func (v *salvaging) write(ctx context.Context) error {
-	steps := []func(context.Context) error{v.goOnNumbering, v.copyPayloads, v.eraseGone, v.copyLogged, v.copyMetas, v.raiseFloors, v.restoreAuthors}
+	steps := []func(context.Context) error{v.goOnNumbering, v.restoreCuts, v.copyPayloads, v.eraseGone, v.copyLogged, v.copyMetas, v.raiseFloors, v.restoreAuthors}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
 			return err

@@ -41,6 +41,7 @@ type Store struct {
 	reading    sync.RWMutex  // held for reading while badger is read; Close takes it
 	closed     bool          // guarded by reading
 	reclaiming sync.Mutex    // one at a time
+	deleting   oneAtATime    // who deletes in portions: Retain, SetCuts
 	once       sync.Once
 	end        error // result of Close
 
@@ -50,6 +51,8 @@ type Store struct {
 	recent  recent
 	ids     idIndex
 	busy    busySeconds
+	cuts    atomic.Pointer[cutSet] // nil: there are none; the writer alone changes it
+	refused refusals
 	newest  atomic.Uint64 // highest committed arrival
 	decoded atomic.Uint64 // events of payloads that were read from disk
 	writer  writer
@@ -76,6 +79,9 @@ func openWith(ctx context.Context, o Options, p profile) (*Store, error) {
 		asks:    make(chan func()),
 		closing: make(chan struct{}),
 		done:    make(chan struct{}),
+
+		deleting: make(oneAtATime, 1),
+
 		pages:   pages{due: make(chan struct{}, 1)},
 	}
 	s.derived.init()
@@ -89,6 +95,9 @@ func openWith(ctx context.Context, o Options, p profile) (*Store, error) {
 		return nil, fmt.Errorf("eventlog: metrics: %w", err)
 	}
 	go s.run() // ends when Close closes the queue; Close waits for done
+	if err := s.endSweep(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
 	return s, nil
 }
 
@@ -123,6 +132,9 @@ func (s *Store) open(ctx context.Context, key [32]byte) error {
 		return err
 	}
 	if err := s.logs.load(s.db); err != nil {
+		return err
+	}
+	if err := s.loadCuts(); err != nil {
 		return err
 	}
 	if err := s.beginArrivals(ctx); err != nil {

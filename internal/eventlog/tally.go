@@ -30,7 +30,7 @@ type tally struct {
 	late     map[event.ID]bool   // above a floor: events of these, and parents that they name
 	control  [][]byte            // keys
 
-	sums   *summing
+	sums   *summing // nil: they are not looked at
 	stored *storedSums
 }
 
@@ -43,25 +43,19 @@ type differs func(key, want []byte, have, wanted bool) error
 // that are not there are told of only if payloads numbered from since on make them: of others nobody
 // can say.
 func (s *Store) tallyLog(ctx context.Context, txn *badger.Txn, no uint32, since uint64, visit func(p *stored, place int) error, fn differs) (*tally, error) {
-	t := &tally{
-		s:        s,
-		no:       no,
-		authors:  make(map[event.Author]*authorRec),
-		windows:  make(map[windowKey]*windowRec),
-		heads:    make(map[event.ID]event.HLC),
-		missing:  make(map[event.ID]uint64),
-		hasChild: make(map[event.ID]bool),
-		since:    since,
-		late:     make(map[event.ID]bool),
-		ends:     make(map[event.ID]bool),
-		stored:   newStoredSums(txn, no, fn),
-	}
+	t := newTally(s, no, since)
+	t.stored = newStoredSums(txn, no, fn)
 	defer t.stored.close()
 	t.sums = newSumming(no, t.stored.compare)
 	if err := t.begin(txn); err != nil {
 		return t, err
 	}
-	err := s.walkLog(ctx, txn, no, func(p *stored) error { return t.addPayload(txn, p, visit) })
+	err := s.walkLog(ctx, txn, no, func(p *stored) error {
+		if err := t.sums.pass(secondOf(p.batch.Events[0].HLC)); err != nil {
+			return err
+		}
+		return t.addPayload(txn, p, visit)
+	})
 	if err != nil {
 		return t, err
 	}
@@ -72,6 +66,21 @@ func (s *Store) tallyLog(ctx context.Context, txn *badger.Txn, no uint32, since 
 		return t, err
 	}
 	return t, t.diff(txn, fn)
+}
+
+func newTally(s *Store, no uint32, since uint64) *tally {
+	return &tally{
+		s:        s,
+		no:       no,
+		authors:  make(map[event.Author]*authorRec),
+		windows:  make(map[windowKey]*windowRec),
+		heads:    make(map[event.ID]event.HLC),
+		missing:  make(map[event.ID]uint64),
+		hasChild: make(map[event.ID]bool),
+		since:    since,
+		late:     make(map[event.ID]bool),
+		ends:     make(map[event.ID]bool),
+	}
 }
 
 // walkLog calls fn with the payloads of a log in the order of their first hlc.
@@ -118,6 +127,7 @@ func (t *tally) begin(txn *badger.Txn) error {
 		return err
 	}
 	t.rec.id, t.rec.floor = rec.id, rec.floor
+	t.rec.cut, t.rec.stale, t.rec.bare = rec.cut, rec.stale, rec.bare
 	return scan(txn, inLog(spaceDeleted, t.no), func(key, val []byte) error {
 		switch len(key) {
 		case idKeyLen:
@@ -140,9 +150,6 @@ func (t *tally) addPayload(txn *badger.Txn, p *stored, visit func(p *stored, pla
 	t.payloads++
 	t.rec.id = p.batch.Log()
 	t.rec.bytes += uint64(len(p.batch.Payload()))
-	if err := t.sums.pass(secondOf(p.batch.Events[0].HLC)); err != nil {
-		return err
-	}
 	for i := range p.batch.Events {
 		if !p.counts.has(i) {
 			continue
@@ -165,7 +172,9 @@ func (t *tally) addEvent(txn *badger.Txn, p *stored, i int) error {
 	if e.Kind != event.KindMessage {
 		t.control = append(t.control, appendControlKey(nil, t.no, e.HLC, &e.ID))
 	}
-	t.sums.add(e)
+	if t.sums != nil {
+		t.sums.add(e)
+	}
 	t.addSeq(e)
 	late := t.rec.floor > 0 && p.arrival >= t.since
 	for j := range e.Parents {
@@ -179,7 +188,9 @@ func (t *tally) addEvent(txn *badger.Txn, p *stored, i int) error {
 	if late {
 		t.late[e.ID] = true
 	}
-	if t.hasChild[e.ID] {
+	_, awaited := t.missing[e.ID] // it came after the walk
+	delete(t.missing, e.ID)
+	if t.hasChild[e.ID] || awaited {
 		delete(t.hasChild, e.ID)
 	} else {
 		t.heads[e.ID] = e.HLC
@@ -228,7 +239,7 @@ func (t *tally) addParent(txn *badger.Txn, p *event.ID, second uint64) error {
 // the sums and what is missing.
 func (t *tally) records() map[string][]byte {
 	out := make(map[string][]byte)
-	if t.rec.count > 0 || t.rec.floor > 0 || len(t.authors) > 0 {
+	if t.rec.count > 0 || t.rec.thinned() || len(t.authors) > 0 {
 		out[string(logKey(t.no))] = t.rec.appendTo(nil)
 	}
 	for id, a := range t.authors {

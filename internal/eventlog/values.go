@@ -97,13 +97,15 @@ func decodeTimeRec(b []byte) (r timeRec, err error) {
 
 // indexRec says where an event is: its log, its own arrival number, its place
 // in the payload, which is stored under arrival − place, whether its content
-// is missing there, and whether it was taken out here, so that it stays out.
+// is missing there, and whether it was taken out here, so that it stays out. Of an event that
+// was cut after that no more is known: it is not stored.
 type indexRec struct {
 	arrival uint64
 	place   int
 	log     uint32
 	erased  bool
 	gone    bool
+	cut     bool
 }
 
 // payload returns the arrival number under which the event's payload is stored.
@@ -116,7 +118,10 @@ func (r indexRec) appendTo(b []byte) []byte {
 		log |= 1
 	}
 	b = binary.AppendUvarint(b, log)
-	if r.gone {
+	switch {
+	case r.cut:
+		b = append(b, 2)
+	case r.gone:
 		b = append(b, 1)
 	}
 	return b
@@ -129,7 +134,8 @@ func decodeIndexRec(b []byte) (indexRec, error) {
 	log := d.uvarint()
 	r.log, r.erased = uint32(log>>1), log&1 == 1
 	if len(d.b) > 0 {
-		r.gone = d.bytes(1)[0] == 1
+		how := d.bytes(1)[0]
+		r.gone, r.cut = how == 1 || how == 2, how == 2
 	}
 	if uint64(r.place) >= r.arrival || r.gone && !r.erased {
 		return r, errValue
@@ -161,15 +167,33 @@ type logRec struct {
 	forks uint64 // of them, events whose seq another one has too, or one that retention deleted
 	bytes uint64 // of the payloads stored
 	floor uint64 // the first whole second of what is kept
+	cut   bool   // some of its events were cut, at any time
+	stale bool   // heads, missing parents, authors and forks may tell of them still
+	bare  bool   // some of them had been erased
 }
+
+// thinned reports whether events of the log may have been deleted.
+func (r *logRec) thinned() bool { return r.floor > 0 || r.cut }
 
 func (r *logRec) appendTo(b []byte) []byte {
 	b = append(b, r.id[:]...)
 	b = binary.AppendUvarint(b, r.count)
 	b = binary.AppendUvarint(b, r.forks)
 	b = binary.AppendUvarint(b, r.bytes)
-	return binary.AppendUvarint(b, r.floor)
+	b = binary.AppendUvarint(b, r.floor)
+	var flags byte
+	for i, f := range r.flags() {
+		if *f {
+			flags |= 1 << i
+		}
+	}
+	if flags == 0 {
+		return b
+	}
+	return append(b, flags)
 }
+
+func (r *logRec) flags() [3]*bool { return [...]*bool{&r.cut, &r.stale, &r.bare} }
 
 func decodeLogRec(b []byte) (r logRec, err error) {
 	d := decoder{b: b}
@@ -179,6 +203,12 @@ func decodeLogRec(b []byte) (r logRec, err error) {
 		return r, d.end()
 	}
 	r.bytes, r.floor = d.uvarint(), d.uvarint()
+	if len(d.b) > 0 {
+		flags := d.bytes(1)[0]
+		for i, f := range r.flags() {
+			*f = flags&(1<<i) != 0
+		}
+	}
 	return r, d.end()
 }
 

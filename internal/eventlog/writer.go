@@ -16,14 +16,16 @@ type Appended struct {
 	Arrival uint64     // number of event 0; event i has Arrival+i. 0 if nothing was new
 	New     []bool     // for each event: it was not stored before, or only without its content
 	Forks   []int      // new events whose author, log and seq an event stored before them has too
-	Missing []event.ID // parents of new events that are not stored
+	Missing []event.ID // parents of new events that are not stored, but for those that nobody has to look for
 	Below   []int      // events of a second below the log's floor: none of them is new
+	Cut     []int      // events that do not count, for their author is cut: none of them is new
 }
 
 // request is what the writer is asked for: a batch, values of the application,
 // or some other change.
 type request struct {
 	batch   *event.Batch
+	whole   bool                 // with an error if an event of the batch is cut
 	marks   []Mark               // of the application; a nil Val deletes
 	apply   func(g *group) error // changes something else
 	keys    int                  // that apply touches at most
@@ -42,17 +44,18 @@ type request struct {
 //
 // Errors: ErrDiskFull, ErrScattered (of this batch), ErrFailed, ErrClosed.
 func (s *Store) Append(ctx context.Context, b *event.Batch, durable bool) (Appended, error) {
-	return s.AppendWith(ctx, b, durable)
+	return s.enqueue(ctx, &request{batch: b, durable: durable}).wait()
 }
 
 // AppendWith is Append that stores values of the application in the same
 // commit: all of it is there after a kill or none of it. They are stored also
-// if nothing of the batch is new, but not if there is an error.
+// if nothing of the batch is new, but not if there is an error. It is for what this
+// node writes: if an event of it is cut nothing is stored, and the error is ErrCut.
 func (s *Store) AppendWith(ctx context.Context, b *event.Batch, durable bool, marks ...Mark) (Appended, error) {
 	if err := checkMarks(marks); err != nil {
 		return Appended{}, err
 	}
-	r := s.enqueue(ctx, &request{batch: b, marks: marks, durable: durable})
+	r := s.enqueue(ctx, &request{batch: b, whole: true, marks: marks, durable: durable})
 	return r.wait()
 }
 
@@ -292,6 +295,7 @@ func (s *Store) publish(g *group) {
 	}
 	for _, arrival := range g.dropped {
 		s.recent.drop(arrival)
+		s.ids.unsplit(arrival)
 	}
 	for _, old := range g.moved {
 		s.recent.uncount(old.payload(), old.place)

@@ -68,6 +68,8 @@ type Config struct {
 	Min, Max uint32 // versions spoken; both 0 = Version alone
 	Features uint64 // bits of optional abilities
 	Role     Role   // 0 = RoleNode
+	// Revoked names the newest revocation in the registry that the node has; zero: none.
+	Revoked [32]byte
 
 	// Ticket is the own signed ticket, where the network has registrars; nil: none, and
 	// then a secret has to be there. The three below come with it.
@@ -89,6 +91,7 @@ type Admitted struct {
 	Role     Role          // the other's, as it claims
 	Epoch    uint64        // the secret epoch that was proven; 0 = open network, or a ticket
 	Ticket   string        // the other's signed ticket; empty: a secret proved
+	Revoked  [32]byte      // the newest revocation that the other has; zero: none
 	Skew     time.Duration // the other's clock minus ours, as far as messages show; a claim
 }
 

@@ -28,7 +28,7 @@ func Initiate(c Config, now time.Time) (*Initiator, []byte, error) {
 	b := body{
 		nonce: c.Nonce[:], network: mark[:],
 		min: uint64(c.Min), max: uint64(c.Max), features: c.Features, role: uint64(c.Role),
-		clock: clockMillis(now), methods: c.methods(),
+		clock: clockMillis(now), methods: c.methods(), revoked: c.newestRevoked(),
 	}
 	for _, s := range c.Secrets {
 		b.epochs = append(b.epochs, s.Epoch)
@@ -87,6 +87,7 @@ func (i *Initiator) accept(b *body) error {
 	}
 	i.means = means{method: b.method, config: c}
 	i.result = Admitted{Version: uint32(b.version), Features: b.features & c.Features, Role: Role(b.role)}
+	copy(i.result.Revoked[:], b.revoked)
 	if b.method == methodTicket {
 		return nil
 	}

@@ -27,6 +27,14 @@ func (c *Config) methods() (m uint64) {
 	return m
 }
 
+// newestRevoked is the field for the newest revocation, empty where there is none.
+func (c *Config) newestRevoked() []byte {
+	if c.Revoked == [32]byte{} {
+		return nil
+	}
+	return c.Revoked[:]
+}
+
 // prove proves to the other side, over the transcript so far.
 func (m *means) prove(t *transcript, label string) []byte {
 	if m.method == methodTicket {

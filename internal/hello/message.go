@@ -37,6 +37,7 @@ const (
 	fieldVersion  = 10
 	fieldEpoch    = 11
 	fieldMethod   = 12
+	fieldRevoked  = 13
 )
 
 // Ways to prove membership: bits of methods, one of which is chosen. spec: 02-hello §4
@@ -64,6 +65,7 @@ type body struct {
 	methods        uint64
 	version, epoch uint64
 	method         uint64
+	revoked        []byte
 }
 
 func (m *message) encode() []byte {
@@ -122,7 +124,8 @@ func (b *body) encode() []byte {
 	out = appendNumber(out, fieldMethods, b.methods)
 	out = appendNumber(out, fieldVersion, b.version)
 	out = appendNumber(out, fieldEpoch, b.epoch)
-	return appendNumber(out, fieldMethod, b.method)
+	out = appendNumber(out, fieldMethod, b.method)
+	return appendBytes(out, fieldRevoked, b.revoked)
 }
 
 // parseBody reads a body and checks what holds for every one of them.
@@ -135,6 +138,9 @@ func parseBody(raw []byte) (b body, err error) {
 	}
 	if len(b.nonce) != NonceSize {
 		return b, fmt.Errorf("%w: nonce of %d bytes", ErrForm, len(b.nonce))
+	}
+	if len(b.revoked) != 0 && len(b.revoked) != len(Config{}.Revoked) {
+		return b, fmt.Errorf("%w: revocation of %d bytes", ErrForm, len(b.revoked))
 	}
 	if b.clock == 0 || b.clock > maxClock {
 		return b, fmt.Errorf("%w: clock", ErrForm)
@@ -177,6 +183,8 @@ func (b *body) chunk(num protowire.Number) *[]byte {
 		return &b.network
 	case fieldEpochs:
 		return &b.packed
+	case fieldRevoked:
+		return &b.revoked
 	}
 	return nil
 }

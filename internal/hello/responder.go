@@ -48,7 +48,7 @@ func (r *Responder) Challenge(hello []byte, now time.Time) ([]byte, error) {
 	c := &r.config
 	answer := body{
 		nonce: c.Nonce[:], features: c.Features, role: uint64(c.Role), clock: clockMillis(now),
-		version: uint64(r.result.Version), epoch: r.result.Epoch, method: r.means.method,
+		version: uint64(r.result.Version), epoch: r.result.Epoch, method: r.means.method, revoked: c.newestRevoked(),
 	}
 	reply := message{step: stepChallenge, body: answer.encode()}
 	r.talk.add(bytes.Clone(m.body))
@@ -74,6 +74,7 @@ func (r *Responder) choose(b *body) error {
 		return fmt.Errorf("%w: %d to %d offered", ErrVersion, b.min, b.max)
 	}
 	r.result = Admitted{Version: uint32(version), Features: b.features & c.Features, Role: Role(b.role)}
+	copy(r.result.Revoked[:], b.revoked)
 	common := b.methods & c.methods()
 	switch {
 	case common&methodTicket != 0:

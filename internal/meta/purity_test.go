@@ -9,7 +9,7 @@ import (
 // pure packages decide without doing: no goroutine, clock, socket, file or global randomness.
 var pure = []string{
 	"internal/event", "internal/reconcile", "internal/hello", "internal/ticket", "internal/strict", "internal/membership", "internal/e2ee",
-	"internal/certs", "internal/fault", "internal/wire", "internal/heartbeat",
+	"internal/certs", "internal/fault", "internal/registry", "internal/wire", "internal/heartbeat",
 }
 
 func isPure(f *file) bool { return underAny(f.dir(), pure...) }

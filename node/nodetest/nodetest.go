@@ -53,6 +53,10 @@ type Config struct {
 	Loss          float64       // probability that a packet is lost, 0…1
 	Seed          uint64        // of the loss; 1
 
+	// Registrars, if not 0, makes the network a certified one, of which the first nodes are
+	// registrars: node 0 has its root key, and every node a ticket when it starts first.
+	Registrars int
+
 	// Configure may change the configuration of node i before each start of it. What it leaves
 	// alone: a directory of its own, the simulated network, a registry, discovery of all nodes
 	// that packets reach, the open network "lan".
@@ -90,6 +94,9 @@ func New(t testing.TB, cfg Config) *Cluster {
 	})
 	c.air = newAir(c.net.Reaches)
 	t.Cleanup(c.close)
+	if cfg.Registrars > 0 {
+		c.certify()
+	}
 	for range cfg.N {
 		c.Add()
 	}
@@ -118,6 +125,9 @@ func (c *Cluster) Start(i int) {
 // TryStart is Start for a node that may refuse to.
 func (c *Cluster) TryStart(i int) error {
 	c.net.Cut(i, false)
+	if c.cfg.Registrars > 0 {
+		c.enrol(i)
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), startTime)
 	defer cancel()
 	c.Registries[i] = prometheus.NewRegistry()

@@ -37,6 +37,10 @@ const (
 	maxAnswer = 64 << 10         // bytes of one answer
 	maxRecord = 4 << 10          // bytes of the network record in it
 	callTime  = 20 * time.Second // for both calls of a registration
+
+	// streamIdle is for how long an unused stream stays open: longer than most nodes wait
+	// between two heartbeats, and shorter than the registrar has patience.
+	streamIdle = 50 * time.Second
 )
 
 // Applicant is who registers, and with what: with one of a certificate, a code
@@ -68,6 +72,7 @@ type Client struct {
 	http      *http.Client
 	rpc       parleyv1connect.RegistrarServiceClient
 	registrar peer.ID // who has to answer; empty: whoever the certificate is of
+	streams   streams
 }
 
 // OverTLS is a client of the registrar at HOST:PORT. With a fingerprint its
@@ -93,12 +98,14 @@ func OverTLS(addr string, fingerprint *[32]byte) *Client {
 func OverStream(h host.Host, p peer.ID, tag string) *Client {
 	var protocols http.Protocols
 	protocols.SetUnencryptedHTTP2(true) // libp2p has encrypted the stream
-	t := &http.Transport{
+	var c *Client
+	c = newClient(&http.Transport{
 		Protocols:       &protocols,
-		IdleConnTimeout: 10 * time.Second,
-		DialContext:     func(ctx context.Context, _, _ string) (net.Conn, error) { return stream.Dial(ctx, h, p, tag) },
-	}
-	c := newClient(t, "http://registrar")
+		IdleConnTimeout: streamIdle,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return c.streams.keep(stream.Dial(ctx, h, p, tag))
+		},
+	}, "http://registrar")
 	c.registrar = p
 	return c
 }
@@ -110,8 +117,11 @@ func newClient(t *http.Transport, url string) *Client {
 	return &Client{http: c, rpc: parleyv1connect.NewRegistrarServiceClient(c, url, connect.WithGRPC(), connect.WithReadMaxBytes(maxAnswer))}
 }
 
-// Close ends the connections.
-func (c *Client) Close() { c.http.CloseIdleConnections() }
+// Close ends the connections; over streams calls under way too.
+func (c *Client) Close() {
+	c.http.CloseIdleConnections()
+	c.streams.close()
+}
 
 // Register asks to be admitted. Errors: those of this package, and what the
 // registrar answers.

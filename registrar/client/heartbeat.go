@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"github.com/libp2p/go-libp2p/core/peer"
+
 	v1 "github.com/parley-chat/parley/api/parley/v1"
 )
 
@@ -30,4 +32,28 @@ func (c *Client) Heartbeat(ctx context.Context, signed, ticket []byte) (Beat, er
 		TicketWanted: res.GetTicketWanted(), Overloaded: res.GetOverloaded(),
 		Interval: time.Duration(res.GetIntervalMs()) * time.Millisecond,
 	}, nil
+}
+
+// Shared is a heartbeat that one registrar passes on to another, with its author's
+// ticket where that was wanted.
+type Shared struct{ Heartbeat, Ticket []byte }
+
+// Share passes heartbeats on to a registrar and tells it how many nodes report to the
+// caller, which is a registrar too. It returns of whom tickets are wanted. Errors: as
+// Heartbeat.
+func (c *Client) Share(ctx context.Context, beats []Shared, load int) (wanted []peer.ID, err error) {
+	req := &v1.ShareHeartbeatsRequest{Load: uint32(load)}
+	for _, b := range beats {
+		req.Heartbeats = append(req.Heartbeats, &v1.HeartbeatRequest{Heartbeat: b.Heartbeat, Ticket: b.Ticket})
+	}
+	res, err := c.rpc.ShareHeartbeats(ctx, req)
+	if err != nil {
+		return nil, failure(err)
+	}
+	for _, text := range res.GetTicketsWanted() {
+		if p, err := peer.Decode(text); err == nil {
+			wanted = append(wanted, p)
+		}
+	}
+	return wanted, nil
 }

@@ -221,8 +221,9 @@ func (x *NewCodesResponse) GetCodes() []string {
 }
 
 type RevokeNodeRequest struct {
-	state  protoimpl.MessageState `protogen:"open.v1"`
-	PeerId string                 `protobuf:"bytes,1,opt,name=peer_id,json=peerId,proto3" json:"peer_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A peer ID, an ending of one, or a nick.
+	PeerId string `protobuf:"bytes,1,opt,name=peer_id,json=peerId,proto3" json:"peer_id,omitempty"`
 	// Told in the registry and the audit log, 1 to 256 bytes.
 	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -277,6 +278,7 @@ type RevokeNodeResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Of the revocation in the registry, 32 bytes.
 	EventId       []byte `protobuf:"bytes,1,opt,name=event_id,json=eventId,proto3" json:"event_id,omitempty"`
+	PeerId        string `protobuf:"bytes,2,opt,name=peer_id,json=peerId,proto3" json:"peer_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -316,6 +318,13 @@ func (x *RevokeNodeResponse) GetEventId() []byte {
 		return x.EventId
 	}
 	return nil
+}
+
+func (x *RevokeNodeResponse) GetPeerId() string {
+	if x != nil {
+		return x.PeerId
+	}
+	return ""
 }
 
 type RegistryEndRequest struct {
@@ -580,7 +589,9 @@ type StatusResponse struct {
 	// Whether the key of the store is sealed under a passphrase.
 	KeySealed bool `protobuf:"varint,16,opt,name=key_sealed,json=keySealed,proto3" json:"key_sealed,omitempty"`
 	// The site, floor or rack the node is in; empty if it was not told.
-	Zone          string `protobuf:"bytes,17,opt,name=zone,proto3" json:"zone,omitempty"`
+	Zone string `protobuf:"bytes,17,opt,name=zone,proto3" json:"zone,omitempty"`
+	// Why this node was taken out of the network, if it was and has heard of it.
+	Revoked       string `protobuf:"bytes,18,opt,name=revoked,proto3" json:"revoked,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -730,6 +741,13 @@ func (x *StatusResponse) GetKeySealed() bool {
 func (x *StatusResponse) GetZone() string {
 	if x != nil {
 		return x.Zone
+	}
+	return ""
+}
+
+func (x *StatusResponse) GetRevoked() string {
+	if x != nil {
+		return x.Revoked
 	}
 	return ""
 }
@@ -3408,9 +3426,10 @@ const file_parley_v1_parley_proto_rawDesc = "" +
 	"\x05codes\x18\x01 \x03(\tR\x05codes\"D\n" +
 	"\x11RevokeNodeRequest\x12\x17\n" +
 	"\apeer_id\x18\x01 \x01(\tR\x06peerId\x12\x16\n" +
-	"\x06reason\x18\x02 \x01(\tR\x06reason\"/\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"H\n" +
 	"\x12RevokeNodeResponse\x12\x19\n" +
-	"\bevent_id\x18\x01 \x01(\fR\aeventId\"2\n" +
+	"\bevent_id\x18\x01 \x01(\fR\aeventId\x12\x17\n" +
+	"\apeer_id\x18\x02 \x01(\tR\x06peerId\"2\n" +
 	"\x12RegistryEndRequest\x12\x1c\n" +
 	"\tregistrar\x18\x01 \x01(\tR\tregistrar\"B\n" +
 	"\x13RegistryEndResponse\x12\x10\n" +
@@ -3421,7 +3440,7 @@ const file_parley_v1_parley_proto_rawDesc = "" +
 	"\x16WatchDirectoryResponse\x12*\n" +
 	"\x05nodes\x18\x01 \x03(\v2\x14.parley.v1.NodeEntryR\x05nodes\x12\x14\n" +
 	"\x05whole\x18\x02 \x01(\bR\x05whole\"\x0f\n" +
-	"\rStatusRequest\"\xf1\x03\n" +
+	"\rStatusRequest\"\x8b\x04\n" +
 	"\x0eStatusResponse\x12\x17\n" +
 	"\apeer_id\x18\x01 \x01(\tR\x06peerId\x12\x12\n" +
 	"\x04nick\x18\x02 \x01(\tR\x04nick\x12\x18\n" +
@@ -3444,7 +3463,8 @@ const file_parley_v1_parley_proto_rawDesc = "" +
 	"clockWrong\x12\x1d\n" +
 	"\n" +
 	"key_sealed\x18\x10 \x01(\bR\tkeySealed\x12\x12\n" +
-	"\x04zone\x18\x11 \x01(\tR\x04zone\"\xc2\x03\n" +
+	"\x04zone\x18\x11 \x01(\tR\x04zone\x12\x18\n" +
+	"\arevoked\x18\x12 \x01(\tR\arevoked\"\xc2\x03\n" +
 	"\tDiscovery\x12\x1c\n" +
 	"\tmulticast\x18\x01 \x01(\bR\tmulticast\x12\x1e\n" +
 	"\n" +

@@ -62,6 +62,10 @@ type Config struct {
 	Ticket      func() []byte
 	Sign        func(msg []byte) []byte
 	CheckTicket func(p peer.ID, signed []byte) error
+	// Revoked reports whether a peer is a member no more, whatever it shows; nil: none
+	// is. Newest returns the newest revocation known, zero for none; nil: none.
+	Revoked func(peer.ID) bool
+	Newest  func() [32]byte
 	// Role returns what to say that this node does; nil: RoleNode.
 	Role func() hello.Role
 

@@ -84,6 +84,9 @@ func (s *Service) respond(str network.Stream, p peer.ID) error {
 // errUnregistered: this node has nothing to prove its membership with yet.
 var errUnregistered = errors.New("no ticket yet")
 
+// errRevoked: the peer is a member no more.
+var errRevoked = errors.New("revoked")
+
 // errGone: proven, but no connection is left to admit.
 var errGone = errors.New("not admitted")
 
@@ -97,6 +100,9 @@ func (s *Service) handshake(str network.Stream) (hello.Config, error) {
 	if err != nil {
 		return hello.Config{}, fmt.Errorf("%w: %w", hello.ErrForm, err)
 	}
+	if s.cfg.Revoked != nil && s.cfg.Revoked(remote) {
+		return hello.Config{}, errRevoked
+	}
 	cfg := hello.Config{
 		Network: s.cfg.Network, Secrets: s.cfg.Secrets(),
 		Local: []byte(s.host.ID()), Remote: []byte(remote), RemoteKey: key,
@@ -104,6 +110,9 @@ func (s *Service) handshake(str network.Stream) (hello.Config, error) {
 	}
 	if s.cfg.Role != nil {
 		cfg.Role = s.cfg.Role()
+	}
+	if s.cfg.Newest != nil {
+		cfg.Revoked = s.cfg.Newest()
 	}
 	if s.cfg.Ticket != nil {
 		cfg.Ticket = s.cfg.Ticket()

@@ -178,6 +178,9 @@ func reasonOf(err error) string {
 	if errors.Is(err, errUnregistered) {
 		return "unregistered"
 	}
+	if errors.Is(err, errRevoked) {
+		return "revoked"
+	}
 	return hello.Reason(err)
 }
 
@@ -194,7 +197,7 @@ func final(err error) bool {
 	}
 	for _, e := range []error{
 		hello.ErrNetwork, hello.ErrVersion, hello.ErrMethod, hello.ErrEpoch, hello.ErrTicket,
-		hello.ErrProof, hello.ErrForm, hello.ErrTooLarge, hello.ErrReflected,
+		hello.ErrProof, hello.ErrForm, hello.ErrTooLarge, hello.ErrReflected, errRevoked,
 	} {
 		if errors.Is(err, e) {
 			return true

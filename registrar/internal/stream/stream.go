@@ -62,7 +62,8 @@ type Limits struct {
 	Each      int                // streams at once of one peer,
 	Site, All int                // of the strangers at one address, and of all of them
 	Known     func(peer.ID) bool // no strangers: places that those take are not theirs
-	Life      time.Duration      // after which a stream is closed
+	Life      time.Duration      // after which a stream is closed, but for those of
+	Admitted  func(peer.ID) bool // who is in the network, as long as they are
 	// Spare keeps the node from closing a peer's connections until release is called.
 	Spare func(peer.ID) (release func())
 }
@@ -101,12 +102,27 @@ func (l *Listener) take(s network.Stream) {
 	release := l.limits.Spare(s.Conn().RemotePeer())
 	c := &counted{Conn: Conn{s}, ended: make(chan struct{})}
 	c.leave = sync.OnceFunc(func() { leave(); release(); close(c.ended) })
-	c.end = time.AfterFunc(l.limits.Life, func() { _ = c.shut() }) // which does not look at c.end: that is being set
+	c.mu.Lock()
+	c.end = time.AfterFunc(l.limits.Life, func() { l.outlived(c) })
+	c.mu.Unlock()
 	select {
 	case l.conns <- c:
 	case <-c.ended:
 	case <-l.done:
 		_ = c.Close()
+	}
+}
+
+// outlived ends a stream, or gives it another life.
+func (l *Listener) outlived(c *counted) {
+	if !l.limits.Admitted(c.Peer()) {
+		_ = c.Close()
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.closed {
+		c.end.Reset(l.limits.Life)
 	}
 }
 
@@ -139,15 +155,17 @@ type counted struct {
 	Conn
 	leave func()
 	ended chan struct{} // closed with it
-	end   *time.Timer
+
+	mu     sync.Mutex
+	end    *time.Timer
+	closed bool
 }
 
 func (c *counted) Close() error {
+	c.mu.Lock()
+	c.closed = true
 	c.end.Stop()
-	return c.shut()
-}
-
-func (c *counted) shut() error {
+	c.mu.Unlock()
 	c.leave()
 	err := c.Stream.Close()
 	_ = c.CloseRead()

@@ -16,6 +16,7 @@ import (
 type fakeHost struct {
 	host.Host
 	handler network.StreamHandler
+	gone    bool // the member is in the network no more
 }
 
 func (h *fakeHost) SetStreamHandler(_ protocol.ID, f network.StreamHandler) { h.handler = f }
@@ -49,7 +50,8 @@ func open(h *fakeHost, p peer.ID, addr string) *fakeStream {
 }
 
 func listen(h *fakeHost) *Listener {
-	return Listen(h, "/x", Limits{Each: 2, Site: 3, All: 5, Life: time.Minute, Known: func(p peer.ID) bool { return p == "member" }, Spare: func(peer.ID) func() { return func() {} }})
+	return Listen(h, "/x", Limits{Each: 2, Site: 3, All: 5, Life: time.Minute, Known: func(p peer.ID) bool { return p == "member" }, Spare: func(peer.ID) func() { return func() {} },
+		Admitted: func(p peer.ID) bool { return p == "member" && !h.gone }})
 }
 
 const (
@@ -138,5 +140,30 @@ func TestCloseEndsWaitingStreams(t *testing.T) {
 		if _, err := l.Accept(); err == nil {
 			t.Error("accepts after Close")
 		}
+	})
+}
+
+// A stream of who is in the network lives on, one minute after the other, until its
+// peer is in it no more.
+func TestStreamsOfMembersLiveOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := &fakeHost{}
+		l := listen(h)
+		s := open(h, "member", here)
+		if _, err := l.Accept(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10*time.Minute + time.Second)
+		synctest.Wait()
+		if s.closed != 0 {
+			t.Error("ended all the same")
+		}
+		h.gone = true
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if s.closed == 0 {
+			t.Error("lives on without its peer")
+		}
+		_ = l.Close()
 	})
 }

@@ -92,6 +92,10 @@ var chineseFaults = map[string]said{
 		"nobody is named whose signatures count", "name the registrar with --key PEERID",
 		"没有指明谁的签名有效", "用 --key PEERID 指明登记节点",
 	},
+	"P1050": {
+		"it is not known what the registrar has written", "name it with --end",
+		"不知道该登记节点写到了哪里", "请用 --end 指明",
+	},
 	"P2001": {
 		"the configuration is wrong", "correct it and start again",
 		"配置有误", "请改正后重新启动",
@@ -295,6 +299,22 @@ var chineseFaults = map[string]said{
 	"P4023": {
 		"that peer is not there", "send a message: it waits",
 		"该节点不在线", "请发送消息：消息会等待对方",
+	},
+	"P4041": {
+		"this node is not a registrar of its network", "do it on one: parley registrars list",
+		"本节点不是其网络的登记节点", "请在登记节点上执行：parley registrars list",
+	},
+	"P4042": {
+		"that node is a registrar", "the network's root takes it out first: parley registrars remove PEER",
+		"该节点是登记节点", "请先由网络的根将其移除：parley registrars remove PEER",
+	},
+	"P4043": {
+		"that cannot be the reason of a revocation", "give it 1 to 256 bytes that can be printed",
+		"这不能作为移出网络的原因", "请给出 1 到 256 字节的可打印文字",
+	},
+	"P4044": {
+		"this node was taken out of the network", "ask who keeps the registrars; only a new directory, with an identity of its own, can join again",
+		"本节点已被移出网络", "请询问登记节点的管理者；只有使用新的目录和新的身份才能重新加入",
 	},
 	"P4031": {
 		"the export is of another network", "import it on a node of that network: a room's events are valid in their own alone",

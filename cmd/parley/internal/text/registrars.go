@@ -132,7 +132,7 @@ var chineseRegistrars = map[string]string{
 	"`FILE` with the certificate's private key, in PEM":                                   "PEM 格式的 `FILE`，含证书的私钥",
 	"it is 64 hex digits, as parley registrar prints them":                                "须为 64 位十六进制数字，即 parley registrar 打印的内容",
 	"`ADDR` of the registrar: HOST:PORT, or a multiaddr with its peer ID":                 "登记节点的 `ADDR`：HOST:PORT，或带其节点 ID 的 multiaddr",
-	"it needs a command: add, remove or list":                                             "需要子命令：add、remove 或 list",
+	"it needs a command: add, remove, end or list":                                        "需要子命令：add、remove、end 或 list",
 	"say which nodes admit others to the network":                                         "指定哪些节点可以准许他人加入网络",
 	"`FILE` with certificates of CAs that admit, and their CRLs, in PEM; may be repeated": "PEM 格式的 `FILE`，含可据以准入的 CA 证书及其 CRL；可重复",
 	"it needs a command: new":                                                             "需要子命令：new",
@@ -222,6 +222,20 @@ var chineseRegistrars = map[string]string{
 
 	"have everybody register (parley register --help), then end the secret: %s": "请让所有人登记（parley register --help），然后终止密钥：%s",
 
+	"take a node out of the network for good; on a registrar": "将节点永久移出网络；在登记节点上执行",
+	"take a node out of the network for good, on a directory where a registrar runs: every node closes its connections with it within seconds and admits it no more, and of what it wrote that alone counts which the registrar has now. It cannot be undone: who is to come back needs a new directory, with an identity of its own. The reason is told to all members and in the audit log.": "将节点永久移出网络，须在登记节点所运行的目录上执行：所有节点会在数秒内断开与它的连接，且不再准许它加入；它所写的内容只有登记节点现有的部分继续有效。此操作无法撤销：要回来须用新的目录和新的身份。原因会告知所有成员，并写入审计日志。",
+	"why, `TEXT` of 1 to 256 bytes; everybody can read it": "原因 `TEXT`，1 到 256 字节；所有人都能看到",
+	"say why, in 1 to 256 bytes":                           "请说明原因，1 到 256 字节",
+	"the other side was taken out of the network":          "对方已被移出网络",
+	"this node was taken out of the network (%s): nobody talks with it any more. Ask who keeps the registrars; only a new directory can join again": "本节点已被移出网络（%s）：不再有节点与它通信。请询问登记节点的管理者；只有新的目录才能重新加入",
+	"%s is revoked": "%s 已被移出网络",
+	"make a node a registrar no more: tickets that it signed count no longer. What it wrote into the registry until now, such as revocations, goes on counting, and nothing later: the node that runs on this directory says how far that is, or --end does.": "不再让节点担任登记节点：它签发的票据不再有效。它至今写入登记册的内容（如移出网络的决定）继续有效，此后的无效：由本目录上运行的节点给出界限，或用 --end 指定。",
+	"what it wrote counts up to `SEQ:ID`, as parley registrars end prints it; 0: nothing does":                  "它所写的内容到 `SEQ:ID` 为止有效，即 parley registrars end 打印的值；0：全部无效",
+	"it is 0, or as parley registrars end prints it":                                                            "须为 0，或 parley registrars end 打印的值",
+	"no node runs on this directory that could say what the registrar has written":                              "本目录上没有运行的节点可以说明该登记节点写到了哪里",
+	"start one (%s), or name the end with --end, as any node of the network tells it: parley registrars end %s": "请启动一个（%s），或用 --end 指定界限，网络中任何节点都能给出：parley registrars end %s",
+	"print up to where a registrar has written into the registry, for registrars remove --end":                  "打印登记节点在登记册中写到了哪里，供 registrars remove --end 使用",
+
 	"this network has no root that could name registrars": "此网络没有可指定登记节点的根",
 	"make a certified one with: %s":                       "用以下命令建立认证网络：%s",
 }
@@ -271,10 +285,6 @@ var registrarFaults = map[string]said{
 	"P6012": {
 		"the registrar cannot do that now", "try again later, or ask another registrar",
 		"登记节点现在无法处理", "请稍后再试，或找另一个登记节点",
-	},
-	"P6081": {
-		"registrars of the network alone may ask for that", "ask over libp2p, as one of them",
-		"只有本网络的登记节点可以这样请求", "请以登记节点的身份通过 libp2p 请求",
 	},
 	"P6020": {
 		"the trusted certificates cannot be used", "give PEM files with CA certificates and, if there are any, their CRLs",

@@ -1,0 +1,289 @@
+package chat
+
+import (
+	"context"
+	"math"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+
+	"github.com/parley-chat/parley/internal/delivery"
+	"github.com/parley-chat/parley/internal/event"
+	"github.com/parley-chat/parley/internal/registry"
+	"github.com/parley-chat/parley/internal/ticket"
+	"github.com/parley-chat/parley/internal/wire"
+)
+
+// Registry is the log of a network's registrars: whom they registered and
+// revoked. Every node of a network that has registrars keeps it and acts on it;
+// registrars alone write it. Its methods may be called by any goroutine.
+//
+// spec: 11-registrars §7
+type Registry struct {
+	m   *Messenger
+	log event.LogID
+	may atomic.Pointer[writers]
+
+	revoked atomic.Pointer[map[[32]byte]struct{}] // whose revocation is in force; nil: nobody's
+	changed chan struct{}                         // what the view says of revocations is news
+
+	acting sync.Mutex // held by follow, enforce and handOn: one at a time
+
+	mu       sync.Mutex
+	replica  *delivery.Log // nil: the network has no registrars yet
+	view     *registry.View
+	records  [][]byte                      // network records in it, not yet looked at
+	reserved map[ticket.Short]event.Author // handed out, and not in the view yet
+}
+
+// writers are the registrars of the network, and the seq up to which each may
+// have written: that of former ones ends.
+type writers struct {
+	upTo   map[event.Author]registry.Place
+	member map[event.Author]struct{} // registrars now
+}
+
+// Revocation is why, and by whom, a node was taken out of the network.
+type Revocation struct {
+	ID     ID // of the event
+	Peer   peer.ID
+	By     peer.ID
+	Reason string
+	Time   time.Time
+}
+
+func newRegistry(m *Messenger) *Registry {
+	return &Registry{
+		m: m, log: event.RegistryLog(m.node.Network().ID), changed: make(chan struct{}, 1),
+		view: registry.NewView(), reserved: make(map[ticket.Short]event.Author),
+	}
+}
+
+// Registry returns the network's registry.
+func (m *Messenger) Registry() *Registry { return m.registry }
+
+// Register writes that a node was handed a ticket; it is on disk when it returns.
+// Errors: ErrNotRegistrar, ErrClosed, store errors, ctx's.
+func (r *Registry) Register(ctx context.Context, p peer.ID, zone string, short [8]byte, until time.Time, how string) error {
+	key, err := wire.Author(p)
+	if err != nil {
+		return ErrPeer.With(err)
+	}
+	reg := registry.Registration{Peer: key, Zone: zone, Short: short, NotAfter: until, How: how}
+	payload, err := reg.Encode()
+	if err != nil {
+		return ErrContent.With(err)
+	}
+	_, err = r.write(ctx, registry.KindRegistration, payload)
+	return err
+}
+
+// Reserve returns the short address for a node in a zone, which no other node
+// has, and keeps it for the node until release is called: when it is registered.
+//
+// spec: 11-registrars §2.3
+func (r *Registry) Reserve(p peer.ID, zone string) (short [8]byte, release func(), err error) {
+	key, err := wire.Author(p)
+	if err != nil {
+		return short, nil, ErrPeer.With(err)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s := r.view.Short(key, []byte(p), zone, func(s ticket.Short) bool {
+		by, taken := r.reserved[s]
+		return taken && by != key
+	})
+	r.reserved[s] = key
+	return s, func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		delete(r.reserved, s)
+	}, nil
+}
+
+// Revoke takes a node out of the network for good: from now on nobody admits it,
+// and of what it wrote that alone counts which this node has now. It is on disk
+// when it returns, and in force here. reason has 1 to 256 bytes. Errors:
+// ErrNotRegistrar, ErrIsRegistrar, ErrPeer, ErrReason, ErrClosed, store errors.
+func (r *Registry) Revoke(ctx context.Context, p peer.ID, reason string) (ID, error) {
+	key, err := wire.Author(p)
+	if err != nil {
+		return ID{}, ErrPeer.With(err)
+	}
+	if _, is := r.may.Load().member[key]; is {
+		return ID{}, ErrIsRegistrar
+	}
+	rev := registry.Revocation{Peer: key, Reason: reason}
+	if rev.Ends, err = r.m.endsOf(key); err != nil {
+		return ID{}, err
+	}
+	payload, err := rev.Encode()
+	if err != nil || reason == "" {
+		return ID{}, ErrReason
+	}
+	id, err := r.write(ctx, registry.KindRevocation, payload)
+	if err != nil {
+		return ID{}, err
+	}
+	return id, r.enforce(ctx)
+}
+
+// Revoked returns the revocation of a node that is in force; found is false where
+// there is none.
+func (r *Registry) Revoked(p peer.ID) (rev Revocation, found bool) {
+	key, err := wire.Author(p)
+	if err != nil || !r.m.node.Revoked(p) {
+		return Revocation{}, false
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, v := range r.view.Revoked(key) {
+		return Revocation{ID: v.ID, Peer: p, By: wire.PeerID(v.By), Reason: v.Reason, Time: v.HLC.Time()}, true
+	}
+	return Revocation{}, false
+}
+
+// End returns the last that a registrar has written, as far as it is here; seq 0:
+// nothing.
+func (r *Registry) End(p peer.ID) (seq uint64, id ID, err error) {
+	key, err := wire.Author(p)
+	if err != nil {
+		return 0, ID{}, ErrPeer.With(err)
+	}
+	return r.m.store.Last(r.log, key)
+}
+
+func (r *Registry) write(ctx context.Context, kind event.Kind, payload []byte) (ID, error) {
+	if !r.isMember() { // unless it was made one just now
+		if err := r.follow(ctx); err != nil {
+			return ID{}, err
+		}
+	}
+	r.mu.Lock()
+	replica := r.replica
+	r.mu.Unlock()
+	if !r.isMember() || replica == nil {
+		return ID{}, ErrNotRegistrar
+	}
+	p, err := replica.Submit(ctx, delivery.Draft{Kind: kind, Payload: payload})
+	if err != nil {
+		return ID{}, r.m.stopped(err)
+	}
+	id, err := p.Wait(ctx)
+	return id, r.m.stopped(err)
+}
+
+// isMember reports whether this node is a registrar.
+func (r *Registry) isMember() bool {
+	_, is := r.may.Load().member[r.m.self]
+	return is
+}
+
+// endsOf lists how far an author has come in each room that is known here.
+func (m *Messenger) endsOf(key event.Author) (ends []registry.End, err error) {
+	m.mu.Lock()
+	logs := make([]event.LogID, 0, len(m.rooms))
+	for _, room := range m.rooms {
+		logs = append(logs, room.log)
+	}
+	m.mu.Unlock()
+	for _, log := range logs {
+		seq, id, err := m.store.Last(log, key)
+		if err != nil {
+			return nil, err
+		}
+		if seq > 0 && len(ends) < registry.MaxEnds {
+			ends = append(ends, registry.End{Log: log, Place: registry.Place{Seq: seq, ID: id}})
+		}
+	}
+	slices.SortFunc(ends, registry.End.Compare)
+	return ends, nil
+}
+
+// admits reports whether a batch is one that a registrar may have written, with
+// all its contents: without them nobody could act on it. It is called by gossip.
+func (r *Registry) admits(b *event.Batch) bool {
+	end, known := r.may.Load().upTo[b.Author()]
+	if !known || b.Events[0].Seq > end.Seq {
+		return false
+	}
+	return !erased(b)
+}
+
+func erased(b *event.Batch) bool {
+	for i := range b.Events {
+		if b.Events[i].Content == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// counts reports whether an event of the registry is one of a registrar's.
+func (w *writers) counts(e *event.Event) bool {
+	end, known := w.upTo[e.Author]
+	return known && (e.Seq < end.Seq || e.Seq == end.Seq && e.ID == end.ID)
+}
+
+// writersOf are those that the network's record names.
+func (m *Messenger) writersOf() *writers {
+	w := &writers{upTo: make(map[event.Author]registry.Place), member: make(map[event.Author]struct{})}
+	for _, f := range m.node.Former() {
+		w.upTo[f.Key] = registry.Place{Seq: f.Seq, ID: f.ID}
+	}
+	for _, p := range m.node.Registrars() {
+		if key, err := wire.Author(p); err == nil {
+			w.member[key] = struct{}{}
+			w.upTo[key] = registry.Place{Seq: math.MaxUint64}
+		}
+	}
+	return w
+}
+
+// isRevoked reports whether an author's revocation is in force.
+func (r *Registry) isRevoked(a event.Author) bool {
+	set := r.revoked.Load()
+	if set == nil || len(*set) == 0 {
+		return false
+	}
+	_, is := (*set)[a]
+	return is
+}
+
+// stored takes in what was stored of the registry. It is called by replication,
+// by several goroutines.
+func (r *Registry) stored(b *event.Batch, fresh []bool) {
+	w, news := r.may.Load(), false
+	r.mu.Lock()
+	for i := range b.Events {
+		if e := &b.Events[i]; fresh[i] && w.counts(e) {
+			news = r.apply(e) || news
+		}
+	}
+	r.mu.Unlock()
+	if news {
+		r.tell()
+	}
+}
+
+// apply takes an event into the view and reports whether there is something to
+// do about it. It is called with mu held.
+func (r *Registry) apply(e *event.Event) (news bool) {
+	r.view.Apply(e)
+	if e.Kind == registry.KindRecord {
+		if rec, err := registry.DecodeRecord(e.Payload()); err == nil {
+			r.records = append(r.records, rec.Signed)
+		}
+	}
+	return e.Kind != registry.KindRegistration
+}
+
+func (r *Registry) tell() {
+	select {
+	case r.changed <- struct{}{}:
+	default:
+	}
+}

@@ -17,7 +17,6 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"net/netip"
 	"path/filepath"
 	"sync"
 	"time"
@@ -72,8 +71,8 @@ type Registrar struct {
 	directory  *directory.Directory
 	colleagues *guard.Guard // what other registrars ask
 	watchers   *places.Places[peer.ID]
-	pulse      *pulse.Pulse               // its own heartbeats
-	calls      *places.Places[netip.Addr] // under way, of strangers
+	pulse      *pulse.Pulse  // its own heartbeats
+	calls      *places.Sites // under way, of strangers
 	mux        http.Handler
 
 	ctx    context.Context // ends when Close begins
@@ -101,8 +100,8 @@ func Open(n *node.Node, m *chat.Messenger, cfg Config) (*Registrar, error) {
 		return nil, err
 	}
 	now := n.Now()
-	r := &Registrar{node: n, chat: m, cfg: cfg, log: cfg.Logger, key: key, guard: guard.New(guard.Config{}, now), nonces: newNonces(now), refusals: newRefusals(now)}
-	r.calls, r.ended = places.New[netip.Addr](maxUnderWay, maxUnderWayEach), make(chan struct{})
+	r := &Registrar{node: n, chat: m, cfg: cfg, log: cfg.Logger, key: key, guard: guard.New(guard.Config{Local: local}, now), nonces: newNonces(now), refusals: newRefusals(now)}
+	r.calls, r.ended = places.NewSites(maxUnderWay, maxUnderWayEach), make(chan struct{})
 	r.unproven, r.colleagues, r.members = guard.New(unproven, now), guard.New(colleagues, now), newMembers()
 	r.watchers, r.pulse = places.New[peer.ID](maxWatchers, maxWatchersEach), pulse.Of(n)
 	r.ctx, r.cancel = context.WithCancel(context.Background())

@@ -18,7 +18,6 @@ import (
 	"github.com/parley-chat/parley/internal/fault"
 	"github.com/parley-chat/parley/node"
 	"github.com/parley-chat/parley/registrar/internal/guard"
-	"github.com/parley-chat/parley/registrar/internal/places"
 )
 
 const (
@@ -65,7 +64,7 @@ func (r *Registrar) bounded(next http.Handler) http.Handler {
 func (r *Registrar) begin(c caller) (leave, end func(), ok bool) {
 	leave = func() {}
 	if c.peer == "" || !r.node.Knows(c.peer) {
-		if leave, ok = r.calls.Enter(places.Site(c.addr)); !ok {
+		if leave, ok = r.calls.Enter(c.addr); !ok {
 			return nil, nil, false
 		}
 	}

@@ -190,7 +190,13 @@ func (r *Registrar) NewCodes(ctx context.Context, count int, life time.Duration)
 	texts := make([]string, len(made))
 	for i, c := range made {
 		texts[i] = c.Text()
-		if err := r.record(ctx, audit.Record{Op: audit.OpAdmin, Reason: "code", Subject: c.Name(), Actor: r.node.ID().String()}); err != nil {
+		rec := r.complete(caller{}, audit.Record{Op: audit.OpAdmin, Reason: "code", Subject: c.Name(), Actor: r.node.ID().String()})
+		if i < len(made)-1 {
+			err = r.audit.Write(ctx, rec)
+		} else {
+			_, err = r.audit.Append(ctx, rec) // and those before it are on disk
+		}
+		if err != nil {
 			return nil, err
 		}
 	}

@@ -55,6 +55,9 @@ func (r *Registrar) bounded(next http.Handler) http.Handler {
 			return
 		}
 		defer end()
+		if r.turnsAway(w, req) {
+			return
+		}
 		next.ServeHTTP(w, req.WithContext(withLine(req.Context(), w, leave)))
 	})
 }

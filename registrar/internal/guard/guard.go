@@ -41,6 +41,7 @@ package guard
 
 import (
 	"cmp"
+	"net/netip"
 	"time"
 )
 
@@ -144,6 +145,22 @@ func (g *Guard) Allow(now time.Time, a Attempt) Verdict {
 		return busy(g.locals.take(k.address, at))
 	}
 	return busy(g.takeStrangers(k, at))
+}
+
+// Refuses says what Allow would say to a stranger at an address, whoever he claims to
+// be, if it would refuse, and takes nothing. It is for what costs less to refuse early.
+func (g *Guard) Refuses(now time.Time, addr netip.Addr) (v Verdict, refuses bool) {
+	at := g.at(now)
+	k := g.keys.of(Attempt{Addr: addr})
+	if locked := g.failures.locked(k.address, at, g.address.most); locked > 0 {
+		return Verdict{Locked, locked}, true
+	}
+	if g.local && addr.Unmap().IsLoopback() {
+		v = busy(g.locals.look(k.address, at))
+	} else {
+		v = busy(max(g.strangers.look(at), g.networks.look(k.network, at), g.addresses.look(k.address, at)))
+	}
+	return v, !v.OK()
 }
 
 // takeStrangers takes from all three buckets or from none. The shared one

@@ -147,8 +147,19 @@ func TestLoopback(t *testing.T) {
 	if got := use(g, start, from("192.0.2.1", ""), 100); got != 3 {
 		t.Errorf("elsewhere: %d, want 3", got)
 	}
+	for _, addr := range []string{"127.0.0.1", "192.0.2.1"} {
+		if v, refuses := g.Refuses(start, netip.MustParseAddr(addr)); !refuses || v.Outcome != Busy {
+			t.Errorf("%s is used up: %v", addr, v)
+		}
+	}
+	if _, refuses := g.Refuses(start, netip.MustParseAddr("127.0.0.9")); refuses {
+		t.Error("refuses who did nothing")
+	}
 	for range 20 {
 		g.Failed(after(time.Minute), from("127.0.0.1", ""))
+	}
+	if v, refuses := g.Refuses(after(time.Minute), netip.MustParseAddr("127.0.0.1")); !refuses || v.Outcome != Locked {
+		t.Errorf("after 20 failures: %v", v)
 	}
 	if v := g.Allow(after(time.Minute), from("127.0.0.1", "")); !errors.Is(v.Err(), ErrLocked) {
 		t.Errorf("after 20 failures: %v", v.Err())

@@ -26,6 +26,8 @@ const (
 	// maxCalling is how many calls are under way at most: then the next ones are late,
 	// and it shows in how long they take.
 	maxCalling = 4096
+	// maxEntering is how many connect and register at once.
+	maxEntering = 64
 	// callersGC is how much the heap of callers grows, in percent, until it is collected.
 	callersGC = 400
 )
@@ -54,7 +56,6 @@ type caller struct {
 type Crowd struct {
 	At    Desk
 	Codes []string // one for each
-	Rate  float64  // a second
 }
 
 // Calls is what became of calls. A call takes from when it is due until it is
@@ -67,7 +68,7 @@ type Calls struct {
 	Latencies                   []byte  // an encoded hdrhistogram
 }
 
-// Enter has all connect and register, each for the first time.
+// Enter has all connect and register, each for the first time, as fast as it goes.
 func (c *Callers) Enter(crowd Crowd, out *Calls) error {
 	debug.SetGCPercent(callersGC)
 	c.network = crowd.At.Network
@@ -79,7 +80,7 @@ func (c *Callers) Enter(crowd Crowd, out *Calls) error {
 		c.clients = append(c.clients, one)
 	}
 	r := newRun()
-	r.pace(c.ctx, crowd.Rate, len(c.clients), func(ctx context.Context, i int) error {
+	r.pace(c.ctx, 0, len(c.clients), func(ctx context.Context, i int) error {
 		r.registered()
 		if err := c.clients[i].register(ctx); err != nil {
 			return err
@@ -195,11 +196,18 @@ func newRun() *run {
 	return &run{begun: time.Now(), took: hdrhistogram.New(lowest, highest, digits)}
 }
 
-// pace makes n calls, each when it is due, and waits for all.
+// pace makes n calls, each when it is due, and waits for all. Without a rate one is due
+// when there is room among maxEntering.
 func (r *run) pace(ctx context.Context, rate float64, n int, call func(ctx context.Context, i int) error) {
 	free := make(chan struct{}, maxCalling)
+	if rate == 0 {
+		free = make(chan struct{}, maxEntering)
+	}
 	for i := range n {
-		due := r.begun.Add(time.Duration(float64(i) / rate * float64(time.Second)))
+		due := time.Now()
+		if rate > 0 {
+			due = r.begun.Add(time.Duration(float64(i) / rate * float64(time.Second)))
+		}
 		if !sleep(ctx, time.Until(due)) {
 			break
 		}

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -127,7 +128,7 @@ func (b *registrarBench) start(ctx context.Context) (err error) {
 	return b.office.callOf(ctx, officeName, "Open", b.dir, &b.at)
 }
 
-// enter connects and registers all, at the rate that is asked for.
+// enter connects and registers all.
 func (b *registrarBench) enter(ctx context.Context, r *RegistrarResult) error {
 	var codes []string
 	if err := b.office.callOf(ctx, officeName, "Codes", b.Clients, &codes); err != nil {
@@ -138,7 +139,7 @@ func (b *registrarBench) enter(ctx context.Context, r *RegistrarResult) error {
 		return err
 	}
 	var calls Calls
-	if err := b.callers.callOf(ctx, callersName, "Enter", Crowd{b.at, codes, b.Rate}, &calls); err != nil {
+	if err := b.callers.callOf(ctx, callersName, "Enter", Crowd{b.at, codes}, &calls); err != nil {
 		return err
 	}
 	if calls.Failed > 0 {
@@ -157,30 +158,36 @@ func (b *registrarBench) use(ctx context.Context) (u Use, err error) {
 // measure calls at the rate that is asked for.
 func (b *registrarBench) measure(ctx context.Context, r *RegistrarResult) (err error) {
 	b.say("all are registered; they call for %v", b.For)
-	if b.Profiles != "" {
-		if err := os.MkdirAll(b.Profiles, 0o700); err != nil {
-			return err
-		}
-		if err := b.office.callOf(ctx, officeName, "Profile", filepath.Join(b.Profiles, "registrar.pprof"), &None{}); err != nil {
-			return err
-		}
-		defer func() {
-			if err == nil {
-				err = b.office.callOf(ctx, officeName, "EndProfile", None{}, &None{})
-			}
-		}()
-	}
 	before, err := b.use(ctx)
 	if err != nil {
 		return err
 	}
 	begun := time.Now()
-	if r.Answered, err = b.call(ctx, Load{b.Rate, b.For}); err != nil {
+	err = b.profiled(ctx, "calls", func() (err error) {
+		r.Answered, err = b.call(ctx, Load{b.Rate, b.For})
+		return err
+	})
+	if err != nil {
 		return err
 	}
 	after, err := b.use(ctx)
 	r.Cores = (after.CPU - before.CPU).Seconds() / time.Since(begun).Seconds()
 	return err
+}
+
+// profiled does something while the registrar's processor profile is written, if it is
+// to be.
+func (b *registrarBench) profiled(ctx context.Context, name string, do func() error) error {
+	if b.Profiles == "" {
+		return do()
+	}
+	if err := os.MkdirAll(b.Profiles, 0o700); err != nil {
+		return err
+	}
+	if err := b.office.callOf(ctx, officeName, "Profile", filepath.Join(b.Profiles, name+".pprof"), &None{}); err != nil {
+		return err
+	}
+	return errors.Join(do(), b.office.callOf(ctx, officeName, "EndProfile", None{}, &None{}))
 }
 
 func (b *registrarBench) call(ctx context.Context, l Load) (Answered, error) {
@@ -216,7 +223,11 @@ func (b *registrarBench) guess(ctx context.Context, r *RegistrarResult) error {
 	wg.Go(func() {
 		failed = b.guesser.callOf(ctx, callersName, "Guess", Guesses{b.at, guessFrom, Load{b.Guess, b.For}}, &guesses)
 	})
-	beside, err := b.call(ctx, Load{b.Rate, b.For})
+	var beside Answered
+	err := b.profiled(ctx, "guesses", func() (err error) {
+		beside, err = b.call(ctx, Load{b.Rate, b.For})
+		return err
+	})
 	wg.Wait()
 	if failed != nil {
 		return failed

@@ -143,6 +143,9 @@ func TestStrangersLockNoMemberOut(t *testing.T) {
 		a.Code = "no"
 		_, err = m.register(t.Context(), here, m.application(a))
 	}
+	for range 10 { // the lock lasts for as long as the test
+		m.guard.Failed(m.node.Now(), guard.Attempt{Addr: here.addr})
+	}
 	if err := (client.Admitter{}).Renew(t.Context(), member); err != nil {
 		t.Fatal(err)
 	}

@@ -92,6 +92,7 @@ func (r *Registrar) register(ctx context.Context, c caller, req *v1.RegisterNode
 	}
 	now, attempt := r.node.Now(), r.attempt(c, a.peer)
 	if v := r.guard.Allow(now, attempt); !v.OK() {
+		r.linger(ctx, c)
 		return nil, busy(v)
 	}
 	if !r.inSet() { // spec: 11-registrars M13

@@ -49,7 +49,7 @@ type Config struct {
 	// Logger is told what the audit log does not tell; nil is silent.
 	Logger *slog.Logger
 
-	cosignEvery time.Duration // tests are faster
+	cosignEvery, linger time.Duration // tests are faster
 }
 
 // Registrar admits nodes until Close. Make one with [Open]. Its methods may be
@@ -73,6 +73,7 @@ type Registrar struct {
 	watchers   *places.Places[peer.ID]
 	pulse      *pulse.Pulse  // its own heartbeats
 	calls      *places.Sites // under way, of strangers
+	waiting    *places.Sites // for a refusal
 	mux        http.Handler
 
 	ctx    context.Context // ends when Close begins
@@ -101,6 +102,7 @@ func Open(n *node.Node, m *chat.Messenger, cfg Config) (*Registrar, error) {
 	}
 	now := n.Now()
 	r := &Registrar{node: n, chat: m, cfg: cfg, log: cfg.Logger, key: key, guard: guard.New(guard.Config{Local: local}, now), nonces: newNonces(now), refusals: newRefusals(now)}
+	r.waiting = places.NewSites(maxUnderWay, maxUnderWayEach)
 	r.calls, r.ended = places.NewSites(maxUnderWay, maxUnderWayEach), make(chan struct{})
 	r.unproven, r.colleagues, r.members = guard.New(unproven, now), guard.New(colleagues, now), newMembers()
 	r.watchers, r.pulse = places.New[peer.ID](maxWatchers, maxWatchersEach), pulse.Of(n)

@@ -51,11 +51,12 @@ func (r *Registrar) bounded(next http.Handler) http.Handler {
 		leave, end, ok := r.begin(callerOf(req.Context()))
 		if !ok {
 			w.Header().Set("Retry-After", "1")
+			hangUp(w)
 			http.Error(w, "busy", http.StatusServiceUnavailable)
 			return
 		}
 		defer end()
-		if r.turnsAway(w, req) {
+		if r.turnsAway(w, req, leave) {
 			return
 		}
 		next.ServeHTTP(w, req.WithContext(withLine(req.Context(), w, leave)))
@@ -92,6 +93,7 @@ var _ parleyv1connect.RegistrarServiceHandler = (*service)(nil)
 func (s *service) Challenge(ctx context.Context, _ *v1.ChallengeRequest) (*v1.ChallengeResponse, error) {
 	c := callerOf(ctx)
 	if v := s.guard.Allow(s.node.Now(), s.attempt(c, c.peer)); !v.OK() {
+		s.linger(ctx, c)
 		return nil, travel(busy(v))
 	}
 	id := s.node.Network().ID

@@ -25,7 +25,7 @@ import (
 
 const (
 	// guesserConns is how many connections guesses share.
-	guesserConns = 32
+	guesserConns = 64
 	// guessesAtOnce is how many a connection may have under way.
 	guessesAtOnce = 16
 	// lastAnswers is for how long answers are waited for at the end.
@@ -94,11 +94,12 @@ func (g *Guesses) overOne(ctx context.Context) (refused, failed int, err error) 
 	s := newGuesser(conn, guess)
 	ended := make(chan error, 1)
 	go func() { ended <- s.read() }() // ends with the connection, at the latest when its time is over
-	_ = conn.SetReadDeadline(time.Now().Add(g.For + time.Second))
+	within, cancel := context.WithTimeout(ctx, g.For)
+	defer cancel()
 	begun := time.Now()
-	for i := 0; time.Since(begun) < g.For; i++ {
+	for i := 0; err == nil && within.Err() == nil; i++ {
 		due := begun.Add(time.Duration(float64(i*guesserConns) / g.Rate * float64(time.Second)))
-		if !sleep(ctx, time.Until(due)) {
+		if !sleep(within, time.Until(due)) {
 			break
 		}
 		select {
@@ -106,9 +107,7 @@ func (g *Guesses) overOne(ctx context.Context) (refused, failed int, err error) 
 			err = s.send(uint32(2*i + 1))
 		case err = <-ended:
 			return s.refused, s.failed, err
-		}
-		if err != nil {
-			break
+		case <-within.Done():
 		}
 	}
 	_ = conn.SetReadDeadline(time.Now().Add(lastAnswers))

@@ -46,8 +46,6 @@ var (
 	ErrIsRegistrar = fault.New("P4042", fault.User, "that node is a registrar", "the network's root takes it out first: parley registrars remove PEER")
 	// ErrReason is returned for a revocation without a reason, or one that is none.
 	ErrReason = fault.New("P4043", fault.User, "that cannot be the reason of a revocation", "give it 1 to 256 bytes that can be printed")
-	// ErrRevoked is returned for sending when this node is a member no more.
-	ErrRevoked = fault.New("P4044", fault.User, "this node was taken out of the network", "ask who keeps the registrars; only a new directory, with an identity of its own, can join again")
 
 	// ErrSignal is returned for what cannot be a signal.
 	ErrSignal = fault.New("P4021", fault.User, "that cannot be a signal", "give it a type of 1 to 64 printable ASCII characters and at most 768 bytes of data")
@@ -79,4 +77,5 @@ var (
 	ErrNewerStore = eventlog.ErrSchema    // a newer Parley wrote it
 	ErrStore      = eventlog.ErrFailed    // a write failed: close and open again
 	ErrScattered  = eventlog.ErrScattered // refuses one payload of an import
+	ErrRevoked    = eventlog.ErrCut       // refuses sending, if this account was revoked, and a payload of an import whose author was
 )

@@ -26,7 +26,7 @@ type Imported struct {
 }
 
 // Refused is a payload that was not taken, and why: ErrForged, ErrOtherRoom,
-// ErrAhead, ErrNewer, ErrScattered.
+// ErrAhead, ErrNewer, ErrRevoked, ErrScattered.
 type Refused struct {
 	Index int // among all the payloads of the import, from 0
 	Err   error
@@ -178,7 +178,7 @@ func (in *importer) count(b *imported, res eventlog.Appended, err error) error {
 	}
 	if err == nil && len(res.Cut) == len(res.New) {
 		for _, index := range b.from {
-			in.done.Refused = append(in.done.Refused, Refused{index, eventlog.ErrCut})
+			in.done.Refused = append(in.done.Refused, Refused{index, ErrRevoked})
 		}
 		return nil
 	}

@@ -1,7 +1,9 @@
 package chat
 
 import (
+	"cmp"
 	"context"
+	"crypto/sha256"
 	"math"
 	"slices"
 	"sync"
@@ -36,6 +38,7 @@ type Registry struct {
 	replica  *delivery.Log // nil: the network has no registrars yet
 	view     *registry.View
 	records  [][]byte                      // network records in it, not yet looked at
+	told     map[[32]byte]struct{}         // SHA-256 of all of them
 	reserved map[ticket.Short]event.Author // handed out, and not in the view yet
 }
 
@@ -58,7 +61,7 @@ type Revocation struct {
 func newRegistry(m *Messenger) *Registry {
 	return &Registry{
 		m: m, log: event.RegistryLog(m.node.Network().ID), changed: make(chan struct{}, 1),
-		view: registry.NewView(), reserved: make(map[ticket.Short]event.Author),
+		view: registry.NewView(), told: make(map[[32]byte]struct{}), reserved: make(map[ticket.Short]event.Author),
 	}
 }
 
@@ -131,7 +134,7 @@ func (r *Registry) Revoke(ctx context.Context, p peer.ID, reason string) (ID, er
 	return id, r.enforce(ctx)
 }
 
-// Revoked returns the revocation of a node that is in force; found is false where
+// Revoked returns the first revocation of a node that is in force; found is false where
 // there is none.
 func (r *Registry) Revoked(p peer.ID) (rev Revocation, found bool) {
 	key, err := wire.Author(p)
@@ -140,10 +143,12 @@ func (r *Registry) Revoked(p peer.ID) (rev Revocation, found bool) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, v := range r.view.Revoked(key) {
-		return Revocation{ID: v.ID, Peer: p, By: wire.PeerID(v.By), Reason: v.Reason, Time: v.HLC.Time()}, true
+	all := r.view.Revoked(key)
+	if len(all) == 0 {
+		return Revocation{}, false
 	}
-	return Revocation{}, false
+	v := slices.MinFunc(all, func(a, b registry.Revoked) int { return cmp.Compare(a.HLC, b.HLC) })
+	return Revocation{ID: v.ID, Peer: p, By: wire.PeerID(v.By), Reason: v.Reason, Time: v.HLC.Time()}, true
 }
 
 // End returns the last that a registrar has written, as far as it is here; seq 0:
@@ -276,6 +281,7 @@ func (r *Registry) apply(e *event.Event) (news bool) {
 	if e.Kind == registry.KindRecord {
 		if rec, err := registry.DecodeRecord(e.Payload()); err == nil {
 			r.records = append(r.records, rec.Signed)
+			r.told[sha256.Sum256(rec.Signed)] = struct{}{}
 		}
 	}
 	return e.Kind != registry.KindRegistration

@@ -1,11 +1,14 @@
 package chat_test
 
 import (
+	"bufio"
+	"bytes"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	pubsub "github.com/libp2p/go-libp2p-pubsub"
+	"github.com/libp2p/go-libp2p/core/network"
 
 	"github.com/parley-chat/parley/internal/event"
 	"github.com/parley-chat/parley/internal/registry"
@@ -104,4 +107,30 @@ func TestTheRegistryIsTheRegistrars(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Who names a revocation in its hello is asked for it at once, also one that does
+// not take part in the registry otherwise.
+//
+// spec: 11-registrars M43
+func TestTheRevocationOfAHelloIsAskedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := gatherBut(t, 3, 1, nodetest.Config{Registrars: 1})
+		newest := event.ID{1, 2, 3}
+		asked := make(chan struct{}, 16)
+		n := p.Nodes[1]
+		n.Host().SetStreamHandler(wire.LogProtocol(n.Network().Tag, wire.ForFetch), func(s network.Stream) {
+			defer s.Reset()
+			if req, err := wire.ReadFrame(bufio.NewReader(s), 1<<10); err == nil && bytes.Contains(req, newest[:]) {
+				asked <- struct{}{}
+			}
+		})
+		n.SetRevocations(node.Revocations{Newest: newest})
+		p.Restart(2)
+		select {
+		case <-asked:
+		case <-time.After(time.Minute):
+			t.Error("nobody asks for it")
+		}
+	})
 }

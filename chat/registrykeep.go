@@ -1,8 +1,8 @@
 package chat
 
 import (
-	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"maps"
 	"math"
@@ -94,9 +94,9 @@ func (r *Registry) join() error {
 // be taken in twice, which changes nothing.
 func (r *Registry) read(ctx context.Context, w *writers) error {
 	r.mu.Lock()
-	r.view, r.records = registry.NewView(), nil
+	r.view, r.records, r.told = registry.NewView(), nil, make(map[[32]byte]struct{})
 	r.mu.Unlock()
-	for e, err := range r.m.store.Control(ctx, r.log) {
+	for e, err := range r.m.store.History(ctx, eventlog.Query{Log: r.log}) {
 		if err != nil {
 			return err
 		}
@@ -204,18 +204,13 @@ func (r *Registry) handOn(ctx context.Context) error {
 	if !r.isMember() || len(record) == 0 {
 		return nil
 	}
-	for e, err := range r.m.store.Control(ctx, r.log) {
-		if err != nil {
-			return err
-		}
-		if e.Event.Kind != registry.KindRecord {
-			continue
-		}
-		if rec, err := registry.DecodeRecord(e.Event.Payload()); err == nil && bytes.Equal(rec.Signed, record) {
-			return nil
-		}
+	r.mu.Lock()
+	_, told := r.told[sha256.Sum256(record)]
+	r.mu.Unlock()
+	if told {
+		return nil
 	}
-	rec := registry.Record{Signed: slices.Clone(record)}
+	rec := registry.Record{Signed: record}
 	_, err := r.write(ctx, registry.KindRecord, rec.Encode())
 	return err
 }

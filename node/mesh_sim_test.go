@@ -199,6 +199,9 @@ func TestTheMeshIsThinUntilPacketsGetLost(t *testing.T) {
 }
 
 func TestEverythingArrivesAtThirtyPercentLoss(t *testing.T) {
+	if testing.Short() {
+		t.Skip("slow under the race detector; make check runs it")
+	}
 	cfg := quick
 	cfg.Loss = 0.3
 	inBubble(t, cfg, func(t *testing.T, net *testnet.Net) {
@@ -233,6 +236,9 @@ func TestDeathsSilenceNobodyForLong(t *testing.T) {
 
 // The leaves reach the hub alone: none may be cut from its mesh.
 func TestTheHubOfAStarKeepsItsLeaves(t *testing.T) {
+	if testing.Short() {
+		t.Skip("slow under the race detector; make check runs it")
+	}
 	inBubble(t, quick, func(t *testing.T, net *testnet.Net) {
 		const n = 31
 		r := talkOf(t, net, n, theFirst)

@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	v1 "github.com/parley-chat/parley/api/parley/v1"
 	"github.com/parley-chat/parley/registrar/client"
 	"github.com/parley-chat/parley/registrar/internal/guard"
 )
@@ -72,5 +73,33 @@ func share(b *testing.B, callers int, do func(i int) error) {
 		})
 	}
 	wg.Wait()
-	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "registrations/s")
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "calls/s")
+}
+
+// BenchmarkHeartbeat has members say that they are there, in process without HTTP and
+// through TLS on loopback, by so many callers, each with a connection of its own.
+func BenchmarkHeartbeat(b *testing.B) {
+	m := newMinistry(b)
+	wide := guard.Rate{PerSecond: 1e6, Burst: 1e6}
+	m.guard = guard.New(guard.Config{Address: wide, Network: wide, Strangers: wide, Peer: wide}, m.node.Now())
+	m.unproven = m.guard
+	var seq atomic.Uint64
+	const callers = 64
+	members, clients := make([]client.Applicant, callers), make([]*client.Client, callers)
+	for i := range members {
+		members[i], clients[i] = m.registered(), client.OverTLS(m.addr, &m.fingerprint)
+		defer clients[i].Close()
+	}
+	b.Run("process", func(b *testing.B) {
+		share(b, 1, func(int) error {
+			_, err := m.heartbeat(b.Context(), caller{}, &v1.HeartbeatRequest{Heartbeat: m.beat(members[0], seq.Add(1))})
+			return err
+		})
+	})
+	b.Run("TLS/callers=64", func(b *testing.B) {
+		share(b, callers, func(i int) error {
+			_, err := clients[i].Heartbeat(b.Context(), m.beat(members[i], seq.Add(1)), nil)
+			return err
+		})
+	})
 }

@@ -85,11 +85,15 @@ func (d doorkeeper) letIn(ctx context.Context, procedure string, header http.Hea
 		return ctx, d.asRegistrar(ctx, c)
 	case !slices.Contains(forMembers, procedure):
 		return ctx, errMalformed
+	case !d.inSet(): // spec: 11-registrars M13
+		return ctx, errUnable.With(ErrNotRegistrar)
 	}
 	s, err := d.asMember(ctx, c, header.Get("Authorization"))
 	if err != nil {
 		return ctx, err
 	}
+	holds := s.holds
+	s.holds = func() bool { return holds() && d.inSet() }
 	return context.WithValue(ctx, standingKey{}, s), nil
 }
 

@@ -140,7 +140,8 @@ func (r *Registrar) reject(ctx context.Context, c caller, claimed peer.ID, no *r
 
 // note hands a member's heartbeat, which came to the registrar via, to the directory.
 func (r *Registrar) note(h *heartbeat.Heartbeat, signed []byte, m member, via [32]byte) error {
-	about := directory.Member{Short: m.Short, Registrar: r.isRegistrar(h.Author), Ticket: m.signed}
+	short := ticket.ShortOf(h.Zone, [4]byte(m.Short[4:])) // a node may have moved since it registered
+	about := directory.Member{Short: short, Registrar: r.isRegistrar(h.Author), Ticket: m.signed}
 	switch r.directory.Heard(h, signed, about, via) {
 	case directory.Noted:
 		return nil

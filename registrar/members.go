@@ -2,16 +2,20 @@ package registrar
 
 import (
 	"crypto/sha256"
+	"errors"
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
 
 	"github.com/parley-chat/parley/internal/ticket"
+	"github.com/parley-chat/parley/internal/wire"
 )
 
 // maxMembers bounds the tickets that are remembered; whose is forgotten shows it
 // again.
 const maxMembers = 1 << 15
+
+var errRevoked = errors.New("the peer was revoked")
 
 // member is a ticket that held when it was shown.
 type member struct {
@@ -39,10 +43,10 @@ func (r *Registrar) rules(now time.Time) ticket.Rules {
 }
 
 // memberNow returns what is remembered of a peer, if it still holds: its ticket may
-// have ended, or who signed it is a registrar no more.
+// have ended, who signed it may be a registrar no more, or the peer was revoked.
 func (r *Registrar) memberNow(key [32]byte, now time.Time) (member, bool) {
 	m, ok := r.members.known.Get(key)
-	if ok && (now.Before(m.NotBefore) || !now.Before(m.NotAfter) || !r.isRegistrar(m.Issuer)) {
+	if ok && (now.Before(m.NotBefore) || !now.Before(m.NotAfter) || !r.isRegistrar(m.Issuer) || r.node.Revoked(wire.PeerID(key))) {
 		r.members.known.Remove(key)
 		return member{}, false
 	}
@@ -58,6 +62,9 @@ func (r *Registrar) showTicket(key [32]byte, signed []byte, now time.Time) (memb
 	t, err := r.rules(now).Verify(signed, key)
 	if err != nil {
 		return member{}, err
+	}
+	if r.node.Revoked(wire.PeerID(key)) {
+		return member{}, errRevoked
 	}
 	m := member{t, signed}
 	r.members.known.Add(key, m)

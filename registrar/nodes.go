@@ -42,7 +42,7 @@ func (s *service) WatchNodes(ctx context.Context, _ *v1.WatchNodesRequest, strea
 	}
 	defer leave()
 	line := lineOf(ctx)
-	line.stay()
+	line.leave()
 	err := s.WatchDirectory(ctx, true, func(nodes []*v1.NodeEntry, whole bool) error {
 		if !by.holds() {
 			return errMembers
@@ -134,16 +134,9 @@ func lineOf(ctx context.Context) *line {
 	return l
 }
 
-// stay lets the call last for as long as both ends want: the server's times are for
-// calls that end.
-func (l *line) stay() {
-	l.leave()
-	_ = l.rc.SetReadDeadline(time.Time{}) // fails for no connection of ours
-	_ = l.rc.SetWriteDeadline(time.Time{})
-}
-
-// hold gives the caller so long to read what is written until release is called.
+// hold gives the caller so long to read what is written until release is called; from
+// then on the call may last, though the server's own time for answers is over.
 func (l *line) hold() (release func()) {
-	_ = l.rc.SetWriteDeadline(time.Now().Add(requestTime))
+	_ = l.rc.SetWriteDeadline(time.Now().Add(requestTime)) // fails for no connection of ours
 	return func() { _ = l.rc.SetWriteDeadline(time.Time{}) }
 }

@@ -130,7 +130,10 @@ func (r *Registrar) open() (err error) {
 	if err := r.registerItself(); err != nil {
 		return err
 	}
-	r.directory = directory.Open(directory.Config{Self: r.key, Now: r.node.Now, Suspect: r.cfg.Suspect, Offline: r.cfg.Offline, Forget: r.cfg.Forget})
+	r.directory = directory.Open(directory.Config{
+		Self: r.key, Now: r.node.Now, Suspect: r.cfg.Suspect, Offline: r.cfg.Offline, Forget: r.cfg.Forget,
+		Revoked: func(key [32]byte) bool { return r.node.Revoked(wire.PeerID(key)) },
+	})
 	if r.mux, err = r.handler(); err != nil {
 		return err
 	}

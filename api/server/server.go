@@ -44,6 +44,8 @@ type Config struct {
 	Messenger *chat.Messenger
 	// Registrar is the one that runs here; nil: none does.
 	Registrar Registrar
+	// Directory is where the network's nodes are known; nil: nowhere.
+	Directory Directory
 	// Release, Wire and Schema are what Status tells as the version.
 	Release, Wire, Schema string
 	// Logger is told of our own failures; nil is silent.
@@ -114,7 +116,7 @@ func (s *Server) Watchers() int { return int(s.svc.watchers.Load()) }
 
 func newService(cfg Config) *service {
 	return &service{
-		node: cfg.Node, chat: cfg.Messenger, registrar: cfg.Registrar,
+		node: cfg.Node, chat: cfg.Messenger, registrar: cfg.Registrar, directory: cfg.Directory,
 		version: &v1.Version{Release: cfg.Release, Wire: cfg.Wire, Schema: cfg.Schema},
 	}
 }
@@ -134,10 +136,10 @@ func handler(cfg Config, svc *service, closing <-chan struct{}) http.Handler {
 
 // service implements the API; one file a group of methods.
 type service struct {
-	parleyv1connect.UnimplementedParleyServiceHandler
 	node      *node.Node
 	chat      *chat.Messenger
 	registrar Registrar // nil: none
+	directory Directory // nil: none
 	version   *v1.Version
 	watchers  atomic.Int32 // calls of Watch
 }

@@ -63,12 +63,12 @@ func startDaemon(ctx context.Context, a *app, r *runFlags, log *slog.Logger) (_ 
 	if err := d.openChat(ctx, a, r, cfg); err != nil {
 		return nil, err
 	}
-	serve := server.Config{Node: d.node, Messenger: d.chat, Logger: log}
+	serve := server.Config{Node: d.node, Messenger: d.chat, Logger: log, Directory: client.Directory{Node: d.node}}
 	if r.registrar != nil {
 		if d.office, err = r.registrar.open(a, d, log); err != nil {
 			return nil, err
 		}
-		serve.Registrar = d.office
+		serve.Registrar, serve.Directory = d.office, d.office
 	}
 	v := ourVersion()
 	serve.Release, serve.Wire, serve.Schema = v.Release, v.Wire, v.Schema

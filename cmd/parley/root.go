@@ -28,7 +28,7 @@ func newRoot(a *app) *cobra.Command {
 	root.AddCommand(
 		a.runCommand(), a.networkCommand(), a.inviteCommand(),
 		a.idCommand(), a.versionCommand(), a.statusCommand(),
-		a.peersCommand(), a.roomsCommand(), a.directsCommand(), a.membersCommand(),
+		a.peersCommand(), a.nodesCommand(), a.roomsCommand(), a.directsCommand(), a.membersCommand(),
 		a.joinCommand(), a.leaveCommand(),
 		a.sendCommand(), a.historyCommand(), a.tailCommand(),
 		a.exportCommand(), a.importCommand(), a.eraseCommand(), a.storeCommand(),

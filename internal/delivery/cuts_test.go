@@ -6,6 +6,7 @@ import (
 	"errors"
 	"math"
 	"net"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -20,15 +21,17 @@ import (
 
 // link is a way to one other member, who has a store on disk.
 type link struct {
-	to     *Log
-	opened map[string]int // streams, by purpose
+	to    *Log
+	asked atomic.Int64 // streams of requests by id
 }
 
 func (w *link) Publish(context.Context, *event.Batch) error { return nil }
 func (w *link) Peers() []peer.ID                            { return []peer.ID{"other"} }
 
 func (w *link) Open(_ context.Context, _ peer.ID, purpose string) (Stream, error) {
-	w.opened[purpose]++
+	if purpose == wire.ForFetch {
+		w.asked.Add(1)
+	}
 	near, far := net.Pipe()
 	go w.to.s.server.handle(pipe{far}, "asker", purpose, event.LogID{}) // ends with the pipe, which the asker closes
 	return pipe{near}, nil
@@ -48,7 +51,7 @@ func member(t *testing.T) (*Log, *eventlog.Store) {
 func pair(t *testing.T) (near, far *Log, nearStore, farStore *eventlog.Store) {
 	near, nearStore = member(t)
 	far, farStore = member(t)
-	near.way, far.way = &link{far, make(map[string]int)}, &link{near, make(map[string]int)}
+	near.way, far.way = &link{to: far}, &link{to: near}
 	return near, far, nearStore, farStore
 }
 
@@ -157,7 +160,7 @@ func TestComparingWithWhoHasNotCutYet(t *testing.T) {
 		place := &first.Events[1]
 		cut(t, nearStore, place)
 		way := near.way.(*link)
-		asked := 0
+		asked := int64(0)
 		for n := range 40 {
 			compareNow(t, near)
 			compareNow(t, far)
@@ -165,14 +168,14 @@ func TestComparingWithWhoHasNotCutYet(t *testing.T) {
 				t.Fatal("in sync")
 			}
 			if n == 0 {
-				asked = way.opened[wire.ForFetch]
+				asked = way.asked.Load()
 			}
 			time.Sleep(syncAnyway)
 		}
-		if n := way.opened[wire.ForFetch]; asked == 0 || n != asked {
+		if n := way.asked.Load(); asked == 0 || n != asked {
 			t.Errorf("asked %d times at first, %d in all", asked, n)
 		}
-		if n := far.way.(*link).opened[wire.ForFetch]; n > 0 {
+		if n := far.way.(*link).asked.Load(); n > 0 {
 			t.Errorf("the other asked %d times", n)
 		}
 		if missing, err := nearStore.Missing(testLog); err != nil || len(missing) > 0 {
@@ -254,7 +257,7 @@ func TestSendingOfACutAuthor(t *testing.T) {
 		l, store := member(t)
 		a := newAuthor(1)
 		l.s.cfg.Author, l.s.cfg.Sign = a.id, a.sign
-		l.way = &link{l, make(map[string]int)}
+		l.way = &link{to: l}
 		send := func() error {
 			s := newSender(l)
 			p := &Pending{draft: Draft{Kind: event.KindMessage, Payload: []byte("hello"), Key: "key"}, done: make(chan struct{})}

@@ -54,6 +54,34 @@ func BenchmarkAppend(b *testing.B) {
 	}
 }
 
+// BenchmarkSetCuts cuts one of two authors in a log of 200,000 events: those behind the place go, a
+// hundredth or half of all. One operation is the cut.
+func BenchmarkSetCuts(b *testing.B) {
+	for name, keep := range map[string]int{"1-percent": 98, "half": 0} {
+		b.Run(name, func(b *testing.B) {
+			for range b.N {
+				b.StopTimer()
+				s := benchStore(b)
+				x, y := newAuthor(1), newAuthor(2)
+				batches := sealAll(b, x, 100_000, 100, 256)
+				for i, batch := range sealAll(b, y, 100_000, 100, 256) {
+					_, errs := s.AppendAll(b.Context(), []*event.Batch{batch, batches[i]}, false)
+					if err := errors.Join(errs...); err != nil {
+						b.Fatal(err)
+					}
+				}
+				cut := cutAt(&batches[keep*len(batches)/100].Events[0])
+				b.StartTimer()
+				if _, err := s.SetCuts(b.Context(), []Cut{cut}); err != nil {
+					b.Fatal(err)
+				}
+				b.StopTimer()
+				s.Close()
+			}
+		})
+	}
+}
+
 // BenchmarkAppendRoom stores single events as a room of twenty authors who write in turn brings
 // them: each names the last ones of seven others.
 func BenchmarkAppendRoom(b *testing.B) {

@@ -17,7 +17,7 @@ import (
 // with another id, does not count; earlier ones do, whatever their hlc.
 type Cut struct {
 	Author event.Author
-	At     event.HLC               // in every log that Named does not have: events with a higher hlc do not count; math.MaxUint64: they do
+	At     event.HLC             // in every log that Named does not have: events with a higher hlc do not count; math.MaxUint64: they do
 	Named  map[event.LogID]Place // the last event that counts there
 }
 

@@ -114,6 +114,38 @@ func TestCut(t *testing.T) {
 	same(t, "deleted", setCuts(t, s, cutAt(place)), 5)
 }
 
+// Who names an event that was cut, or that is when it comes, does not miss it; one that was never heard of
+// is missing.
+func TestChildrenOfWhatIsCut(t *testing.T) {
+	s := open(t, t.TempDir())
+	a, b := newAuthor(1), newAuthor(2)
+	first, gone, late := a.seal(t, room, texts(1, 10)...), a.seal(t, room, texts(1, 10)...), a.seal(t, room, texts(1, 10)...)
+	mustAppend(t, s, first)
+	mustAppend(t, s, gone)
+	setCuts(t, s, cutAt(&first.Events[0]))
+	names := func(ids ...event.ID) *event.Batch {
+		return b.seal(t, room, event.Draft{Payload: []byte("an answer"), Parents: ids})
+	}
+	missing := func(want ...event.ID) {
+		t.Helper()
+		got, err := s.Missing(room)
+		must(t, err)
+		same(t, "missing", got, want)
+		complete, err := s.Complete(room)
+		must(t, err)
+		same(t, "complete", complete, len(want) == 0)
+		must(t, s.Check(t.Context()))
+	}
+	same(t, "missing", mustAppend(t, s, names(batchIDs(gone)...)).Missing, nil)
+	missing()
+	same(t, "missing", mustAppend(t, s, names(batchIDs(late)...)).Missing, batchIDs(late))
+	missing(batchIDs(late)...)
+	mustAppend(t, s, late)
+	missing()
+	same(t, "missing", mustAppend(t, s, names(batchIDs(late)...)).Missing, nil)
+	missing()
+}
+
 // In logs that a cut does not name the hlc decides; a log that is not known yet is no exception.
 func TestCutByTime(t *testing.T) {
 	dir := t.TempDir()

@@ -30,6 +30,7 @@
 // A log has a floor below which nothing is taken in: Retain raises it and deletes,
 // Reclaim gives the disk back. Erase takes contents out for good, ExpireDue those
 // whose time has come. Range gives a log to reconciliation without reading it whole.
+// SetCuts ends what authors can add: what is behind is deleted and refused.
 // Salvage makes a new store of what can be read of a damaged one.
 //
 // A store takes 10 to 20 MB of memory and holds at most 256 waiting requests;
@@ -43,5 +44,6 @@
 //
 // The layout on disk is described in keys.go and values.go, its reasons in
 // docs/decisions/2026-11-23-store-schema.md, 2026-11-25-store-schema-2.md,
-// 2026-11-26-store-schema-3.md and 2026-11-26-store-checkpoints.md.
+// 2026-11-26-store-schema-3.md, 2026-11-26-store-checkpoints.md and
+// 2026-11-26-store-schema-4.md.
 package eventlog

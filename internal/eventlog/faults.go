@@ -32,7 +32,7 @@ var (
 	// grow beyond what a store holds.
 	ErrScattered = fault.New("P3009", fault.Peer, "an author's events are too scattered to be stored", "")
 	// ErrCut refuses what an author has written who is cut: of this node's own nothing is stored.
-	ErrCut = fault.New("P5010", fault.User, "the account was revoked: what it has written since does not count",
+	ErrCut = fault.New("P3010", fault.User, "the account was revoked: what it has written since does not count",
 		"ask who runs the network's registrars; what was written before stays")
 )
 

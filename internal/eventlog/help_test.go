@@ -7,6 +7,8 @@ import (
 	"iter"
 	"testing"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/parley-chat/parley/internal/event"
 )
 
@@ -121,6 +123,28 @@ func count(s *Store, log event.LogID) int {
 		return int(l.rec.count)
 	}
 	return 0
+}
+
+// afterEach takes the place of the metric that the writer tells of each commit.
+type afterEach struct {
+	prometheus.Histogram
+	do func()
+}
+
+func (a afterEach) Observe(v float64) {
+	a.do()
+	a.Histogram.Observe(v)
+}
+
+// afterEachSync is the same of each sync.
+type afterEachSync struct {
+	prometheus.Counter
+	do func()
+}
+
+func (a afterEachSync) Inc() {
+	a.do()
+	a.Counter.Inc()
 }
 
 // asked runs fn in the writing goroutine.

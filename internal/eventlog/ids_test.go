@@ -92,8 +92,24 @@ func findInRuns(t *testing.T, filters int) {
 	found(t, again, batches, len(batches))
 }
 
-// What retention deleted leaves the runs when they are merged, and is not found before.
+// What retention deleted, or cuts, leaves the runs when they are merged, and is not found before.
 func TestDeletedEventsLeaveTheRuns(t *testing.T) {
+	t.Run("retention", func(t *testing.T) {
+		deletedEventsLeave(t, func(s *Store, last *event.Event) error {
+			floor := secondOf(last.HLC) + 1
+			_, err := s.Retain(t.Context(), room, RetainOptions{Before: time.Unix(int64(floor), 0)})
+			return err
+		})
+	})
+	t.Run("cut", func(t *testing.T) {
+		deletedEventsLeave(t, func(s *Store, last *event.Event) error {
+			_, err := s.SetCuts(t.Context(), []Cut{{Author: last.Author}})
+			return err
+		})
+	})
+}
+
+func deletedEventsLeave(t *testing.T, remove func(s *Store, last *event.Event) error) {
 	s := withRuns(t, t.TempDir(), 40)
 	a := newAuthor(1)
 	var batches []*event.Batch
@@ -104,9 +120,7 @@ func TestDeletedEventsLeaveTheRuns(t *testing.T) {
 		batches = append(batches, b)
 	}
 	last := batches[len(batches)-1].Events[4]
-	floor := secondOf(last.HLC) + 1
-	_, err := s.Retain(t.Context(), room, RetainOptions{Before: time.Unix(int64(floor), 0)})
-	must(t, err)
+	must(t, remove(s, &last))
 	found(t, s, batches, 0)
 	must(t, s.Check(t.Context()))
 	other := newAuthor(2)

@@ -30,9 +30,11 @@ type player struct {
 	s       *Store
 	r       *rand.Rand
 	authors []*author
+	cuts    []Cut
 	own     []event.ID
 	now     event.HLC
 	n       int
+	newest  int // author
 }
 
 func playLab(dir string) {
@@ -118,12 +120,38 @@ func (p *player) step() {
 		fmt.Println("setting meta", p.n)
 		err = p.s.SetMeta("meta", strconv.AppendInt(nil, int64(p.n), 10))
 		fmt.Println("meta meta", p.n)
+	case 6:
+		err = p.cut(ctx)
 	default:
 		p.append(ctx)
 	}
 	if err != nil {
 		p.t.Fatal(err)
 	}
+}
+
+// cut cuts an author somewhere behind, whose place another one takes, and now and then nobody.
+func (p *player) cut(ctx context.Context) error {
+	n := p.r.IntN(len(p.authors))
+	a := p.authors[n]
+	if a.seq[room] == 0 {
+		return nil
+	}
+	if p.r.IntN(4) == 0 {
+		p.cuts = nil
+	}
+	seq := p.r.Uint64N(a.seq[room] + 1)
+	if p.r.IntN(2) == 0 {
+		seq = a.seq[room] - min(a.seq[room], p.r.Uint64N(40))
+	}
+	c := Cut{Author: a.id, At: unlimited, Named: map[event.LogID]Place{room: {Seq: seq + 1}}}
+	fmt.Printf("cutting %x %d\n", a.id, seq)
+	p.cuts = append(p.cuts, c)
+	_, err := p.s.SetCuts(ctx, p.cuts)
+	fmt.Printf("cut %x %d\n", a.id, seq)
+	p.newest++
+	p.authors[n] = newAuthor(1000 + p.newest)
+	return err
 }
 
 // append appends a batch; what is acknowledged is told event by event.
@@ -147,7 +175,7 @@ func (p *player) append(ctx context.Context) {
 	for i := range b.Events {
 		if i == 0 || i == len(b.Events)-1 {
 			e := &b.Events[i]
-			fmt.Println("event", e.ID, res.Arrival+uint64(i), secondOf(e.HLC), e.Expiry)
+			fmt.Printf("event %v %d %d %d %x %d\n", e.ID, res.Arrival+uint64(i), secondOf(e.HLC), e.Expiry, e.Author, e.Seq)
 			p.own = append(p.own, e.ID)
 		}
 	}

@@ -19,14 +19,14 @@ import (
 )
 
 // The store's crash laboratory. A child plays a long random script on a store:
-// it begins with one of schema 1, appends, erases, expires, retains, reclaims,
-// purges, closes and opens again, and tells each step before it and when it is
+// it begins with one of schema 1, appends, erases, expires, retains, cuts authors and
+// takes that back, reclaims, purges, closes and opens again, and tells each step before it and when it is
 // acknowledged. It is stopped after every commit, sync and step, whenever a file comes, goes or
 // is written to by a call, and at random in between. At each stop its files are
 // what a kill would leave. They are opened and checked as they are; cut at a random byte
 // of what was written since the last stop; and with random pages as they were at the last
-// sync: nothing that was acknowledged, or synced, is lost, nothing is there twice,
-// no number is given again, everything fits together.
+// sync: nothing that was acknowledged, or synced, is lost, nothing is there twice or though
+// it was cut, no number is given again, everything fits together.
 //
 // Not modelled: a half written page; a file system that loses what was synced or undoes a
 // removal; and keys that reach the disk before the values of payloads that are being written anew

@@ -3,6 +3,7 @@
 package eventlog
 
 import (
+	"fmt"
 	"maps"
 	"strconv"
 	"strings"
@@ -17,6 +18,7 @@ type told struct {
 	events            map[event.ID]toldEvent
 	erasing, erased   map[event.ID]bool
 	setting, meta     map[string]int
+	cutting, cut      map[string]uint64 // last seq of an author
 	retaining, floor  uint64
 	expiring, expired uint64
 	newest            uint64 // arrival number
@@ -26,13 +28,24 @@ type told struct {
 	last              string // line
 }
 
-type toldEvent struct{ arrival, second, expiry uint64 }
+type toldEvent struct {
+	arrival, second, expiry uint64
+	author                  string
+	seq                     uint64
+}
+
+// mayGo reports whether an event may be cut, or is.
+func mayGo(cuts map[string]uint64, author string, seq uint64) bool {
+	last, ok := cuts[author]
+	return ok && seq > last
+}
 
 func newTold(fixture map[event.ID]bool) *told {
 	return &told{
 		fixture: fixture,
 		events:  make(map[event.ID]toldEvent), erasing: make(map[event.ID]bool), erased: make(map[event.ID]bool),
 		setting: make(map[string]int), meta: make(map[string]int),
+		cutting: make(map[string]uint64), cut: make(map[string]uint64),
 	}
 }
 
@@ -40,6 +53,7 @@ func (w *told) clone() *told {
 	c := *w
 	c.events, c.erasing, c.erased = maps.Clone(w.events), maps.Clone(w.erasing), maps.Clone(w.erased)
 	c.setting, c.meta = maps.Clone(w.setting), maps.Clone(w.meta)
+	c.cutting, c.cut = maps.Clone(w.cutting), maps.Clone(w.cut)
 	return &c
 }
 
@@ -76,6 +90,11 @@ func (w *told) take(t *testing.T, line string) {
 	case "retained":
 		w.floor = number(1)
 		maps.DeleteFunc(w.events, func(_ event.ID, e toldEvent) bool { return e.second < w.floor })
+	case "cutting":
+		w.cutting[f[1]] = number(2)
+	case "cut":
+		w.cut[f[1]] = number(2)
+		maps.DeleteFunc(w.events, func(_ event.ID, e toldEvent) bool { return mayGo(w.cut, e.author, e.seq) })
 	case "expiring":
 		w.expiring = number(1)
 		w.moving, w.moves = true, true
@@ -86,7 +105,7 @@ func (w *told) take(t *testing.T, line string) {
 	case "meta":
 		w.meta[f[1]] = int(number(2))
 	case "event":
-		w.events[id()] = toldEvent{number(2), number(3), number(4)}
+		w.events[id()] = toldEvent{number(2), number(3), number(4), f[5], number(6)}
 		w.newest = max(w.newest, number(2))
 	default:
 		t.Fatalf("the child said %q", line)
@@ -105,9 +124,12 @@ func (w *told) check(t *testing.T, s *Store, now *told) {
 			t.Errorf("event %v is there twice", e.Event.ID)
 		}
 		seen[e.Event.ID] = true
+		if mayGo(w.cut, fmt.Sprintf("%x", e.Event.Author), e.Event.Seq) {
+			t.Errorf("event %v was cut and is there", e.Event.ID)
+		}
 	}
 	for id, want := range w.events {
-		if want.second < now.retaining {
+		if want.second < now.retaining || mayGo(now.cutting, want.author, want.seq) {
 			continue
 		}
 		e, ok, err := s.Get(id)

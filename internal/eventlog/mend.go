@@ -30,20 +30,35 @@ func (s *Store) mend(ctx context.Context, no uint32, authors []event.Author) err
 		return err
 	}
 	defer s.leave()
+	m, err := s.newMending(ctx, no, authors)
+	if err != nil {
+		return err
+	}
+	defer m.snap.Discard()
+	return m.finish(ctx)
+}
+
+// newMending reads what a log has. The caller keeps badger open and discards snap.
+func (s *Store) newMending(ctx context.Context, no uint32, authors []event.Author) (*mending, error) {
 	m := &mending{tally: newTally(s, no, math.MaxUint64), authors: authors}
 	err := s.ask(ctx, func() error {
 		m.from, m.snap = s.writer.next, s.db.NewTransaction(false)
 		return nil
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer m.snap.Discard()
 	if err := readFault(guard(func() error { return m.read(ctx) })); err != nil {
-		return err
+		m.snap.Discard()
+		return nil, err
 	}
+	return m, nil
+}
+
+// finish has the writer change what differs, in portions.
+func (m *mending) finish(ctx context.Context) error {
 	for done := false; !done; {
-		err := s.change(ctx, portionKeys, false, func(g *group) (err error) {
+		err := m.s.change(ctx, portionKeys, false, func(g *group) (err error) {
 			done, err = m.apply(g)
 			return err
 		})
@@ -98,7 +113,7 @@ func (m *mending) catchUp(txn *badger.Txn) error {
 			continue
 		}
 		if err == nil {
-			p, err = m.s.counting(txn, p)
+			p, err = countingIn(txn, p, m.no)
 		}
 		if err == nil {
 			err = m.leaveFilled(&p)

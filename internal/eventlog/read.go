@@ -140,6 +140,11 @@ func (s *Store) decode(arrival uint64, val []byte) (stored, error) {
 // counting returns a payload with its counts filled in.
 func (s *Store) counting(txn *badger.Txn, p stored) (stored, error) {
 	no, _ := s.logs.number(p.batch.Log())
+	return countingIn(txn, p, no)
+}
+
+// countingIn is counting for who knows the number of the log, or holds its lock.
+func countingIn(txn *badger.Txn, p stored, no uint32) (stored, error) {
 	var key [timeKeyLen]byte
 	rec, _, err := getRecord(txn, appendTimeKey(key[:0], no, p.batch.Events[0].HLC, p.arrival), decodeTimeRec)
 	if err == nil && rec.count != len(p.batch.Events) {

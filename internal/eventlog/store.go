@@ -82,7 +82,7 @@ func openWith(ctx context.Context, o Options, p profile) (*Store, error) {
 
 		deleting: make(oneAtATime, 1),
 
-		pages:   pages{due: make(chan struct{}, 1)},
+		pages: pages{due: make(chan struct{}, 1)},
 	}
 	s.derived.init()
 	s.queue = make(chan *request, s.profile.queue)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/libp2p/go-libp2p/core/peer"
 
+	"github.com/parley-chat/parley/internal/fault"
 	"github.com/parley-chat/parley/internal/heartbeat"
 	"github.com/parley-chat/parley/node"
 	"github.com/parley-chat/parley/registrar/internal/pulse"
@@ -21,6 +22,7 @@ const (
 	lookEvery   = 10 * time.Second       // whether one that is liked better answers
 	avoidFor    = time.Minute            // one that had too many nodes
 	retryAfter  = time.Second            // when none answered
+	refusedFor  = time.Minute            // before all are asked again that refused: each time is a record of theirs
 	idle        = 2 * time.Second        // between looks whether there is anybody to tell
 )
 
@@ -68,6 +70,7 @@ type attendant struct {
 	look     time.Time             // when to look for a better one
 	avoided  map[peer.ID]time.Time // until when: they had too many
 	lines    map[peer.ID]*Client   // open ones
+	trouble  string                // what was logged last of none taking heartbeats
 }
 
 // watch tells of peers with which the last connection ended. What it returns is closed
@@ -103,21 +106,41 @@ func (a *attendant) beat(ctx context.Context) time.Duration {
 	if a.pulse == nil {
 		a.pulse = pulse.Of(a.node)
 	}
+	var errs []error
 	for _, p := range a.candidates(set, time.Now()) {
 		res, err := a.tell(ctx, p, t.Signed)
 		if ctx.Err() != nil {
 			return retryAfter
 		}
-		if err != nil {
-			a.node.Logger().Debug("a registrar takes no heartbeat", "peer", p, "err", err)
-			a.drop(p)
-			continue
+		if err == nil {
+			a.settle(p, res, len(set))
+			return a.interval
 		}
-		a.settle(p, res, len(set))
-		return a.interval
+		a.drop(p)
+		errs = append(errs, err)
 	}
+	return a.nobody(errs)
+}
+
+// nobody notes that no registrar took a heartbeat, and returns when to try again.
+func (a *attendant) nobody(errs []error) time.Duration {
 	a.at = ""
-	return retryAfter
+	err := errs[len(errs)-1]
+	if said := err.Error(); said != a.trouble {
+		a.trouble = said
+		a.node.Logger().Warn("no registrar takes this node's heartbeats", "err", err)
+	}
+	if slices.ContainsFunc(errs, func(err error) bool { return !isRefusal(err) }) {
+		return retryAfter
+	}
+	return refusedFor
+}
+
+// isRefusal reports whether a registrar answered that it does not want to hear from this
+// node, or not now.
+func isRefusal(err error) bool {
+	f, ok := fault.As(err)
+	return ok && (f.Code == "P6011" || f.Code == "P6061") // of packages registrar and guard, whose servers answered
 }
 
 // candidates are the registrars in the order in which they are asked now: the one the
@@ -139,19 +162,39 @@ func (a *attendant) candidates(set []peer.ID, now time.Time) []peer.ID {
 // them with whom there is no connection; and first those of the own zone. Among equals
 // the order is the node's own.
 func (a *attendant) sorted(set []peer.ID, now time.Time, quick bool) []peer.ID {
-	rank := make(map[peer.ID]int, len(set))
-	for _, p := range set {
+	return ranked(a.node, set, func(p peer.ID) (rank int) {
 		if a.avoids(p, now) {
-			rank[p] += 4
+			rank += 2
 		}
 		if quick && !a.node.Admitted(p) {
-			rank[p] += 2
+			rank++
 		}
-		if !a.node.Near(p) {
+		return rank
+	})
+}
+
+// nearest sorts registrars for who wants an answer: those with whom there is a connection
+// first, among them those of the own zone.
+func nearest(n *node.Node, set []peer.ID) []peer.ID {
+	return ranked(n, set, func(p peer.ID) int {
+		if n.Admitted(p) {
+			return 0
+		}
+		return 1
+	})
+}
+
+// ranked sorts registrars by a rank; of one rank those of the own zone come first, among
+// equals the order is the node's own.
+func ranked(n *node.Node, set []peer.ID, by func(peer.ID) int) []peer.ID {
+	rank := make(map[peer.ID]int, len(set))
+	for _, p := range set {
+		rank[p] = 2 * by(p)
+		if !n.Near(p) {
 			rank[p]++
 		}
 	}
-	out := order(a.node.ID(), set)
+	out := order(n.ID(), set)
 	slices.SortStableFunc(out, func(x, y peer.ID) int { return rank[x] - rank[y] })
 	return out
 }
@@ -178,6 +221,7 @@ func (a *attendant) tell(ctx context.Context, p peer.ID, ticket []byte) (Beat, e
 // heartbeat, if there is one that has not.
 func (a *attendant) settle(p peer.ID, res Beat, registrars int) {
 	now := time.Now()
+	a.trouble = ""
 	if p != a.at {
 		a.node.Logger().Info("the node reports to a registrar", "peer", p)
 		a.look = now.Add(jittered(lookEvery))

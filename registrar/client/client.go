@@ -34,7 +34,7 @@ import (
 )
 
 const (
-	maxAnswer = 64 << 10         // bytes of one answer
+	maxAnswer = 256 << 10        // bytes of one answer: part of a directory
 	maxRecord = 4 << 10          // bytes of the network record in it
 	callTime  = 20 * time.Second // for both calls of a registration
 

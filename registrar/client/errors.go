@@ -10,7 +10,7 @@ import (
 	"github.com/parley-chat/parley/internal/fault"
 )
 
-// What can go wrong between a node and a registrar, P6004 to P6009.
+// What can go wrong between a node and a registrar, P6004 to P6009 and P6075 to P6079.
 var (
 	// ErrUnreachable means nobody answered.
 	ErrUnreachable = fault.New("P6004", fault.Environment, "the registrar does not answer", "check its address and that it runs")
@@ -23,6 +23,10 @@ var (
 	ErrOtherNetwork = fault.New("P6007", fault.User, "the registrar is of another network", "check its address, or use the directory of that network")
 	// ErrAnswer means the answer was not a registrar's.
 	ErrAnswer = fault.New("P6008", fault.Peer, "that was not a registrar's answer", "check the address and its port")
+	// ErrNoRegistrars means the network has none, as far as this node knows.
+	ErrNoRegistrars = fault.New("P6075", fault.User, "the network has no registrars, which keep the directory of nodes", "parley peers lists who is connected with this node")
+	// ErrNoneAnswers means that it has some.
+	ErrNoneAnswers = fault.New("P6076", fault.Environment, "none of the network's registrars answers", "try again when one is back")
 )
 
 var errOtherRegistrar = errors.New("another certificate")

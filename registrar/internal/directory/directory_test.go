@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -98,7 +99,7 @@ func TestGoodbyesAndLostConnections(t *testing.T) {
 		}
 		d.beat(3, other)
 		d.beat(2, other)
-		time.Sleep(sweepEvery)
+		time.Sleep(sweepEvery + time.Millisecond)
 		if d.state(2) != Online {
 			t.Errorf("after it came to another registrar: %v", d.state(2))
 		}
@@ -139,6 +140,8 @@ func TestTheDirectoryIsBounded(t *testing.T) {
 		if n := len(d.Nodes()); n != 0 {
 			t.Errorf("%d are remembered", n)
 		}
+		d.mu.Lock()
+		defer d.mu.Unlock()
 		if d.changes.marks.Len()+d.reports.marks.Len() != 0 {
 			t.Error("the journals keep who is forgotten")
 		}
@@ -148,12 +151,12 @@ func TestTheDirectoryIsBounded(t *testing.T) {
 // Who was revoked is told as such at once, and its heartbeats count no more.
 func TestTheRevokedAreSaidToBe(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		revoked := false
-		d := open(t, Config{Revoked: func(k Key) bool { return revoked && k == Key{1} }})
+		var revoked atomic.Bool
+		d := open(t, Config{Revoked: func(k Key) bool { return revoked.Load() && k == Key{1} }})
 		d.beat(1, self)
 		d.beat(2, self)
 		synctest.Wait()
-		revoked = true
+		revoked.Store(true)
 		time.Sleep(sweepEvery + time.Millisecond)
 		if v := d.beat(1, self); v != Gone || d.state(1) != Revoked || d.state(2) != Online {
 			t.Errorf("%v, %v, %v", v, d.state(1), d.state(2))
@@ -169,7 +172,9 @@ func TestAllTogetherSendFiveHundredASecond(t *testing.T) {
 			nodes int
 			want  time.Duration
 		}{{0, time.Second}, {1, time.Second}, {500, time.Second}, {750, 1500 * time.Millisecond}, {5000, 10 * time.Second}, {1 << 20, time.Minute}} {
+			d.mu.Lock()
 			d.share = share{here: v.nodes}
+			d.mu.Unlock()
 			if got := d.Interval(); got != v.want {
 				t.Errorf("%d nodes: %v", v.nodes, got)
 			}
@@ -178,7 +183,9 @@ func TestAllTogetherSendFiveHundredASecond(t *testing.T) {
 			d.beat(i, self)
 		}
 		d.beat(9, self, goodbye)
-		time.Sleep(sweepEvery)
+		time.Sleep(sweepEvery + time.Millisecond)
+		d.mu.Lock()
+		defer d.mu.Unlock()
 		if d.share.here != 9 {
 			t.Errorf("counted %d", d.share.here)
 		}

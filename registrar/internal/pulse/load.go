@@ -9,8 +9,9 @@ type meter struct {
 
 // percent returns how busy they were since the last call; 0 at the first, and what it
 // returned before where no time can be told between the two.
-func (m *meter) percent() uint8 {
-	busy, all := processors()
+func (m *meter) percent() uint8 { return m.take(processors()) }
+
+func (m *meter) take(busy, all float64) uint8 {
 	if m.all > 0 && all > m.all {
 		m.last = uint8(min(max(100*(busy-m.busy)/(all-m.all), 0), 100))
 	}

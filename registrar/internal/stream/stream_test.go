@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,7 +17,7 @@ import (
 type fakeHost struct {
 	host.Host
 	handler network.StreamHandler
-	gone    bool // the member is in the network no more
+	gone    atomic.Bool // the member is in the network no more
 }
 
 func (h *fakeHost) SetStreamHandler(_ protocol.ID, f network.StreamHandler) { h.handler = f }
@@ -50,8 +51,10 @@ func open(h *fakeHost, p peer.ID, addr string) *fakeStream {
 }
 
 func listen(h *fakeHost) *Listener {
-	return Listen(h, "/x", Limits{Each: 2, Site: 3, All: 5, Life: time.Minute, Known: func(p peer.ID) bool { return p == "member" }, Spare: func(peer.ID) func() { return func() {} },
-		Admitted: func(p peer.ID) bool { return p == "member" && !h.gone }})
+	return Listen(h, "/x", Limits{
+		Each: 2, Site: 3, All: 5, Life: time.Minute, Known: func(p peer.ID) bool { return p == "member" }, Spare: func(peer.ID) func() { return func() {} },
+		Admitted: func(p peer.ID) bool { return p == "member" && !h.gone.Load() },
+	})
 }
 
 const (
@@ -158,7 +161,7 @@ func TestStreamsOfMembersLiveOn(t *testing.T) {
 		if s.closed != 0 {
 			t.Error("ended all the same")
 		}
-		h.gone = true
+		h.gone.Store(true)
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		if s.closed == 0 {

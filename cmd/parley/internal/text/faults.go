@@ -224,6 +224,10 @@ var chineseFaults = map[string]said{
 		"an author's events are too scattered to be stored", "",
 		"某作者的事件过于分散，无法保存", "",
 	},
+	"P3010": {
+		"the account was revoked: what it has written since does not count", "ask who runs the network's registrars; what was written before stays",
+		"该账号已被吊销：此后所写的内容无效", "请询问网络的注册服务器管理者；此前所写的内容保留",
+	},
 	"P4001": {
 		"you are not in that room", "join it first (parley join ROOM)",
 		"您不在该房间", "请先加入（parley join 房间）",
@@ -311,10 +315,6 @@ var chineseFaults = map[string]said{
 	"P4043": {
 		"that cannot be the reason of a revocation", "give it 1 to 256 bytes that can be printed",
 		"这不能作为移出网络的原因", "请给出 1 到 256 字节的可打印文字",
-	},
-	"P4044": {
-		"this node was taken out of the network", "ask who keeps the registrars; only a new directory, with an identity of its own, can join again",
-		"本节点已被移出网络", "请询问登记节点的管理者；只有使用新的目录和新的身份才能重新加入",
 	},
 	"P4031": {
 		"the export is of another network", "import it on a node of that network: a room's events are valid in their own alone",

@@ -155,8 +155,12 @@ func newGuesser(conn net.Conn, guess []byte) *guesser {
 	enc := hpack.NewEncoder(&head)
 	enc.SetMaxDynamicTableSize(0)
 	for _, f := range [][2]string{
-		{":method", "POST"}, {":scheme", "https"}, {":authority", "registrar"}, {":path", parleyv1connect.RegistrarServiceRegisterNodeProcedure},
-		{"content-type", "application/grpc"}, {"te", "trailers"},
+		{":method", "POST"},
+		{":scheme", "https"},
+		{":authority", "registrar"},
+		{":path", parleyv1connect.RegistrarServiceRegisterNodeProcedure},
+		{"content-type", "application/grpc"},
+		{"te", "trailers"},
 	} {
 		_ = enc.WriteField(hpack.HeaderField{Name: f[0], Value: f[1]}) // to memory
 	}

@@ -21,7 +21,7 @@ func (n *Node) admissionConfig() admission.Config {
 		Rate:       addressRate(20, 600),
 		Logger:     n.log,
 		OnAdmitted: n.admitted,
-		OnRefused:  func(p peer.ID, _ string) { n.dialer.refused(p) },
+		OnRefused:  n.refused,
 		OnGone:     n.dialer.dropped,
 		OnResult:   n.metrics.hello,
 	}

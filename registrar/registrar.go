@@ -176,6 +176,7 @@ func (r *Registrar) end(servers []*http.Server) error {
 		errs = append(errs, r.codes.Close())
 	}
 	if r.directory != nil {
+		r.sayGoodbye() // last, so that no later heartbeat undoes it
 		r.directory.Close()
 	}
 	if r.audit != nil {

@@ -32,15 +32,24 @@ type Registry struct {
 	revoked atomic.Pointer[map[[32]byte]struct{}] // whose revocation is in force; nil: nobody's
 	changed chan struct{}                         // what the view says of revocations is news
 
-	acting sync.Mutex // held by follow, enforce and handOn: one at a time
+	acting   sync.Mutex // held by follow: one at a time
+	followed *writers   // according to whom the registry was read, and acted on
 
 	mu       sync.Mutex
-	replica  *delivery.Log // nil: the network has no registrars yet
-	view     *registry.View
-	records  [][]byte                      // network records in it, not yet looked at
-	told     map[[32]byte]struct{}         // SHA-256 of all of them
+	replica  *delivery.Log                 // nil: the network has no registrars yet
+	*said                                  // by those who count
+	next     *said                         // what is to take its place, while that is read
 	reserved map[ticket.Short]event.Author // handed out, and not in the view yet
 }
+
+// said is what the events of the registry add up to.
+type said struct {
+	view    *registry.View
+	records [][]byte              // network records in it, not yet looked at
+	told    map[[32]byte]struct{} // SHA-256 of all of them
+}
+
+func newSaid() *said { return &said{view: registry.NewView(), told: make(map[[32]byte]struct{})} }
 
 // writers are the registrars of the network, and the seq up to which each may
 // have written: that of former ones ends.
@@ -61,7 +70,7 @@ type Revocation struct {
 func newRegistry(m *Messenger) *Registry {
 	return &Registry{
 		m: m, log: event.RegistryLog(m.node.Network().ID), changed: make(chan struct{}, 1),
-		view: registry.NewView(), told: make(map[[32]byte]struct{}), reserved: make(map[ticket.Short]event.Author),
+		said: newSaid(), reserved: make(map[ticket.Short]event.Author),
 	}
 }
 
@@ -131,7 +140,29 @@ func (r *Registry) Revoke(ctx context.Context, p peer.ID, reason string) (ID, er
 	if err != nil {
 		return ID{}, err
 	}
-	return id, r.enforce(ctx)
+	return id, r.follow(ctx)
+}
+
+// RevokedBy lists the revocations that a registrar has written and that count.
+func (r *Registry) RevokedBy(p peer.ID) (out []Revocation) {
+	key, err := wire.Author(p)
+	if err != nil {
+		return nil
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, all := range r.view.AllRevoked() {
+		for i := range all {
+			if all[i].By == key {
+				out = append(out, revocationOf(&all[i]))
+			}
+		}
+	}
+	return out
+}
+
+func revocationOf(v *registry.Revoked) Revocation {
+	return Revocation{ID: v.ID, Peer: wire.PeerID(v.Peer), By: wire.PeerID(v.By), Reason: v.Reason, Time: v.HLC.Time()}
 }
 
 // Revoked returns the first revocation of a node that is in force; found is false where
@@ -148,7 +179,7 @@ func (r *Registry) Revoked(p peer.ID) (rev Revocation, found bool) {
 		return Revocation{}, false
 	}
 	v := slices.MinFunc(all, func(a, b registry.Revoked) int { return cmp.Compare(a.HLC, b.HLC) })
-	return Revocation{ID: v.ID, Peer: p, By: wire.PeerID(v.By), Reason: v.Reason, Time: v.HLC.Time()}, true
+	return revocationOf(&v), true
 }
 
 // End returns the last that a registrar has written, as far as it is here; seq 0:
@@ -177,7 +208,7 @@ func (r *Registry) write(ctx context.Context, kind event.Kind, payload []byte) (
 	if err != nil {
 		return ID{}, r.m.stopped(err)
 	}
-	id, err := p.Wait(ctx)
+	id, err := p.Wait(context.WithoutCancel(ctx)) // it is written, whoever waits for it
 	return id, r.m.stopped(err)
 }
 
@@ -261,11 +292,17 @@ func (r *Registry) isRevoked(a event.Author) bool {
 // stored takes in what was stored of the registry. It is called by replication,
 // by several goroutines.
 func (r *Registry) stored(b *event.Batch, fresh []bool) {
-	w, news := r.may.Load(), false
+	news := false
 	r.mu.Lock()
+	w := r.may.Load() // not before: next is read by what holds then
 	for i := range b.Events {
-		if e := &b.Events[i]; fresh[i] && w.counts(e) {
-			news = r.apply(e) || news
+		e := &b.Events[i]
+		if !fresh[i] || !w.counts(e) {
+			continue
+		}
+		news = r.apply(e) || news
+		if r.next != nil {
+			r.next.apply(e)
 		}
 	}
 	r.mu.Unlock()
@@ -274,14 +311,13 @@ func (r *Registry) stored(b *event.Batch, fresh []bool) {
 	}
 }
 
-// apply takes an event into the view and reports whether there is something to
-// do about it. It is called with mu held.
-func (r *Registry) apply(e *event.Event) (news bool) {
-	r.view.Apply(e)
+// apply takes an event in and reports whether there is something to do about it.
+func (s *said) apply(e *event.Event) (news bool) {
+	s.view.Apply(e)
 	if e.Kind == registry.KindRecord {
 		if rec, err := registry.DecodeRecord(e.Payload()); err == nil {
-			r.records = append(r.records, rec.Signed)
-			r.told[sha256.Sum256(rec.Signed)] = struct{}{}
+			s.records = append(s.records, rec.Signed)
+			s.told[sha256.Sum256(rec.Signed)] = struct{}{}
 		}
 	}
 	return e.Kind != registry.KindRegistration

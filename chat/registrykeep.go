@@ -7,6 +7,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
 
@@ -23,41 +24,44 @@ func (m *Messenger) openRegistry(ctx context.Context) error {
 	return m.registry.follow(ctx)
 }
 
+// registryRetry is after how long what has failed of the registry is done again.
+const registryRetry = time.Minute
+
 // keepRegistry follows the network's record and the registry's news until the
 // Messenger closes.
 func (m *Messenger) keepRegistry() {
 	r := m.registry
 	err := r.handOn(m.ctx)
 	for {
+		var again <-chan time.Time
 		if err != nil && m.ctx.Err() == nil {
 			m.log.Error("the registry is not acted on", "err", err)
+			again = time.After(registryRetry)
 		}
 		select {
 		case <-m.node.NetworkNews():
-			if err = r.follow(m.ctx); err == nil {
-				err = r.handOn(m.ctx)
-			}
 		case <-r.changed:
-			err = r.enforce(m.ctx)
+		case <-again:
 		case <-m.ctx.Done():
 			return
+		}
+		if err = r.follow(m.ctx); err == nil {
+			err = r.handOn(m.ctx)
 		}
 	}
 }
 
-// follow begins anew with those who may write according to the network's record.
+// follow acts on what those say who may write according to the network's record. What
+// fails leaves in force what was before, and is to be done again.
 func (r *Registry) follow(ctx context.Context) error {
 	r.acting.Lock()
 	defer r.acting.Unlock()
-	before, w := r.may.Load(), r.m.writersOf()
+	w := r.m.writersOf()
 	if len(w.upTo) == 0 {
 		return nil
 	}
-	r.mu.Lock()
-	same := r.replica != nil && maps.Equal(before.upTo, w.upTo) && maps.Equal(before.member, w.member)
-	r.mu.Unlock()
-	if same {
-		return nil
+	if before := r.followed; before != nil && maps.Equal(before.upTo, w.upTo) && maps.Equal(before.member, w.member) {
+		return r.act(ctx)
 	}
 	r.may.Store(w)
 	if err := r.join(); err != nil {
@@ -69,6 +73,7 @@ func (r *Registry) follow(ctx context.Context) error {
 	if err := r.act(ctx); err != nil {
 		return err
 	}
+	r.followed = w
 	r.replica.Sync("") // what was ignored for its author may count now
 	return nil
 }
@@ -90,30 +95,32 @@ func (r *Registry) join() error {
 	return nil
 }
 
-// read makes the view of what is stored. Events that are stored meanwhile may
+// read makes the view anew of what is stored. Events that are stored meanwhile may
 // be taken in twice, which changes nothing.
 func (r *Registry) read(ctx context.Context, w *writers) error {
-	r.mu.Lock()
-	r.view, r.records, r.told = registry.NewView(), nil, make(map[[32]byte]struct{})
-	r.mu.Unlock()
+	next := newSaid()
+	r.setNext(next)
+	defer r.setNext(nil)
 	for e, err := range r.m.store.History(ctx, eventlog.Query{Log: r.log}) {
 		if err != nil {
 			return err
 		}
 		if w.counts(&e.Event) {
 			r.mu.Lock()
-			r.apply(&e.Event)
+			next.apply(&e.Event)
 			r.mu.Unlock()
 		}
 	}
+	r.mu.Lock()
+	r.said = next
+	r.mu.Unlock()
 	return nil
 }
 
-// enforce acts on what the view says.
-func (r *Registry) enforce(ctx context.Context) error {
-	r.acting.Lock()
-	defer r.acting.Unlock()
-	return r.act(ctx)
+func (r *Registry) setNext(s *said) {
+	r.mu.Lock()
+	r.next = s
+	r.mu.Unlock()
 }
 
 // act lets go of who is revoked, takes what they said later out of the store, and
@@ -121,9 +128,10 @@ func (r *Registry) enforce(ctx context.Context) error {
 //
 // spec: 11-registrars §7.4
 func (r *Registry) act(ctx context.Context) error {
+	var cuts []eventlog.Cut
 	w := r.may.Load()
 	r.mu.Lock()
-	peers, cuts, newest := make(map[[32]byte]struct{}), r.writersEnds(w), r.view.Newest()
+	peers, newest := make(map[[32]byte]struct{}), r.view.Newest()
 	for key, all := range r.view.AllRevoked() {
 		if _, is := w.member[key]; is {
 			continue // the root alone takes a registrar out
@@ -143,7 +151,11 @@ func (r *Registry) act(ctx context.Context) error {
 			r.m.log.Warn("a network record in the registry is not taken over", "err", err)
 		}
 	}
-	n, err := r.m.store.SetCuts(ctx, cuts)
+	ends, err := r.writersEnds(w)
+	if err != nil {
+		return err
+	}
+	n, err := r.m.store.SetCuts(ctx, append(cuts, ends...))
 	if n > 0 {
 		r.m.log.Info("what revoked nodes said later was taken out", "events", n)
 		err = errors.Join(err, r.m.reread(ctx))
@@ -167,11 +179,11 @@ func (m *Messenger) reread(ctx context.Context) error {
 
 // writersEnds are the ends of former registrars' chains. Who is in no set wrote
 // nothing that counts.
-func (r *Registry) writersEnds(w *writers) (cuts []eventlog.Cut) {
+func (r *Registry) writersEnds(w *writers) (cuts []eventlog.Cut, err error) {
 	ends := make(map[event.Author]registry.Place)
 	authors, err := r.m.store.Authors(r.log, math.MaxInt)
 	if err != nil {
-		r.m.log.Error("the registry's authors cannot be read", "err", err)
+		return nil, err
 	}
 	for _, a := range authors {
 		ends[a] = registry.Place{}
@@ -186,7 +198,7 @@ func (r *Registry) writersEnds(w *writers) (cuts []eventlog.Cut) {
 			Named: map[event.LogID]eventlog.Place{r.log: {Seq: end.Seq, ID: end.ID}},
 		})
 	}
-	return cuts
+	return cuts, nil
 }
 
 func cutOf(r *registry.Revoked) eventlog.Cut {

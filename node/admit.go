@@ -20,6 +20,7 @@ func (n *Node) admissionConfig() admission.Config {
 		// A classroom behind one address starts at once, a flood does not go on.
 		Rate:       addressRate(20, 600),
 		Logger:     n.log,
+		OnProven:   n.proved,
 		OnAdmitted: n.admitted,
 		OnRefused:  n.refused,
 		OnGone:     n.dialer.dropped,
@@ -36,10 +37,19 @@ func (n *Node) role() hello.Role {
 	return hello.RoleNode
 }
 
+// proved notes what a peer proved that is about to be admitted.
+func (n *Node) proved(p peer.ID, a hello.Admitted) (forget func()) {
+	n.noteProof(p, a)
+	return func() {
+		if !n.gate.Admitted(p) { // by another handshake
+			n.proven.remove(p)
+		}
+	}
+}
+
 // admitted notes what a handshake told of an admitted peer.
 func (n *Node) admitted(p peer.ID, a hello.Admitted) {
 	n.noteSkew(p, a.Skew)
-	n.noteProof(p, a)
 	if !n.gate.Admitted(p) { // gone meanwhile, and nobody may come to forget it
 		n.skew.remove(p)
 		n.proven.remove(p)

@@ -58,8 +58,8 @@ func (s *proofs) dropWithout(holds func(peer.ID, proof) bool) (ids []peer.ID) {
 	return ids
 }
 
-// noteProof notes what an admitted peer has proven. It may have been given up
-// while the handshake was under way.
+// noteProof notes what a peer has proven, before it is admitted. It may have been
+// given up while the handshake was under way.
 func (n *Node) noteProof(p peer.ID, a hello.Admitted) {
 	if !n.Network().Mode.hasRoot() {
 		return
@@ -68,7 +68,7 @@ func (n *Node) noteProof(p peer.ID, a hello.Admitted) {
 	if a.Ticket != "" {
 		t, err := ticket.Parse([]byte(a.Ticket))
 		if err != nil { // was verified in the handshake
-			n.log.Error("an admitted peer's ticket cannot be read", "peer", p, "err", err)
+			n.log.Error("the ticket of a peer that is to be admitted cannot be read", "peer", p, "err", err)
 			return
 		}
 		what.ticket = &t

@@ -127,6 +127,9 @@ func (r *Registrar) open() (err error) {
 	if r.audit, err = audit.Open(filepath.Join(r.node.Dir(), "audit"), audit.Config{Signer: signer}); err != nil {
 		return err
 	}
+	if err := r.recordLate(); err != nil {
+		return err
+	}
 	if err := r.registerItself(); err != nil {
 		return err
 	}

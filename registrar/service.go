@@ -85,7 +85,6 @@ func (r *Registrar) begin(c caller) (leave, end func(), ok bool) {
 // service answers the calls.
 type service struct {
 	*Registrar
-	parleyv1connect.UnimplementedRegistrarServiceHandler
 }
 
 var _ parleyv1connect.RegistrarServiceHandler = (*service)(nil)

@@ -69,6 +69,10 @@ type Config struct {
 	// Role returns what to say that this node does; nil: RoleNode.
 	Role func() hello.Role
 
+	// OnProven hears of each finished handshake before the peer is let in, so that
+	// who is told of its admission finds what it said. forget is called if it is gone
+	// by then. Neither must block.
+	OnProven func(peer.ID, hello.Admitted) (forget func())
 	// OnAdmitted hears of each finished handshake of a peer that is admitted,
 	// from the goroutine that ran it. It must not block.
 	OnAdmitted func(peer.ID, hello.Admitted)
@@ -135,6 +139,9 @@ func New(h host.Host, g Gate, cfg Config) *Service {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
+	if cfg.OnProven == nil {
+		cfg.OnProven = func(peer.ID, hello.Admitted) func() { return func() {} }
+	}
 	if cfg.OnAdmitted == nil {
 		cfg.OnAdmitted = func(peer.ID, hello.Admitted) {}
 	}
@@ -191,7 +198,9 @@ func (s *Service) MayDial(p peer.ID) error {
 
 // admit lets p in after a handshake and reports whether it is in.
 func (s *Service) admit(p peer.ID, a hello.Admitted, side string) bool {
+	forget := s.cfg.OnProven(p, a)
 	if !s.gate.Admit(p) {
+		forget()
 		s.cfg.OnResult(side, "gone")
 		return false
 	}

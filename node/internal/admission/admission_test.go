@@ -3,6 +3,7 @@ package admission
 import (
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -131,6 +132,40 @@ func TestMembersAdmitEachOther(t *testing.T) {
 		}
 		if cm := a.host.ConnManager(); !cm.IsProtected(b.host.ID(), "") {
 			t.Error("the connection manager may close an admitted peer for a stranger")
+		}
+	})
+}
+
+// What a peer said is noted before anybody is told that it is in: who asks for it then
+// finds it. It is forgotten when the peer is gone by the end of the handshake.
+func TestWhatIsProvenIsKnownBeforeTheAdmission(t *testing.T) {
+	inBubble(t, func(t *testing.T, net *testnet.Net) {
+		var a, b *side
+		var wasIn, forgotten atomic.Bool
+		hangUp := false
+		a = newSide(t, net, 0, func(c *Config) {
+			c.OnProven = func(p peer.ID, _ hello.Admitted) func() {
+				wasIn.Store(a.gate.Admitted(p))
+				if hangUp {
+					_ = a.host.Network().ClosePeer(p)
+					time.Sleep(time.Second)
+				}
+				return func() { forgotten.Store(true) }
+			}
+		})
+		b = newSide(t, net, 1)
+		connect(t, b.host, a.host)
+		time.Sleep(200 * time.Millisecond)
+		if !admitted(a, b) || wasIn.Load() || forgotten.Load() {
+			t.Errorf("admitted %v, in before %v, forgotten %v", admitted(a, b), wasIn.Load(), forgotten.Load())
+		}
+		_ = b.host.Network().ClosePeer(a.host.ID())
+		time.Sleep(time.Second)
+		hangUp = true
+		connect(t, b.host, a.host)
+		time.Sleep(3 * time.Second)
+		if admitted(a, b) || !forgotten.Load() {
+			t.Errorf("gone: admitted %v, forgotten %v", admitted(a, b), forgotten.Load())
 		}
 	})
 }

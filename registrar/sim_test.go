@@ -142,7 +142,7 @@ func TestLossIsNoDeath(t *testing.T) {
 		c.SetLoss(0.1)
 		span := 6 * time.Minute
 		if testing.Short() {
-			span = 2 * time.Minute
+			span = time.Minute
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), span)
 		defer cancel()

@@ -36,9 +36,9 @@ type Registry struct {
 	followed *writers   // according to whom the registry was read, and acted on
 
 	mu       sync.Mutex
-	replica  *delivery.Log // nil: the network has no registrars yet
-	*said                  // by those who count
-	next     *said         // what is to take its place, while that is read
+	replica  *delivery.Log                 // nil: the network has no registrars yet
+	*said                                  // by those who count
+	next     *said                         // what is to take its place, while that is read
 	reserved map[ticket.Short]event.Author // handed out, and not in the view yet
 }
 

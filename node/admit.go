@@ -22,7 +22,7 @@ func (n *Node) admissionConfig() admission.Config {
 		Logger:     n.log,
 		OnProven:   n.proved,
 		OnAdmitted: n.admitted,
-		OnRefused:  func(p peer.ID, _ string) { n.dialer.refused(p) },
+		OnRefused:  n.refused,
 		OnGone:     n.dialer.dropped,
 		OnResult:   n.metrics.hello,
 	}

@@ -29,7 +29,7 @@ const (
 var dirNames = []string{
 	identityFile, networkFile, rootKeyFile, peersFile, peersFile + ".damaged",
 	"config.json", "store", "api.sock", "api.addr", "lock", networkLock, rotationFile,
-	ticketFile, "audit", "ca", "codes.json", "tls.crt", "tls.key",
+	ticketFile, "audit", "audit.cursor", "ca", "codes.json", "codes.journal", "tls.crt", "tls.key",
 }
 
 // prepareDir makes the data directory, or sees to it that nobody else can

@@ -47,22 +47,23 @@ type Node struct {
 	id    *Identity
 	since time.Time
 
-	host    host.Host // the real one: strangers and all
-	gate    *gate.Gate
-	door    *admission.Service
-	pulse   *liveness.Monitor
-	pubsub  *pubsub.PubSub
-	table   *dht.Table
-	book    *peerBook
-	dialer  *dialer
-	links   links
-	disc    Discovery // nil: none
-	metrics *metrics
-	skew    skews
-	mates   mates
-	lost    chan struct{} // gossip was dropped unseen
-	topics  topics
-	mesh    *mesh
+	host     host.Host // the real one: strangers and all
+	gate     *gate.Gate
+	door     *admission.Service
+	pulse    *liveness.Monitor
+	pubsub   *pubsub.PubSub
+	table    *dht.Table
+	book     *peerBook
+	dialer   *dialer
+	links    links
+	disc     Discovery // nil: none
+	metrics  *metrics
+	skew     skews
+	mates    mates
+	lost     chan struct{} // gossip was dropped unseen
+	refusals refusals
+	topics   topics
+	mesh     *mesh
 
 	netMu  sync.Mutex
 	net    *NetworkFile

@@ -3,6 +3,7 @@ package registrar
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -178,7 +179,7 @@ func passOn(t *testing.T, m *ministry, h host.Host, a client.Applicant) error {
 	t.Helper()
 	c := client.OverStream(h, m.node.ID(), m.node.Network().Tag)
 	defer c.Close()
-	_, err := c.Share(t.Context(), []client.Shared{{Heartbeat: m.beat(a, 1)}}, 0)
+	_, err := c.Share(t.Context(), []client.Shared{{Heartbeat: m.beat(a, 1)}})
 	return err
 }
 
@@ -237,5 +238,46 @@ func TestWhoWasTakenOutTellsNobody(t *testing.T) {
 	}
 	if _, err := m.overTLS().Heartbeat(t.Context(), m.beat(a, 1), nil); !errors.Is(err, errUnable) || m.known(a).ID != "" {
 		t.Errorf("notes: %v, %+v", err, m.known(a))
+	}
+}
+
+// spec: 11-registrars M21
+func TestTheDirectoryOverREST(t *testing.T) {
+	m := newMinistry(t)
+	a := m.registered()
+	if _, err := m.overTLS().Heartbeat(t.Context(), m.beat(a, 1), nil); err != nil {
+		t.Fatal(err)
+	}
+	get := func(path, header string) (status int, answer string) {
+		t.Helper()
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://"+m.addr+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if header != "" {
+			req.Header.Set("Authorization", header)
+		}
+		res, err := m.https(0).Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		b, err := io.ReadAll(res.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return res.StatusCode, string(b)
+	}
+	if status, answer := get("/v1/nodes", m.pass(a, a.Ticket, m.nonce(), statement.Call)); status != http.StatusOK || !strings.Contains(answer, a.Peer.String()) || !strings.Contains(answer, "NODE_STATE_ONLINE") {
+		t.Errorf("%d %s", status, answer)
+	}
+	if status, answer := get("/v1/nodes", ""); status != http.StatusUnauthorized || strings.Contains(answer, a.Peer.String()) {
+		t.Errorf("without a header: %d %s", status, answer)
+	}
+	if status, answer := get("/v1/nodes", "Parley x"); status != http.StatusForbidden || strings.Contains(answer, a.Peer.String()) {
+		t.Errorf("with a bad one: %d %s", status, answer)
+	}
+	if status, answer := get("/v1/nodes:watch", m.pass(a, a.Ticket, m.nonce(), statement.Call)); status != http.StatusNotFound {
+		t.Errorf("a stream: %d %s", status, answer)
 	}
 }

@@ -27,7 +27,7 @@ const maxSkew = ticket.Backdate
 // processors alone; who is let through has a budget by its key.
 var unproven = guard.Config{
 	Address: guard.Rate{PerSecond: 1000, Burst: 6000}, Network: guard.Rate{PerSecond: 2000, Burst: 10_000},
-	Strangers: guard.Rate{PerSecond: 4000, Burst: 20_000},
+	Strangers: guard.Rate{PerSecond: 4000, Burst: 20_000}, Local: guard.Rate{PerSecond: 10_000, Burst: 50_000},
 }
 
 func (s *service) Heartbeat(ctx context.Context, req *v1.HeartbeatRequest) (*v1.HeartbeatResponse, error) {

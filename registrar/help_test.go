@@ -49,7 +49,7 @@ func newMinistry(t testing.TB, change ...func(*node.Config)) *ministry {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if m.Registrar, err = Open(n, openChat(t, n), Config{Roots: roots}); err != nil {
+	if m.Registrar, err = Open(n, openChat(t, n), Config{Roots: roots, linger: time.Millisecond}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {

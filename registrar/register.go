@@ -92,6 +92,7 @@ func (r *Registrar) register(ctx context.Context, c caller, req *v1.RegisterNode
 	}
 	now, attempt := r.node.Now(), r.attempt(c, a.peer)
 	if v := r.guard.Allow(now, attempt); !v.OK() {
+		r.linger(ctx, c)
 		return nil, busy(v)
 	}
 	if !r.inSet() { // spec: 11-registrars M13
@@ -186,17 +187,6 @@ func (r *Registrar) byTicket(a applicant, signed []byte, now time.Time) (final t
 
 func (r *Registrar) isRegistrar(key [32]byte) bool {
 	return slices.Contains(r.node.Registrars(), wire.PeerID(key))
-}
-
-// refused puts a refusal into the audit log and returns what the caller is told.
-func (r *Registrar) refused(ctx context.Context, a applicant, no *refusal) error {
-	index, err := r.audit.Append(ctx, r.complete(a.caller, audit.Record{
-		Op: audit.OpRefuse, Actor: a.peer.String(), Reason: no.reason, Detail: no.detail(),
-	}))
-	if err != nil {
-		return errUnable.With(err)
-	}
-	return errRefused.WithDo(fmt.Sprintf("ask who keeps the registrar for the reason: record %d of its audit log", index))
 }
 
 func (r *Registrar) admit(ctx context.Context, a applicant, g grant, how string, now time.Time) (*v1.RegisterNodeResponse, error) {

@@ -17,7 +17,6 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"net/netip"
 	"path/filepath"
 	"sync"
 	"time"
@@ -49,6 +48,8 @@ type Config struct {
 	Forget           time.Duration
 	// Logger is told what the audit log does not tell; nil is silent.
 	Logger *slog.Logger
+
+	cosignEvery, linger time.Duration // tests are faster
 }
 
 // Registrar admits nodes until Close. Make one with [Open]. Its methods may be
@@ -63,14 +64,16 @@ type Registrar struct {
 	audit      *audit.Log
 	neighbours audit.Neighbours
 	guard      *guard.Guard
+	refusals   *refusals
 	unproven   *guard.Guard // what is verified for callers that have proven nothing
 	nonces     *nonces
 	members    members
 	directory  *directory.Directory
 	colleagues *guard.Guard // what other registrars ask
 	watchers   *places.Places[peer.ID]
-	pulse      *pulse.Pulse               // its own heartbeats
-	calls      *places.Places[netip.Addr] // under way, of strangers
+	pulse      *pulse.Pulse  // its own heartbeats
+	calls      *places.Sites // under way, of strangers
+	waiting    *places.Sites // for a refusal
 	mux        http.Handler
 
 	ctx    context.Context // ends when Close begins
@@ -98,8 +101,9 @@ func Open(n *node.Node, m *chat.Messenger, cfg Config) (*Registrar, error) {
 		return nil, err
 	}
 	now := n.Now()
-	r := &Registrar{node: n, chat: m, cfg: cfg, log: cfg.Logger, key: key, guard: guard.New(guard.Config{}, now), nonces: newNonces(now)}
-	r.calls, r.ended = places.New[netip.Addr](maxUnderWay, maxUnderWayEach), make(chan struct{})
+	r := &Registrar{node: n, chat: m, cfg: cfg, log: cfg.Logger, key: key, guard: guard.New(guard.Config{Local: local}, now), nonces: newNonces(now), refusals: newRefusals(now)}
+	r.waiting = places.NewSites(maxUnderWay, maxUnderWayEach)
+	r.calls, r.ended = places.NewSites(maxUnderWay, maxUnderWayEach), make(chan struct{})
 	r.unproven, r.colleagues, r.members = guard.New(unproven, now), guard.New(colleagues, now), newMembers()
 	r.watchers, r.pulse = places.New[peer.ID](maxWatchers, maxWatchersEach), pulse.Of(n)
 	r.ctx, r.cancel = context.WithCancel(context.Background())
@@ -137,9 +141,11 @@ func (r *Registrar) open() (err error) {
 		return err
 	}
 	r.wg.Go(r.renewItself)
-	r.wg.Go(r.noteLogins)
-	r.wg.Go(r.beatItself)
-	r.wg.Go(r.shareAll)
+	for _, work := range []func(){
+		r.noteLogins, r.noteRefusals, r.tellTally, r.noteForwards, r.keepCosigned, r.beatItself, r.shareAll,
+	} {
+		r.wg.Go(work)
+	}
 	return r.serveStreams()
 }
 
@@ -169,10 +175,15 @@ func (r *Registrar) end(servers []*http.Server) error {
 		errs = append(errs, shutDown(s))
 	}
 	r.wg.Wait()
+	if r.codes != nil {
+		errs = append(errs, r.codes.Close())
+	}
 	if r.directory != nil {
+		r.sayGoodbye() // last, so that no later heartbeat undoes it
 		r.directory.Close()
 	}
 	if r.audit != nil {
+		r.writeTally()
 		errs = append(errs, r.audit.Close())
 	}
 	return errors.Join(errs...)
@@ -188,7 +199,13 @@ func (r *Registrar) NewCodes(ctx context.Context, count int, life time.Duration)
 	texts := make([]string, len(made))
 	for i, c := range made {
 		texts[i] = c.Text()
-		if err := r.record(ctx, audit.Record{Op: audit.OpAdmin, Reason: "code", Subject: c.Name(), Actor: r.node.ID().String()}); err != nil {
+		rec := r.complete(caller{}, audit.Record{Op: audit.OpAdmin, Reason: "code", Subject: c.Name(), Actor: r.node.ID().String()})
+		if i < len(made)-1 {
+			err = r.audit.Write(ctx, rec)
+		} else {
+			_, err = r.audit.Append(ctx, rec) // and those before it are on disk
+		}
+		if err != nil {
 			return nil, err
 		}
 	}

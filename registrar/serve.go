@@ -7,17 +7,17 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/netip"
 	"time"
 
+	"github.com/parley-chat/parley/registrar/internal/guard"
 	"github.com/parley-chat/parley/registrar/internal/places"
 	"github.com/parley-chat/parley/registrar/internal/stream"
 )
 
 // What a stranger's connection may cost.
 const (
-	maxConns        = 4096             // over TLS, at once,
-	maxConnsEach    = 512              // and of one address: a site may be behind it
+	maxConns        = 8192             // over TLS, at once,
+	maxConnsEach    = 512              // and of one address, which is not loopback: a site may be behind it
 	maxUnderWay     = 2048             // calls at once, each of which may hold twice maxRequest,
 	maxUnderWayEach = 256              // of one address,
 	maxCalls        = 16               // and on one HTTP/2 connection
@@ -32,10 +32,14 @@ const (
 	streamMaxLife   = time.Minute // of one, but for those of who is admitted
 )
 
+// local is what strangers at one loopback address have of the guard's budgets: a
+// service of this machine may register many.
+var local = guard.Rate{PerSecond: 2000, Burst: 20_000}
+
 // Serve answers on l, which it closes, over TLS 1.3 with this certificate, until
 // Close. Several listeners may be served. Errors: ErrServe.
 func (r *Registrar) Serve(l net.Listener, cert tls.Certificate) error {
-	crowd := &crowd{l, places.New[netip.Addr](maxConns, maxConnsEach)}
+	crowd := &crowd{l, places.NewSites(maxConns, maxConnsEach)}
 	return r.serve(tls.NewListener(crowd, &tls.Config{
 		Certificates: []tls.Certificate{cert},
 		MinVersion:   tls.VersionTLS13,
@@ -102,7 +106,7 @@ func shutDown(s *http.Server) error {
 // that one address cannot take them all.
 type crowd struct {
 	net.Listener
-	places *places.Places[netip.Addr]
+	places *places.Sites
 }
 
 func (c *crowd) Accept() (net.Conn, error) {
@@ -111,7 +115,7 @@ func (c *crowd) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		if leave, ok := c.places.Enter(places.Site(newCaller(conn).addr)); ok {
+		if leave, ok := c.places.Enter(newCaller(conn).addr); ok {
 			return &placed{conn, leave}, nil
 		}
 		_ = conn.Close()

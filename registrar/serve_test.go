@@ -202,7 +202,7 @@ func TestLoginsAreRecorded(t *testing.T) {
 	t.Error("no record of the login")
 }
 
-func loadInvite(t *testing.T, m *ministry) node.Invite {
+func loadInvite(t testing.TB, m *ministry) node.Invite {
 	t.Helper()
 	f, err := node.LoadNetwork(m.node.Dir())
 	if err != nil {

@@ -14,10 +14,10 @@ import (
 
 	v1 "github.com/parley-chat/parley/api/parley/v1"
 	"github.com/parley-chat/parley/api/parley/v1/parleyv1connect"
+	"github.com/parley-chat/parley/internal/audit"
 	"github.com/parley-chat/parley/internal/fault"
 	"github.com/parley-chat/parley/node"
 	"github.com/parley-chat/parley/registrar/internal/guard"
-	"github.com/parley-chat/parley/registrar/internal/places"
 )
 
 const (
@@ -51,10 +51,14 @@ func (r *Registrar) bounded(next http.Handler) http.Handler {
 		leave, end, ok := r.begin(callerOf(req.Context()))
 		if !ok {
 			w.Header().Set("Retry-After", "1")
+			hangUp(w)
 			http.Error(w, "busy", http.StatusServiceUnavailable)
 			return
 		}
 		defer end()
+		if r.turnsAway(w, req, leave) {
+			return
+		}
 		next.ServeHTTP(w, req.WithContext(withLine(req.Context(), w, leave)))
 	})
 }
@@ -64,7 +68,7 @@ func (r *Registrar) bounded(next http.Handler) http.Handler {
 func (r *Registrar) begin(c caller) (leave, end func(), ok bool) {
 	leave = func() {}
 	if c.peer == "" || !r.node.Knows(c.peer) {
-		if leave, ok = r.calls.Enter(places.Site(c.addr)); !ok {
+		if leave, ok = r.calls.Enter(c.addr); !ok {
 			return nil, nil, false
 		}
 	}
@@ -81,7 +85,6 @@ func (r *Registrar) begin(c caller) (leave, end func(), ok bool) {
 // service answers the calls.
 type service struct {
 	*Registrar
-	parleyv1connect.UnimplementedRegistrarServiceHandler
 }
 
 var _ parleyv1connect.RegistrarServiceHandler = (*service)(nil)
@@ -89,6 +92,7 @@ var _ parleyv1connect.RegistrarServiceHandler = (*service)(nil)
 func (s *service) Challenge(ctx context.Context, _ *v1.ChallengeRequest) (*v1.ChallengeResponse, error) {
 	c := callerOf(ctx)
 	if v := s.guard.Allow(s.node.Now(), s.attempt(c, c.peer)); !v.OK() {
+		s.linger(ctx, c)
 		return nil, travel(busy(v))
 	}
 	id := s.node.Network().ID
@@ -161,6 +165,8 @@ func travel(err error) error {
 		code, detail.Status = connect.CodeUnauthenticated, http.StatusUnauthorized
 	case errors.Is(err, errRefused):
 		code, detail.Status = connect.CodePermissionDenied, http.StatusForbidden
+	case errors.Is(err, audit.ErrForked), errors.Is(err, audit.ErrUnfit):
+		code, detail.Status = connect.CodeFailedPrecondition, http.StatusBadRequest
 	case errors.Is(err, errMalformed), errors.Is(err, errHeartbeat), errors.Is(err, errClock), errors.Is(err, errOldBeat):
 		code, detail.Status = connect.CodeInvalidArgument, http.StatusBadRequest
 	case errors.As(err, &b):

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -133,6 +134,32 @@ func (r *Registrar) shareAll() {
 	}
 }
 
+// sayGoodbye tells the other registrars that this one ends: else they would have to wait
+// for its silence.
+func (r *Registrar) sayGoodbye() {
+	t, ok := r.node.Ticket()
+	if !ok || !r.inSet() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), closeGrace/2)
+	defer cancel()
+	word := []client.Shared{{Heartbeat: r.pulse.Goodbye(), Ticket: t.Signed}}
+	var wg sync.WaitGroup
+	for _, p := range r.node.Registrars() {
+		if !r.node.Admitted(p) {
+			continue
+		}
+		wg.Go(func() {
+			c := client.OverStream(r.node.PublicHost(), p, r.node.Network().Tag)
+			defer c.Close()
+			if _, err := c.Share(ctx, word); err != nil {
+				r.log.Debug("no goodbye to a registrar", "peer", p, "err", err)
+			}
+		})
+	}
+	wg.Wait()
+}
+
 // shareWith passes on to p what came here: all that is there when they meet, then what
 // comes.
 func (r *Registrar) shareWith(ctx context.Context, p peer.ID) {
@@ -180,12 +207,11 @@ func portion(news []directory.Report) (n int) {
 func (r *Registrar) pass(ctx context.Context, c *client.Client, news []directory.Report) error {
 	ctx, cancel := context.WithTimeout(ctx, shareTime)
 	defer cancel()
-	load := r.directory.Load()
 	var beats []client.Shared
 	for _, n := range news {
 		beats = append(beats, client.Shared{Heartbeat: n.Heartbeat})
 	}
-	wanted, err := c.Share(ctx, beats, load)
+	wanted, err := c.Share(ctx, beats)
 	if err != nil || len(wanted) == 0 {
 		return err
 	}
@@ -195,7 +221,7 @@ func (r *Registrar) pass(ctx context.Context, c *client.Client, news []directory
 			beats = append(beats, client.Shared{Heartbeat: n.Heartbeat, Ticket: n.Ticket})
 		}
 	}
-	_, err = c.Share(ctx, beats, load)
+	_, err = c.Share(ctx, beats)
 	return err
 }
 

@@ -224,6 +224,9 @@ func TestFailOverAndBack(t *testing.T) {
 		"in order": func(c *country, i int) { c.Stop(i) },
 	} {
 		t.Run(name, func(t *testing.T) {
+			if testing.Short() && name != "silently" {
+				t.Skip("slow under the race detector; make check runs it")
+			}
 			synctest.Test(t, func(t *testing.T) { failOver(t, end) })
 		})
 	}
@@ -362,5 +365,20 @@ func TestTheRevokedAreInNoDirectory(t *testing.T) {
 		if n := c.at(1, c.Nodes[3].ID()); n.State != directory.Online {
 			t.Errorf("the other is %+v", n)
 		}
+	})
+}
+
+// A registrar that ends in order tells the others, who need not wait for its silence.
+func TestARegistrarSaysGoodbye(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCountry(t, 2, 0, nil)
+		c.agree(20 * time.Second)
+		id := c.Nodes[1].ID()
+		c.Stop(1)
+		if n := c.at(0, id); n.State != directory.Offline {
+			t.Errorf("known as %+v", n)
+		}
+		c.Start(1)
+		c.agree(20 * time.Second)
 	})
 }

@@ -46,7 +46,7 @@ func (p *pipes) Addr() net.Addr { return &net.TCPAddr{} }
 
 // desk is a registrar's server alone, before a handler that reads what is sent.
 func desk(handler http.HandlerFunc) *Registrar {
-	r := &Registrar{log: slog.New(slog.DiscardHandler), ended: make(chan struct{}), calls: places.New[netip.Addr](maxUnderWay, maxUnderWayEach)}
+	r := &Registrar{log: slog.New(slog.DiscardHandler), ended: make(chan struct{}), calls: places.NewSites(maxUnderWay, maxUnderWayEach)}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	r.mux = r.bounded(http.MaxBytesHandler(handler, 2*maxRequest))
 	return r
@@ -171,7 +171,7 @@ func TestTheCrowdIsBounded(t *testing.T) {
 			return comesFrom{c, &net.TCPAddr{IP: net.ParseIP(ip), Port: 1}}
 		}
 		l := newPipes()
-		c := &crowd{l, places.New[netip.Addr](3, 2)}
+		c := &crowd{l, places.NewSites(3, 2)}
 		go func() {
 			for _, ip := range []string{"2001:db8::1", "2001:db8::2", "2001:db8::3", "192.0.2.1"} {
 				l.conns <- from(ip)

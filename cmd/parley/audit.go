@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/spf13/cobra"
@@ -67,6 +68,7 @@ type verifiedLog struct {
 	Registrar   string   `json:"registrar"`
 	Cosigned    int64    `json:"cosigned"`
 	Cosigners   []string `json:"cosigners"`
+	Forked      []string `json:"forked"`
 }
 
 // verifiedProof is what audit verify --proof prints.
@@ -139,17 +141,27 @@ func (a *app) verifyLog(cmd *cobra.Command, trusted []peer.ID) error {
 	}
 	out := verifiedLog{
 		rep.Records, rep.Checkpoints, rep.Signed, rep.Root.String(), rep.Owner.String(), rep.Cosigned, idTexts(rep.Cosigners),
+		idTexts(rep.Forked),
 	}
 	err = a.print(out, "nothing is wrong with the audit log of %s: %d records, %d checkpoints; the newest covers %d records",
 		out.Registrar, out.Records, out.Checkpoints, out.Signed)
-	if err != nil || a.json {
+	if err == nil && !a.json {
+		err = a.tellCosigners(out.Cosigners, out.Cosigned)
+	}
+	if err != nil || len(out.Forked) == 0 {
 		return err
 	}
-	if len(out.Cosigners) == 0 {
+	what := a.text.T("the audit log of %s has forked: with that registrar this one does not agree on what was recorded, and keeps both signed checkpoints in %s",
+		strings.Join(out.Forked, ", "), filepath.Join(a.auditDir(), "seen"))
+	return audit.ErrForked.Withf("%s", what)
+}
+
+func (a *app) tellCosigners(ids []string, upTo int64) error {
+	if len(ids) == 0 {
 		return a.note("no other registrar that you named has cosigned it: name some with --key")
 	}
-	for _, id := range out.Cosigners {
-		if err := a.note("cosigned by %s, up to %d records", id, out.Cosigned); err != nil {
+	for _, id := range ids {
+		if err := a.note("cosigned by %s, up to %d records", id, upTo); err != nil {
 			return err
 		}
 	}
@@ -183,12 +195,10 @@ func (a *app) verifyProof(path string, trusted []peer.ID) error {
 	if err := a.printRecord(a.out, &r); err != nil {
 		return err
 	}
-	for _, id := range out.Cosigners {
-		if err := a.note("cosigned by %s, up to %d records", id, out.Size); err != nil {
-			return err
-		}
+	if len(out.Cosigners) == 0 {
+		return nil
 	}
-	return nil
+	return a.tellCosigners(out.Cosigners, out.Size)
 }
 
 // idTexts writes peer IDs in full.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strconv"
@@ -13,27 +14,40 @@ import (
 	"github.com/parley-chat/parley/node"
 )
 
-// auditlog DIR N [COSIGNER]: adds N records to the audit log of a directory, as
-// its registrar does, and has the one of another directory cosign it. Sets
-// $DIR_ID and $COSIGNER_ID.
+// auditlog DIR N [COSIGNER…]: adds N records to the audit log of a directory, as
+// its registrar does, and has those of other directories cosign it, unless they find
+// that it has forked. Sets $DIR_ID and $COSIGNER_ID.
 func cmdAuditlog(ts *testscript.TestScript, _ bool, args []string) {
 	l := openAudit(ts, args[0])
 	more, err := strconv.Atoi(args[1])
 	ts.Check(err)
 	for range more {
 		r := auditRecord(int(l.Size()))
+		if args[0] == "twin" { // another history
+			r.Reason = "twin"
+		}
 		_, err := l.Append(context.Background(), r)
 		ts.Check(err)
 	}
 	ts.Check(l.Close())
-	if len(args) < 3 {
-		return
+	for _, name := range args[2:] {
+		cosignedBy(ts, args[0], name)
 	}
-	l, other := openAudit(ts, args[0]), openAudit(ts, args[2])
+}
+
+func cosignedBy(ts *testscript.TestScript, name, by string) {
+	l, other := openAudit(ts, name), openAudit(ts, by)
 	defer l.Close()
 	defer other.Close()
 	c, _ := l.Checkpoint()
-	signed, err := other.Cosign(c.Note, nil)
+	seen, _, err := other.Seen(c.Origin)
+	ts.Check(err)
+	proof, err := l.Consistency(min(seen.Size, c.Size), c.Size)
+	ts.Check(err)
+	signed, err := other.Cosign(c.Note, proof)
+	if errors.Is(err, audit.ErrForked) {
+		return
+	}
 	ts.Check(err)
 	ts.Check(l.Attach(signed))
 }
@@ -58,7 +72,7 @@ func auditRecord(n int) audit.Record {
 		{Op: audit.OpLogin, Actor: ada, Addr: "/ip4/192.0.2.7/tcp/7330"},
 		{Op: audit.OpRefuse, Reason: "expired", Detail: "a \"certificate\" of\x1b[2J yesterday"},
 		{Op: audit.OpRevoke, Actor: bob, Subject: ada},
-		{Op: audit.OpForward, Actor: ada, Subject: "0568001714cd", Size: 512},
+		{Op: audit.OpForward, Subject: "0568001714cd", Size: 512},
 		{Op: audit.OpAdmin, Actor: bob, Detail: fmt.Sprint("number ", n)},
 	}
 	r := all[n%len(all)]

@@ -125,7 +125,10 @@ func (a *app) deed(r *audit.Record) string {
 	case audit.OpRevoke:
 		return a.text.T("%s revoked %s", who, whom)
 	case audit.OpForward:
-		return a.text.T("%s had message %s of %d bytes handed on", who, whom, r.Size)
+		if r.Subject == "" {
+			return a.text.T("messages of %d bytes in all were handed on", r.Size)
+		}
+		return a.text.T("message %s of %d bytes was handed on", whom, r.Size)
 	case audit.OpAdmin:
 		if codeMade(r) {
 			return a.text.T("%s made the code %s", who, r.Subject)

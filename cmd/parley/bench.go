@@ -13,9 +13,9 @@ import (
 )
 
 func (a *app) benchCommand() *cobra.Command {
-	c := a.groupCommand("bench", a.text.T("measure how fast Parley is on this machine"), a.text.T("it needs a command: room, direct, sync, connections or start"))
+	c := a.groupCommand("bench", a.text.T("measure how fast Parley is on this machine"), a.text.T("it needs a command: room, direct, sync, connections, registrar or start"))
 	c.Long = a.text.T("measure how fast Parley is on this machine. Each node is a process with a directory of its own that is removed afterwards; they listen on loopback, unless connections is given an --address, and a node that runs already is left alone.")
-	c.AddCommand(a.benchRoomCommand(), a.benchDirectCommand(), a.benchSyncCommand(), a.benchConnectionsCommand(), a.benchStartCommand(), a.benchMemberCommand(), a.benchNodeCommand())
+	c.AddCommand(a.benchRoomCommand(), a.benchDirectCommand(), a.benchSyncCommand(), a.benchConnectionsCommand(), a.benchRegistrarCommand(), a.benchStartCommand(), a.benchMemberCommand(), a.benchNodeCommand())
 	return c
 }
 

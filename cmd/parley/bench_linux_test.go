@@ -18,6 +18,7 @@ import (
 // seconds; whatever ends it, its members end too.
 func TestBenchLeavesNothingBehind(t *testing.T) {
 	room := []string{"room", "--nodes", "3", "--duration", "1h"}
+	office := []string{"registrar", "--clients", "50", "--rate", "20", "--duration", "1h"}
 	star := []string{"connections", "--n", "4", "--duration", "1h"}
 	for _, c := range []struct {
 		args   []string
@@ -31,6 +32,8 @@ func TestBenchLeavesNothingBehind(t *testing.T) {
 		{room, "*/store", 3, 3, syscall.SIGKILL},
 		{star, "*/*/dht", 4, 4, syscall.SIGTERM},
 		{star, "*/*/dht", 4, 4, syscall.SIGKILL},
+		{office, "store", 1, 3, syscall.SIGINT},
+		{office, "store", 1, 3, syscall.SIGKILL},
 		{[]string{"start"}, "full/store", 1, 2, syscall.SIGINT},
 		{[]string{"start"}, "full/store", 1, 2, syscall.SIGTERM},
 		{[]string{"start"}, "full/store", 1, 2, syscall.SIGKILL},

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"os"
@@ -19,6 +20,7 @@ import (
 type registrarFlags struct {
 	api, tlsCert, tlsKey string
 	ca                   []string
+	suspect, offline     float64
 }
 
 func (a *app) registrarCommand() *cobra.Command {
@@ -45,6 +47,8 @@ func (a *app) registrarCommand() *cobra.Command {
 	f.StringVar(&r.api, "api", ":7331", t("serve registration on `ADDR`"))
 	f.StringVar(&r.tlsCert, "tls-cert", "", t("`FILE` with the certificate for TLS, in PEM (default: one made by itself)"))
 	f.StringVar(&r.tlsKey, "tls-key", "", t("`FILE` with its private key, in PEM"))
+	f.Float64Var(&r.suspect, "suspect", 2.5, t("say that a node is suspect after `N` times the time between two heartbeats, a second in small networks"))
+	f.Float64Var(&r.offline, "offline", 4, t("say that it is offline after `N` times that"))
 	f.StringArrayVar(&r.ca, "ca", nil, t("`FILE` with certificates of CAs that admit, and their CRLs, in PEM; may be repeated"))
 	for _, name := range []string{"tls-cert", "tls-key", "ca"} {
 		_ = c.MarkFlagFilename(name) // fails only for a flag that is not there
@@ -60,8 +64,11 @@ type office struct {
 }
 
 func (r *registrarFlags) open(a *app, d *daemon, log *slog.Logger) (*office, error) {
-	cfg := registrar.Config{Logger: log}
-	var err error
+	cfg := registrar.Config{Logger: log, Suspect: r.suspect, Offline: r.offline}
+	err := r.checkTimes(a)
+	if err != nil {
+		return nil, err
+	}
 	if cfg.Roots, err = r.roots(); err != nil {
 		return nil, err
 	}
@@ -80,6 +87,18 @@ func (r *registrarFlags) open(a *app, d *daemon, log *slog.Logger) (*office, err
 	}
 	o.addr = l.Addr()
 	return o, o.Serve(l, cert)
+}
+
+// checkTimes holds what makes sense of a node's silence: one heartbeat may be late.
+func (r *registrarFlags) checkTimes(a *app) error {
+	const least, most = 1.5, 3600
+	switch {
+	case !(r.suspect >= least && r.suspect <= most):
+		return a.badValue("--suspect", fmt.Sprint(r.suspect), a.text.T("it is 1.5 to 3600"))
+	case !(r.offline >= r.suspect && r.offline <= most):
+		return a.badValue("--offline", fmt.Sprint(r.offline), a.text.T("it is at least --suspect, and at most 3600"))
+	}
+	return nil
 }
 
 // notYet says what a node that is no registrar, as far as it knows, has to do: where

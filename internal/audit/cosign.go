@@ -15,6 +15,9 @@ import (
 	"github.com/parley-chat/parley/internal/disk"
 )
 
+// forkedEnd ends the name of a file of evidence.
+const forkedEnd = ".forked"
+
 // maxSeen is of how many other registrars a checkpoint is remembered.
 const maxSeen = 256
 
@@ -76,7 +79,7 @@ func (l *Log) Cosign(checkpoint []byte, proof tlog.TreeProof) ([]byte, error) {
 	}
 	if ok {
 		if err := follows(&c, &old, proof); err != nil {
-			return nil, err
+			return nil, errors.Join(err, l.keepEvidence(&c))
 		}
 	}
 	// Signatures by others are left out: each is given to the origin alone.
@@ -120,6 +123,39 @@ func follows(c, old *Checkpoint, proof tlog.TreeProof) error {
 		return forked("nothing proves that the one begins with the other")
 	}
 	return nil
+}
+
+// keepEvidence keeps the first checkpoint of another registrar that does not follow
+// from what was seen of its log, whose newest stays beside it: both are signed.
+func (l *Log) keepEvidence(c *Checkpoint) error {
+	path := filepath.Join(l.dir, seenName, c.Origin.String()+forkedEnd)
+	if _, err := os.Stat(path); err == nil {
+		return nil
+	}
+	if err := disk.Replace(path, c.Note); err != nil {
+		return ErrFailed.With(err)
+	}
+	return nil
+}
+
+// forkedLogs returns whose logs were found to have forked by who keeps the log in dir.
+func forkedLogs(dir string) (all []peer.ID, err error) {
+	names, err := filepath.Glob(filepath.Join(dir, seenName, "*"+forkedEnd))
+	if err != nil {
+		return nil, ErrFailed.With(err)
+	}
+	for _, name := range names {
+		msg, err := os.ReadFile(name)
+		if err != nil {
+			return nil, ErrFailed.With(err)
+		}
+		c, err := ParseCheckpoint(msg)
+		if err != nil || filepath.Base(name) != c.Origin.String()+forkedEnd {
+			return nil, ErrCheckpoint.Withf("what is kept of a log that has forked, %s, is damaged", filepath.Base(name)).With(err)
+		}
+		all = append(all, c.Origin)
+	}
+	return all, nil
 }
 
 // remember keeps the newest checkpoint of another registrar.

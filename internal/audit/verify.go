@@ -36,6 +36,9 @@ type Report struct {
 	Tag         string // of his network
 	Cosigned    int64  // records that the newest checkpoint that a trusted other signed covers
 	Cosigners   []peer.ID
+	// Forked are the registrars whose own logs were found to have forked when they
+	// asked the owner of this one to cosign; the evidence is in its directory.
+	Forked []peer.ID
 }
 
 // Verify reads a whole log, as it is when it begins if it is being written, and
@@ -53,6 +56,9 @@ func Verify(ctx context.Context, dir string, o Options) (Report, error) {
 		return v.report, err
 	}
 	err := v.run(ctx)
+	if err == nil {
+		v.report.Forked, err = forkedLogs(dir)
+	}
 	return v.report, err
 }
 

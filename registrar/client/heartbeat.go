@@ -38,11 +38,10 @@ func (c *Client) Heartbeat(ctx context.Context, signed, ticket []byte) (Beat, er
 // ticket where that was wanted.
 type Shared struct{ Heartbeat, Ticket []byte }
 
-// Share passes heartbeats on to a registrar and tells it how many nodes report to the
-// caller, which is a registrar too. It returns of whom tickets are wanted. Errors: as
-// Heartbeat.
-func (c *Client) Share(ctx context.Context, beats []Shared, load int) (wanted []peer.ID, err error) {
-	req := &v1.ShareHeartbeatsRequest{Load: uint32(load)}
+// Share passes heartbeats on from one registrar to another. It returns of whom
+// tickets are wanted. Errors: as Heartbeat.
+func (c *Client) Share(ctx context.Context, beats []Shared) (wanted []peer.ID, err error) {
+	req := &v1.ShareHeartbeatsRequest{}
 	for _, b := range beats {
 		req.Heartbeats = append(req.Heartbeats, &v1.HeartbeatRequest{Heartbeat: b.Heartbeat, Ticket: b.Ticket})
 	}

@@ -934,10 +934,8 @@ func (x *NodeEntry) GetIsRegistrar() bool {
 }
 
 type ShareHeartbeatsRequest struct {
-	state      protoimpl.MessageState `protogen:"open.v1"`
-	Heartbeats []*HeartbeatRequest    `protobuf:"bytes,1,rep,name=heartbeats,proto3" json:"heartbeats,omitempty"`
-	// How many nodes report to the caller.
-	Load          uint32 `protobuf:"varint,2,opt,name=load,proto3" json:"load,omitempty"`
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Heartbeats    []*HeartbeatRequest    `protobuf:"bytes,1,rep,name=heartbeats,proto3" json:"heartbeats,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -977,13 +975,6 @@ func (x *ShareHeartbeatsRequest) GetHeartbeats() []*HeartbeatRequest {
 		return x.Heartbeats
 	}
 	return nil
-}
-
-func (x *ShareHeartbeatsRequest) GetLoad() uint32 {
-	if x != nil {
-		return x.Load
-	}
-	return 0
 }
 
 type ShareHeartbeatsResponse struct {
@@ -1212,12 +1203,11 @@ const file_parley_v1_registrar_proto_rawDesc = "" +
 	"\tlast_seen\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\blastSeen\x12\x1c\n" +
 	"\tregistrar\x18\t \x01(\tR\tregistrar\x12!\n" +
 	"\fis_registrar\x18\n" +
-	" \x01(\bR\visRegistrar\"i\n" +
+	" \x01(\bR\visRegistrar\"U\n" +
 	"\x16ShareHeartbeatsRequest\x12;\n" +
 	"\n" +
 	"heartbeats\x18\x01 \x03(\v2\x1b.parley.v1.HeartbeatRequestR\n" +
-	"heartbeats\x12\x12\n" +
-	"\x04load\x18\x02 \x01(\rR\x04load\"@\n" +
+	"heartbeats\"@\n" +
 	"\x17ShareHeartbeatsResponse\x12%\n" +
 	"\x0etickets_wanted\x18\x01 \x03(\tR\rticketsWanted\"b\n" +
 	"\rCosignRequest\x12\x1e\n" +
@@ -1234,14 +1224,14 @@ const file_parley_v1_registrar_proto_rawDesc = "" +
 	"\x11NODE_STATE_ONLINE\x10\x01\x12\x16\n" +
 	"\x12NODE_STATE_SUSPECT\x10\x02\x12\x16\n" +
 	"\x12NODE_STATE_OFFLINE\x10\x03\x12\x16\n" +
-	"\x12NODE_STATE_REVOKED\x10\x042\x98\x05\n" +
+	"\x12NODE_STATE_REVOKED\x10\x042\xff\x04\n" +
 	"\x10RegistrarService\x12`\n" +
 	"\tChallenge\x12\x1b.parley.v1.ChallengeRequest\x1a\x1c.parley.v1.ChallengeResponse\"\x18\x82\xd3\xe4\x93\x02\x12:\x01*\"\r/v1/challenge\x12e\n" +
 	"\fRegisterNode\x12\x1e.parley.v1.RegisterNodeRequest\x1a\x1f.parley.v1.RegisterNodeResponse\"\x14\x82\xd3\xe4\x93\x02\x0e:\x01*\"\t/v1/nodes\x12a\n" +
 	"\tHeartbeat\x12\x1b.parley.v1.HeartbeatRequest\x1a\x1c.parley.v1.HeartbeatResponse\"\x19\x82\xd3\xe4\x93\x02\x13:\x01*\"\x0e/v1/heartbeats\x12Y\n" +
-	"\tListNodes\x12\x1b.parley.v1.ListNodesRequest\x1a\x1c.parley.v1.ListNodesResponse\"\x11\x82\xd3\xe4\x93\x02\v\x12\t/v1/nodes\x12d\n" +
+	"\tListNodes\x12\x1b.parley.v1.ListNodesRequest\x1a\x1c.parley.v1.ListNodesResponse\"\x11\x82\xd3\xe4\x93\x02\v\x12\t/v1/nodes\x12K\n" +
 	"\n" +
-	"WatchNodes\x12\x1c.parley.v1.WatchNodesRequest\x1a\x1d.parley.v1.WatchNodesResponse\"\x17\x82\xd3\xe4\x93\x02\x11\x12\x0f/v1/nodes:watch0\x01\x12X\n" +
+	"WatchNodes\x12\x1c.parley.v1.WatchNodesRequest\x1a\x1d.parley.v1.WatchNodesResponse0\x01\x12X\n" +
 	"\x0fShareHeartbeats\x12!.parley.v1.ShareHeartbeatsRequest\x1a\".parley.v1.ShareHeartbeatsResponse\x12=\n" +
 	"\x06Cosign\x12\x18.parley.v1.CosignRequest\x1a\x19.parley.v1.CosignResponseB6Z4github.com/parley-chat/parley/api/parley/v1;parleyv1b\x06proto3"
 

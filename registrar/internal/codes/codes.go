@@ -1,7 +1,8 @@
 // Package codes keeps the one-time codes with which a registrar's operator lets
 // machines in that have no certificate.
 //
-//	s, err := codes.Open(dir, now)               // DIR/codes.json
+//	s, err := codes.Open(dir, now)               // DIR/codes.json, DIR/codes.journal
+//	defer s.Close()
 //	fresh, err := s.New(30, 24*time.Hour, now)   // print each one's Text, once
 //	err = s.Redeem(text, peer, now)              // nil: give peer its ticket
 //
@@ -9,7 +10,9 @@
 // can neither use a code nor print it again.
 //
 // Redeem says yes to one peer, whatever happens: two that race, kill -9, a
-// power cut. That a code is used is on disk before Redeem returns. The peer
+// power cut. That a code is used is on disk before Redeem returns: in a journal
+// that grows by a line for all who wait at that time, which New writes into the
+// whole and begins anew; a code is in it once, so it cannot outgrow the codes. The peer
 // that redeemed a code may redeem it again while the code lives, so that an
 // answer lost on the way costs it nothing.
 //
@@ -66,26 +69,31 @@ func (e entry) forgotten() time.Time {
 
 // Store keeps codes. Make one with [Open].
 type Store struct {
-	file file
-
 	writing sync.Mutex // held over a change and its way to the disk
+	file    file
+
 	mu      sync.RWMutex
-	codes   map[hash]entry // what is on disk; replaced whole, never written to
+	codes   map[hash]entry // what is on disk
+	waiting []*redemption  // for who holds writing next
 }
 
 // Open reads the codes of a directory; one without is fine. Errors: [ErrFile],
 // [ErrCorrupt].
 func Open(dir string, now time.Time) (*Store, error) {
 	s := &Store{file: newFile(dir)}
-	var err error
-	if s.codes, err = s.file.read(); err != nil {
+	all, err := s.file.open()
+	if err != nil {
 		return nil, err
 	}
-	if err := s.file.sweep(); err != nil {
-		return nil, ErrFile.With(err)
-	}
-	s.codes = withoutOld(s.codes, now)
+	s.codes = withoutOld(all, now)
 	return s, nil
+}
+
+// Close lets go of the files. Nothing is called after it.
+func (s *Store) Close() error {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	return s.file.close()
 }
 
 // New makes count codes that can be redeemed for life from now on, and returns
@@ -100,7 +108,7 @@ func (s *Store) New(count int, life time.Duration, now time.Time) ([]Code, error
 	}
 	s.writing.Lock()
 	defer s.writing.Unlock()
-	next := withoutOld(s.all(), now)
+	next := withoutOld(s.copied(), now)
 	if len(next)+count > MaxCodes {
 		return nil, ErrFull
 	}
@@ -110,9 +118,12 @@ func (s *Store) New(count int, life time.Duration, now time.Time) ([]Code, error
 		_, _ = rand.Read(fresh[i].secret[:])
 		next[fresh[i].hash()] = e
 	}
-	if err := s.replace(next); err != nil {
+	if err := s.file.replace(next); err != nil {
 		return nil, err
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.codes = next
 	return fresh, nil
 }
 
@@ -129,25 +140,19 @@ func (s *Store) Redeem(text, peer string, now time.Time) error {
 		return err
 	}
 	h := c.hash()
-	if mine, err := s.look(h, peer, now); mine || err != nil {
+	s.mu.RLock()
+	mine, err := s.look(h, peer, now)
+	s.mu.RUnlock()
+	if mine || err != nil {
 		return err
 	}
-	s.writing.Lock()
-	defer s.writing.Unlock()
-	if mine, err := s.look(h, peer, now); mine || err != nil { // another may have been first
-		return err
-	}
-	next := withoutOld(s.all(), now)
-	e := next[h]
-	e.usedBy, e.used = peer, whole(now)
-	next[h] = e
-	return s.replace(next)
+	return s.spend(&redemption{hash: h, peer: peer, now: now})
 }
 
 // look returns whether a code that can be redeemed is the peer's already, or
-// why it cannot be.
+// why it cannot be. The caller holds mu.
 func (s *Store) look(h hash, peer string, now time.Time) (mine bool, err error) {
-	e, known := s.all()[h]
+	e, known := s.codes[h]
 	mine = subtle.ConstantTimeCompare([]byte(e.usedBy), []byte(peer)) == 1
 	switch {
 	case !known:
@@ -161,23 +166,10 @@ func (s *Store) look(h hash, peer string, now time.Time) (mine bool, err error) 
 	}
 }
 
-// all returns what is on disk, to be read only.
-func (s *Store) all() map[hash]entry {
+func (s *Store) copied() map[hash]entry {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return s.codes
-}
-
-// replace writes what is to be from now on, and then lets it be. The caller
-// holds writing.
-func (s *Store) replace(next map[hash]entry) error {
-	if err := s.file.write(next); err != nil {
-		return err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.codes = next
-	return nil
+	return maps.Clone(s.codes)
 }
 
 // Known is what is told of a code: what became of it, not the code.
@@ -191,7 +183,7 @@ type Known struct {
 // Known returns what is known of all codes, those that expire first before the
 // others, for whoever keeps the registrar.
 func (s *Store) Known() []Known {
-	all := s.all()
+	all := s.copied()
 	out := make([]Known, 0, len(all))
 	for h, e := range all {
 		out = append(out, Known{h.name(), e.expires, e.usedBy, e.used})
@@ -202,11 +194,10 @@ func (s *Store) Known() []Known {
 	return out
 }
 
-// withoutOld returns a copy without what is to be forgotten.
+// withoutOld takes out what is to be forgotten.
 func withoutOld(codes map[hash]entry, now time.Time) map[hash]entry {
-	next := maps.Clone(codes)
-	maps.DeleteFunc(next, func(_ hash, e entry) bool { return !now.Before(e.forgotten()) })
-	return next
+	maps.DeleteFunc(codes, func(_ hash, e entry) bool { return !now.Before(e.forgotten()) })
+	return codes
 }
 
 // whole returns a time as it is written down.

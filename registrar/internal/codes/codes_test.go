@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -28,6 +29,7 @@ func open(t *testing.T, dir string) *Store {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { _ = s.Close() })
 	return s
 }
 
@@ -121,6 +123,94 @@ func TestTwoRace(t *testing.T) {
 	}
 }
 
+// A file of the first version, which had no journal, is read, and has one from the
+// first change on.
+func TestTheFirstVersionIsRead(t *testing.T) {
+	dir := t.TempDir()
+	c := Code{[16]byte{7}}
+	used := Code{[16]byte{8}}
+	h, u := c.hash(), used.hash()
+	old := fmt.Sprintf(`{"version":1,"codes":[{"hash":"%x","expires":"2026-03-02T08:00:00Z"},`+
+		`{"hash":"%x","expires":"2026-03-02T08:00:00Z","used_by":%q,"used":"2026-03-01T07:00:00Z"}]}`, h[:], u[:], bob)
+	if err := os.WriteFile(filepath.Join(dir, codesFile), []byte(old), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		s := open(t, dir)
+		if err := errors.Join(s.Redeem(used.Text(), bob, start), s.Redeem(c.Text(), alice, start)); err != nil {
+			t.Error(err)
+		}
+		if err := s.Redeem(c.Text(), bob, start); !errors.Is(err, ErrUsed) {
+			t.Error(err)
+		}
+	}
+	data, err := os.ReadFile(filepath.Join(dir, codesFile))
+	if err != nil || !strings.HasPrefix(string(data), `{"version":2,"journal":1,`) {
+		t.Errorf("%s, %v: a reader of the first version would not know of the journal", data, err)
+	}
+}
+
+// Those who come while the disk is busy are written down together, and one code
+// that several want then is one's.
+func TestManyInOneSync(t *testing.T) {
+	const callers = 100
+	dir := t.TempDir()
+	s := open(t, dir)
+	fresh, err := s.New(callers, day, start)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wanted := one(t, s)
+	begun, hold, syncs := make(chan struct{}), make(chan struct{}), 0
+	s.file.journal.sync = func() error {
+		if syncs++; syncs == 1 {
+			close(begun)
+			<-hold
+		}
+		return nil
+	}
+	var wg sync.WaitGroup
+	var got [2]error
+	redeem := func(text, peer string) {
+		wg.Go(func() {
+			if err := s.Redeem(text, peer, start); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	redeem(fresh[0].Text(), "peer-0")
+	<-begun
+	for i, c := range fresh[1:] {
+		redeem(c.Text(), fmt.Sprint("peer-", i+1))
+	}
+	for i, peer := range []string{alice, bob} {
+		wg.Go(func() { got[i] = s.Redeem(wanted, peer, start) })
+	}
+	for s.busy() != callers+1 {
+		runtime.Gosched()
+	}
+	close(hold)
+	wg.Wait()
+	if syncs != 2 {
+		t.Errorf("%d syncs", syncs)
+	}
+	if (got[0] == nil) == (got[1] == nil) || !errors.Is(errors.Join(got[:]...), ErrUsed) {
+		t.Errorf("alice was told %v, bob %v", got[0], got[1])
+	}
+	for _, k := range open(t, dir).Known() {
+		if k.UsedBy == "" {
+			t.Errorf("%s was redeemed and is not used after a restart", k.Name)
+		}
+	}
+}
+
+// busy is how many wait.
+func (s *Store) busy() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.waiting)
+}
+
 func TestForgotten(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir)
@@ -201,17 +291,22 @@ func TestOnlyHashesAreKept(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	path := filepath.Join(dir, codesFile)
-	data, err := os.ReadFile(path)
-	if err != nil {
+	if err := s.Redeem(c[0].Text(), alice, start); err != nil {
 		t.Fatal(err)
 	}
-	for _, secret := range []string{c[0].Text(), c[0].chars(), c[0].chars()[:8], fmt.Sprintf("%x", c[0].secret[:4])} {
-		if strings.Contains(strings.ToLower(string(data)), strings.ToLower(secret)) {
-			t.Errorf("%s holds %s", data, secret)
+	for _, name := range []string{codesFile, journalFile} {
+		path := filepath.Join(dir, name)
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
 		}
-	}
-	if info, err := os.Stat(path); err != nil || disk.HasModes && info.Mode().Perm() != 0o600 {
-		t.Errorf("%v, %v", info.Mode(), err)
+		for _, secret := range []string{c[0].Text(), c[0].chars(), c[0].chars()[:8], fmt.Sprintf("%x", c[0].secret[:4])} {
+			if strings.Contains(strings.ToLower(string(data)), strings.ToLower(secret)) {
+				t.Errorf("%s holds %s", data, secret)
+			}
+		}
+		if info, err := os.Stat(path); err != nil || disk.HasModes && info.Mode().Perm() != 0o600 {
+			t.Errorf("%v, %v", info.Mode(), err)
+		}
 	}
 }

@@ -20,11 +20,14 @@ var (
 	ErrFull = fault.New("P6066", fault.User, "there are 100,000 codes already", "wait until some have expired for a month, or make fewer")
 	// ErrAmount means so many codes, or such a life, cannot be.
 	ErrAmount = fault.New("P6067", fault.User, "such codes cannot be made", "make 1 to 100,000, for a minute to a year")
-	// ErrFile means codes.json cannot be read or written.
+	// ErrFile means codes.json or codes.journal cannot be read or written.
 	ErrFile = fault.New("P6068", fault.Environment, "codes.json cannot be used", "see to free space and to permissions")
 	// ErrCorrupt means codes.json is damaged. It is never replaced.
 	ErrCorrupt = fault.New("P6069", fault.Environment, "codes.json is damaged",
-		"restore it from a backup, or move it away: codes that were not used are void then")
+		"restore it and codes.journal from a backup, or move both away: codes that were not used are void then")
+	// ErrJournal means codes.journal is damaged, or missing. It is never replaced then.
+	ErrJournal = fault.New("P6080", fault.Environment, "codes.journal is damaged",
+		"restore it and codes.json from a backup, or move both away: codes that were not used are void then")
 )
 
 // checkPeer refuses what cannot be the text of a peer ID. Callers have proven

@@ -1,19 +1,15 @@
 package codes
 
 import (
-	"bytes"
 	"crypto/rand"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
-	"time"
 
 	"github.com/parley-chat/parley/internal/disk"
 )
@@ -24,45 +20,87 @@ const codesFile = "codes.json"
 // maxFile is more bytes than MaxCodes codes take.
 const maxFile = MaxCodes * 512
 
-// fileJSON is the form of DIR/codes.json.
-type fileJSON struct {
-	Version int        `json:"version"`
-	Codes   []codeJSON `json:"codes"`
-}
-
-type codeJSON struct {
-	Hash    string     `json:"hash"` // SHA-256, 64 hex digits
-	Expires time.Time  `json:"expires"`
-	UsedBy  string     `json:"used_by,omitempty"`
-	Used    *time.Time `json:"used,omitempty"`
-}
-
-// file is where the codes are kept.
+// file is where the codes are kept: in codes.json those of some time, and in
+// codes.journal what was redeemed since then. Both name a generation. A new one
+// is begun with codes.json, so a journal that is one behind is all in that.
 type file struct {
-	path   string
-	rename func(from, to string) error // os.Rename, which tests break
+	path       string
+	generation uint64                      // of the journal that is in place or of the former; 0: there was none
+	journal    *journal                    // nil: a new generation has to be begun
+	rename     func(from, to string) error // os.Rename, which tests break
 }
 
-func newFile(dir string) file { return file{filepath.Join(dir, codesFile), os.Rename} }
+func newFile(dir string) file { return file{path: filepath.Join(dir, codesFile), rename: os.Rename} }
 
-// read returns what is in the file, and nothing if there is none.
-func (f file) read() (map[hash]entry, error) {
-	data, err := f.load()
+func (f *file) journalPath() string { return filepath.Join(filepath.Dir(f.path), journalFile) }
+
+// open returns what is in the files, and nothing if there are none. What crashes
+// have left is removed.
+func (f *file) open() (map[hash]entry, error) {
+	all, generation, err := f.readCodes()
+	if err != nil {
+		return nil, err
+	}
+	if err := f.readJournal(all, generation); err != nil {
+		return nil, err
+	}
+	if err := f.sweep(); err != nil {
+		return nil, ErrFile.With(errors.Join(err, f.close()))
+	}
+	return all, nil
+}
+
+func (f *file) readCodes() (map[hash]entry, uint64, error) {
+	data, err := load(f.path, maxFile)
 	if errors.Is(err, fs.ErrNotExist) {
-		return map[hash]entry{}, nil
+		return map[hash]entry{}, 0, nil
 	}
 	if err != nil {
-		return nil, ErrFile.With(err)
+		return nil, 0, ErrFile.With(err)
 	}
-	codes, err := parseFile(data)
+	all, generation, err := parseFile(data)
 	if err != nil {
-		return nil, ErrCorrupt.With(err)
+		return nil, 0, ErrCorrupt.With(err)
 	}
-	return codes, nil
+	return all, generation, nil
 }
 
-func (f file) load() ([]byte, error) {
-	in, err := os.Open(f.path)
+// readJournal adds to the codes of a generation what was redeemed since.
+func (f *file) readJournal(all map[hash]entry, generation uint64) error {
+	data, err := load(f.journalPath(), maxJournal)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && generation == 0:
+		return nil
+	case errors.Is(err, fs.ErrNotExist):
+		return ErrJournal.Withf("codes.journal is missing")
+	case err != nil:
+		return ErrFile.Withf("codes.journal cannot be used").With(err)
+	}
+	got, err := parseJournal(data)
+	if err != nil {
+		return ErrJournal.With(err)
+	}
+	switch f.generation = got.generation; {
+	case got.generation+1 == generation: // a crash came between them
+		return nil
+	case got.generation != generation:
+		return ErrJournal.Withf("codes.journal is not that of codes.json").
+			With(fmt.Errorf("its generation is %d, that of codes.json %d", got.generation, generation))
+	case generation == 0:
+		return nil
+	}
+	if err := got.apply(all); err != nil {
+		return ErrJournal.With(err)
+	}
+	if f.journal, err = openJournal(f.journalPath(), got.size); err != nil {
+		return ErrFile.Withf("codes.journal cannot be used").With(err)
+	}
+	return nil
+}
+
+// load reads a file that nobody else has access to.
+func load(path string, most int64) ([]byte, error) {
+	in, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
@@ -74,105 +112,80 @@ func (f file) load() ([]byte, error) {
 	if perm := info.Mode().Perm(); disk.HasModes && perm&0o077 != 0 {
 		return nil, fmt.Errorf("others have access to it (mode %04o): who can write to it lets in whom he likes", perm)
 	}
-	if info.Size() > maxFile {
+	if info.Size() > most {
 		return nil, fmt.Errorf("it has %d bytes", info.Size())
 	}
-	return io.ReadAll(io.LimitReader(in, maxFile))
+	return io.ReadAll(io.LimitReader(in, most))
 }
 
-func parseFile(data []byte) (map[hash]entry, error) {
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.DisallowUnknownFields()
-	var j fileJSON
-	if err := d.Decode(&j); err != nil {
-		return nil, errors.New("it is not JSON of the right form")
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("something follows its end")
-	}
-	if j.Version != 1 {
-		return nil, fmt.Errorf("version %d is unknown here", j.Version)
-	}
-	if len(j.Codes) > MaxCodes {
-		return nil, fmt.Errorf("it has %d codes", len(j.Codes))
-	}
-	codes := make(map[hash]entry, len(j.Codes))
-	for i, c := range j.Codes {
-		h, e, err := c.parse()
-		if err != nil {
-			return nil, fmt.Errorf("code %d: %w", i+1, err)
-		}
-		codes[h] = e
-	}
-	if len(codes) != len(j.Codes) {
-		return nil, errors.New("a code is in it twice")
-	}
-	return codes, nil
-}
-
-func (c codeJSON) parse() (h hash, e entry, err error) {
-	raw, err := hex.DecodeString(c.Hash)
-	if err != nil || len(raw) != len(h) {
-		return h, e, errors.New("the hash is not 64 hex digits")
-	}
-	e = entry{expires: whole(c.Expires), usedBy: c.UsedBy}
-	if (c.UsedBy == "") != (c.Used == nil) || c.UsedBy != "" && checkPeer(c.UsedBy) != nil {
-		return h, e, errors.New("it does not say by whom it was used, and when")
-	}
-	if c.Used != nil {
-		e.used = whole(*c.Used)
-	}
-	return hash(raw), e, nil
-}
-
-// encodeFile sorts the codes by hash, which says nothing about who got which.
-func encodeFile(codes map[hash]entry) []byte {
-	j := fileJSON{Version: 1, Codes: make([]codeJSON, 0, len(codes))}
-	for h, e := range codes {
-		c := codeJSON{Hash: hex.EncodeToString(h[:]), Expires: e.expires, UsedBy: e.usedBy}
-		if e.usedBy != "" {
-			c.Used = &e.used
-		}
-		j.Codes = append(j.Codes, c)
-	}
-	slices.SortFunc(j.Codes, func(a, b codeJSON) int { return strings.Compare(a.Hash, b.Hash) })
-	data, err := json.Marshal(j)
-	if err != nil {
-		panic(err) // strings and times in range always encode
-	}
-	return append(data, '\n')
-}
-
-// write replaces the file: it is there whole, the old or the new, whenever the
-// machine stops, and the new from when write has returned nil.
-func (f file) write(codes map[hash]entry) error {
+// replace begins a generation with these codes. Whenever the machine stops, the
+// former is there whole or this one, and this one from when replace has returned nil.
+func (f *file) replace(codes map[hash]entry) error {
 	var suffix [8]byte
 	_, _ = rand.Read(suffix[:])
 	tmp := f.path + ".tmp-" + hex.EncodeToString(suffix[:])
-	if err := f.place(tmp, encodeFile(codes)); err != nil {
+	if err := f.place(tmp, encodeFile(codes, f.generation+1)); err != nil {
 		return ErrFile.With(errors.Join(err, removeIfThere(tmp)))
 	}
 	return nil
 }
 
-func (f file) place(tmp string, data []byte) error {
+func (f *file) place(tmp string, data []byte) error {
+	if f.generation == 0 { // codes.json of generation 1 has the former journal beside it, as others have
+		if err := beginJournal(f.journalPath(), 0); err != nil {
+			return err
+		}
+	}
 	if err := disk.WriteNew(tmp, data); err != nil {
+		return err
+	}
+	if err := f.close(); err != nil { // from here on the former generation may be over
 		return err
 	}
 	if err := f.rename(tmp, f.path); err != nil {
 		return err
 	}
-	return disk.SyncDir(filepath.Dir(f.path))
+	if err := disk.SyncDir(filepath.Dir(f.path)); err != nil {
+		return err
+	}
+	if err := beginJournal(f.journalPath(), f.generation+1); err != nil {
+		return err
+	}
+	f.generation++
+	var err error
+	f.journal, err = openJournal(f.journalPath(), int64(len(firstLine(f.generation))))
+	return err
+}
+
+// usable reports whether append may be called: if not, replace first.
+func (f *file) usable() bool { return f.journal != nil && !f.journal.bad }
+
+// append puts redemptions on disk. With an error none has happened, but it may be
+// that they have after a restart.
+func (f *file) append(spent []*redemption) error {
+	if err := f.journal.append(spent); err != nil {
+		return ErrFile.Withf("codes.journal cannot be written").With(err)
+	}
+	return nil
+}
+
+func (f *file) close() error {
+	if f.journal == nil {
+		return nil
+	}
+	err := f.journal.f.Close()
+	f.journal = nil
+	return err
 }
 
 // sweep removes what writes left that a crash cut short.
-func (f file) sweep() error {
+func (f *file) sweep() error {
 	names, err := os.ReadDir(filepath.Dir(f.path))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	for _, n := range names {
-		if strings.HasPrefix(n.Name(), codesFile+".tmp-") {
+		if strings.HasPrefix(n.Name(), codesFile+".tmp-") || strings.HasPrefix(n.Name(), journalFile+".tmp-") {
 			err = errors.Join(err, removeIfThere(filepath.Join(filepath.Dir(f.path), n.Name())))
 		}
 	}

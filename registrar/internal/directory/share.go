@@ -25,13 +25,6 @@ func (d *Directory) Overloaded() bool {
 	return rand.Float64() < d.share.excess()
 }
 
-// Load is how many nodes report to this registrar.
-func (d *Directory) Load() int {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.share.own
-}
-
 // share is how nodes are spread over registrars. Registrars report to themselves
 // and do not count.
 type share struct {

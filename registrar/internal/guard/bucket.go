@@ -50,6 +50,18 @@ func (b *buckets) take(key uint64, at int64) time.Duration {
 	return wait
 }
 
+// look returns how long key has nothing yet.
+func (b *buckets) look(key uint64, at int64) time.Duration {
+	s, tag := b.table.lock(key)
+	defer s.mu.Unlock()
+	full := s.findLocked(tag)
+	if full == nil {
+		return 0
+	}
+	_, wait := b.pace.take(*full, at)
+	return wait
+}
+
 func (b *buckets) giveBack(key uint64) {
 	s, tag := b.table.lock(key)
 	defer s.mu.Unlock()
@@ -72,6 +84,11 @@ func (b *shared) take(at int64) time.Duration {
 			return wait
 		}
 	}
+}
+
+func (b *shared) look(at int64) time.Duration {
+	_, wait := b.pace.take(b.full.Load(), at)
+	return wait
 }
 
 func (b *shared) giveBack() { b.full.Add(-b.token) }

@@ -41,6 +41,7 @@ package guard
 
 import (
 	"cmp"
+	"net/netip"
 	"time"
 )
 
@@ -50,6 +51,10 @@ type Config struct {
 	Network   Rate // of strangers in one network: IPv4 /24, IPv6 /48. Default 50 a second, 1,500 at once
 	Strangers Rate // of all strangers together. Default 200 a second, 3,000 at once
 	Peer      Rate // of one admitted peer. Default 10 a second, 100 at once
+	// Local is for strangers at one loopback address, in place of the three that
+	// others have: who is on this machine needs no network to keep it busy. The lock
+	// for failures is the same. Default: the loopback is an address like others.
+	Local Rate
 
 	PeerFailures    int           // of a claimed peer at one address, which lock it out there. Default 5
 	AddressFailures int           // of one address, whoever is claimed. Default 20, for many may be behind it
@@ -92,6 +97,8 @@ type Guard struct {
 	networks  buckets
 	peers     buckets
 	strangers shared
+	local     bool // locals are counted in
+	locals    buckets
 
 	failures failures
 	address  punishment
@@ -110,6 +117,8 @@ func New(cfg Config, now time.Time) *Guard {
 		networks:  newBuckets(cfg.Network, cfg.Entries),
 		peers:     newBuckets(cfg.Peer, cfg.Entries),
 		strangers: shared{pace: cfg.Strangers.pace()},
+		local:     cfg.Local != Rate{},
+		locals:    newBuckets(cfg.Local, 64),
 		failures:  newFailures(cfg.Forget, cfg.Entries),
 		address:   p, peer: p,
 	}
@@ -132,7 +141,26 @@ func (g *Guard) Allow(now time.Time, a Attempt) Verdict {
 	if locked > 0 {
 		return Verdict{Locked, locked}
 	}
+	if g.local && a.Addr.Unmap().IsLoopback() {
+		return busy(g.locals.take(k.address, at))
+	}
 	return busy(g.takeStrangers(k, at))
+}
+
+// Refuses says what Allow would say to a stranger at an address, whoever he claims to
+// be, if it would refuse, and takes nothing. It is for what costs less to refuse early.
+func (g *Guard) Refuses(now time.Time, addr netip.Addr) (v Verdict, refuses bool) {
+	at := g.at(now)
+	k := g.keys.of(Attempt{Addr: addr})
+	if locked := g.failures.locked(k.address, at, g.address.most); locked > 0 {
+		return Verdict{Locked, locked}, true
+	}
+	if g.local && addr.Unmap().IsLoopback() {
+		v = busy(g.locals.look(k.address, at))
+	} else {
+		v = busy(max(g.strangers.look(at), g.networks.look(k.network, at), g.addresses.look(k.address, at)))
+	}
+	return v, !v.OK()
 }
 
 // takeStrangers takes from all three buckets or from none. The shared one

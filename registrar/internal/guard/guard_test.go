@@ -133,3 +133,39 @@ func TestVerdictsHaveNames(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Loopback has a budget of its own, if it is given one, which takes nothing of
+// others'; who fails there is locked out as anywhere.
+func TestLoopback(t *testing.T) {
+	cfg := Config{Address: Rate{1, 3}, Network: Rate{2, 5}, Strangers: Rate{4, 7}, Local: Rate{1, 50}, Entries: 64}
+	g := New(cfg, start)
+	for _, addr := range []string{"127.0.0.1", "127.0.0.2", "::1", "::ffff:127.0.0.3"} {
+		if got := use(g, start, from(addr, ""), 100); got != 50 {
+			t.Errorf("%s: %d, want 50", addr, got)
+		}
+	}
+	if got := use(g, start, from("192.0.2.1", ""), 100); got != 3 {
+		t.Errorf("elsewhere: %d, want 3", got)
+	}
+	for _, addr := range []string{"127.0.0.1", "192.0.2.1"} {
+		if v, refuses := g.Refuses(start, netip.MustParseAddr(addr)); !refuses || v.Outcome != Busy {
+			t.Errorf("%s is used up: %v", addr, v)
+		}
+	}
+	if _, refuses := g.Refuses(start, netip.MustParseAddr("127.0.0.9")); refuses {
+		t.Error("refuses who did nothing")
+	}
+	for range 20 {
+		g.Failed(after(time.Minute), from("127.0.0.1", ""))
+	}
+	if v, refuses := g.Refuses(after(time.Minute), netip.MustParseAddr("127.0.0.1")); !refuses || v.Outcome != Locked {
+		t.Errorf("after 20 failures: %v", v)
+	}
+	if v := g.Allow(after(time.Minute), from("127.0.0.1", "")); !errors.Is(v.Err(), ErrLocked) {
+		t.Errorf("after 20 failures: %v", v.Err())
+	}
+	cfg.Local = Rate{}
+	if got := use(New(cfg, start), start, from("127.0.0.1", ""), 100); got != 3 {
+		t.Errorf("without one: %d, want 3", got)
+	}
+}

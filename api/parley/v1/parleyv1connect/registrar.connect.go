@@ -73,7 +73,8 @@ type RegistrarServiceClient interface {
 	// ListNodes returns the directory as it is now. Members may call it.
 	ListNodes(context.Context, *v1.ListNodesRequest) (*v1.ListNodesResponse, error)
 	// WatchNodes returns the directory, then each change of it, until the caller
-	// ends it. Members may call it.
+	// ends it. Members may call it, by any of the protocols but REST, which has no
+	// streams.
 	WatchNodes(context.Context, *v1.WatchNodesRequest) (*connect.ServerStreamForClient[v1.WatchNodesResponse], error)
 	// ShareHeartbeats passes on what nodes said to the caller since the last call.
 	// Registrars may call it, over libp2p.
@@ -223,7 +224,8 @@ type RegistrarServiceHandler interface {
 	// ListNodes returns the directory as it is now. Members may call it.
 	ListNodes(context.Context, *v1.ListNodesRequest) (*v1.ListNodesResponse, error)
 	// WatchNodes returns the directory, then each change of it, until the caller
-	// ends it. Members may call it.
+	// ends it. Members may call it, by any of the protocols but REST, which has no
+	// streams.
 	WatchNodes(context.Context, *v1.WatchNodesRequest, *connect.ServerStream[v1.WatchNodesResponse]) error
 	// ShareHeartbeats passes on what nodes said to the caller since the last call.
 	// Registrars may call it, over libp2p.

@@ -112,7 +112,12 @@ type pipes struct {
 
 // call calls a method of the member and waits until it answers or ctx ends.
 func (h *hand) call(ctx context.Context, method string, args, reply any) error {
-	call := h.rpc.Go(memberName+"."+method, args, reply, make(chan *rpc.Call, 1))
+	return h.callOf(ctx, memberName, method, args, reply)
+}
+
+// callOf calls a method of what else the process can be.
+func (h *hand) callOf(ctx context.Context, of, method string, args, reply any) error {
+	call := h.rpc.Go(of+"."+method, args, reply, make(chan *rpc.Call, 1))
 	select {
 	case <-call.Done:
 	case <-ctx.Done():

@@ -36,11 +36,14 @@ func ServeMember(conn io.ReadWriteCloser) error {
 	m := &Member{usage: newUsage()}
 	m.ctx, m.cancel = context.WithCancel(context.Background())
 	s := rpc.NewServer()
-	if err := s.RegisterName(memberName, m); err != nil {
-		return err
+	office, callers := &Office{ctx: m.ctx, usage: m.usage}, &Callers{ctx: m.ctx}
+	for name, does := range map[string]any{memberName: m, officeName: office, callersName: callers} {
+		if err := s.RegisterName(name, does); err != nil {
+			return err
+		}
 	}
 	s.ServeConn(&untilEnd{conn, m.cancel})
-	return m.close()
+	return errors.Join(m.close(), callers.close(), office.close())
 }
 
 // untilEnd ends what is under way with the connection: net/rpc would wait for it.

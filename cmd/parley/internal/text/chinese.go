@@ -296,7 +296,6 @@ var chinese = map[string]string{
 	// Measuring.
 	"measure how fast Parley is on this machine": "测量 Parley 在本机上有多快",
 	"measure how fast Parley is on this machine. Each node is a process with a directory of its own that is removed afterwards; they listen on loopback, unless connections is given an --address, and a node that runs already is left alone.": "测量 Parley 在本机上有多快。每个节点是一个独立进程，有自己的目录，结束后删除；除非为 connections 指定 --address，它们只监听回环地址，不影响已在运行的节点。",
-	"it needs a command: room, direct, sync, connections or start":                   "需要子命令：room、direct、sync、connections 或 start",
 	"measure a room in which some send and all receive":                              "测量一个房间：部分成员发送，全体接收",
 	"measure a direct chat, from sending to the acknowledgement by the other's disk": "测量私聊：从发送到对方写入磁盘并确认",
 	"measure how a newcomer catches up, and how messages are found that one lacks":   "测量新成员补齐历史的速度，以及找出所缺消息的速度",

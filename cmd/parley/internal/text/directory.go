@@ -11,7 +11,11 @@ func init() {
 var chineseDirectory = map[string]string{
 	"list the nodes of the network, as its registrars know them": "列出登记节点所知的网络中的节点",
 	"list the nodes of the network, as its registrars know them by their heartbeats: online, suspect (silent for longer than it should be), offline or revoked. Who has been offline for a day is left out.": "按心跳列出登记节点所知的网络中的节点：在线、可疑（沉默超过应有时间）、离线或已吊销。离线超过一天的不再列出。",
-	"then print each change, until interrupted": "随后打印每次变化，直到中断",
+	"say that a node is suspect after `N` times the time between two heartbeats, a second in small networks":                                                                                                 "超过两次心跳间隔（小型网络中为一秒）的 `N` 倍没有心跳时，视节点为可疑",
+	"say that it is offline after `N` times that": "超过其 `N` 倍时，视为离线",
+	"it is 1.5 to 3600":                           "它是 1.5 到 3600",
+	"it is at least --suspect, and at most 3600":  "它至少为 --suspect，至多为 3600",
+	"then print each change, until interrupted":   "随后打印每次变化，直到中断",
 	"NODE":          "节点",
 	"STATE":         "状态",
 	"SHORT ADDRESS": "短地址",

@@ -401,8 +401,12 @@ var chineseFaults = map[string]said{
 		"codes.json 无法使用", "请检查可用空间和权限",
 	},
 	"P6069": {
-		"codes.json is damaged", "restore it from a backup, or move it away: codes that were not used are void then",
-		"codes.json 已损坏", "请从备份恢复，或将其移走：未使用的登记码随之作废",
+		"codes.json is damaged", "restore it and codes.journal from a backup, or move both away: codes that were not used are void then",
+		"codes.json 已损坏", "请从备份恢复它和 codes.journal，或将两者都移走：未使用的登记码随之作废",
+	},
+	"P6080": {
+		"codes.journal is damaged", "restore it and codes.json from a backup, or move both away: codes that were not used are void then",
+		"codes.journal 已损坏", "请从备份恢复它和 codes.json，或将两者都移走：未使用的登记码随之作废",
 	},
 	"P2016": {
 		"the registrar set cannot be changed so", "see who is in it with parley registrars list",

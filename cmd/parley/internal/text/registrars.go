@@ -105,7 +105,11 @@ var chineseRegistrars = map[string]string{
 
 	"%s revoked %s": "%s 吊销了 %s",
 
-	"%s had message %s of %d bytes handed on": "%s 的消息 %s（%d 字节）已转交",
+	"message %s of %d bytes was handed on": "转发了消息 %s（%d 字节）",
+
+	"messages of %d bytes in all were handed on": "转发了若干消息（共 %d 字节）",
+
+	"the audit log of %s has forked: with that registrar this one does not agree on what was recorded, and keeps both signed checkpoints in %s": "%s 的审计日志已分叉：本登记节点与其对记录内容的看法不一致，并在 %s 中保存了两个已签名的检查点",
 
 	"%s changed a setting": "%s 更改了设置",
 

@@ -90,6 +90,9 @@ func TestWhoWasTakenOutAdmitsNobody(t *testing.T) {
 	if err := m.registerItself(); !errors.Is(err, ErrNotRegistrar) {
 		t.Errorf("renews itself: %v", err)
 	}
+	if _, err := m.NewCodes(t.Context(), 1, time.Hour); !errors.Is(err, ErrNotRegistrar) {
+		t.Errorf("makes codes: %v", err)
+	}
 	for _, c := range m.codes.Known() {
 		if c.UsedBy != "" {
 			t.Errorf("spent a code for %s", c.UsedBy)

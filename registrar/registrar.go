@@ -190,8 +190,12 @@ func (r *Registrar) end(servers []*http.Server) error {
 }
 
 // NewCodes makes one-time enrolment codes that are good for life, a minute to a
-// year, and returns their texts, which are kept nowhere.
+// year, and returns their texts, which are kept nowhere. ErrNotRegistrar: it was taken
+// out of the set, so they would admit nobody.
 func (r *Registrar) NewCodes(ctx context.Context, count int, life time.Duration) ([]string, error) {
+	if !r.inSet() {
+		return nil, ErrNotRegistrar
+	}
 	made, err := r.codes.New(count, life, r.node.Now())
 	if err != nil {
 		return nil, err

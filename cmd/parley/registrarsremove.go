@@ -96,6 +96,10 @@ func (a *app) endToName(cmd *cobra.Command, p peer.ID, given string) (e registry
 		return e, a.said(errNoEnd, a.text.T("no node runs on this directory that could say what the registrar has written"),
 			a.text.T("start one (%s), or name the end with --end, as any node of the network tells it: parley registrars end %s", a.shell(" run"), p.String()))
 	}
+	if err == nil && e.seq == 0 { // else all its revocations would end by mistake
+		return e, a.said(errNoEnd, a.text.T("the node that runs on this directory has nothing that the registrar has written"),
+			a.text.T("wait until it has met the others, or, if that registrar has never run, repeat it with --end 0"))
+	}
 	return e, err
 }
 

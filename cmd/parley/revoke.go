@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/hex"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -25,7 +26,7 @@ func (a *app) revokeCommand() *cobra.Command {
 		Example: `  parley revoke alice --reason "laptop lost"`,
 		Args:    a.args(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if reason == "" {
+			if reason == "" || len(reason) > 256 || !utf8.ValidString(reason) {
 				return a.badValue("--reason", reason, a.text.T("say why, in 1 to 256 bytes"))
 			}
 			return a.withNode(cmd, func(ctx context.Context, c *client.Client) error {

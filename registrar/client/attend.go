@@ -27,8 +27,8 @@ const (
 )
 
 // Attend tells one of the network's registrars that the node is there, for as long as
-// ctx lasts, and then says goodbye. While the network has none, the node has no ticket or
-// is a registrar itself, it waits. It returns when nothing of it is left.
+// ctx lasts, and then says goodbye. While the network has none, the node has no ticket, was
+// revoked or is a registrar itself, it waits. It returns when nothing of it is left.
 //
 // spec: 11-registrars §6.6
 func (Admitter) Attend(ctx context.Context, n *node.Node) {
@@ -100,7 +100,7 @@ func (a *attendant) beat(ctx context.Context) time.Duration {
 	set := a.node.Registrars()
 	a.forget(set)
 	t, ok := a.node.Ticket()
-	if !ok || len(set) == 0 || slices.Contains(set, a.node.ID()) {
+	if !ok || !a.mayTell(set) {
 		return idle
 	}
 	if a.pulse == nil {
@@ -120,6 +120,12 @@ func (a *attendant) beat(ctx context.Context) time.Duration {
 		errs = append(errs, err)
 	}
 	return a.nobody(errs)
+}
+
+// mayTell reports whether there is anybody to tell, who would listen.
+func (a *attendant) mayTell(set []peer.ID) bool {
+	self := a.node.ID()
+	return len(set) > 0 && !slices.Contains(set, self) && !a.node.Revoked(self)
 }
 
 // nobody notes that no registrar took a heartbeat, and returns when to try again.

@@ -9,6 +9,7 @@ import (
 	ma "github.com/multiformats/go-multiaddr"
 
 	"github.com/parley-chat/parley/internal/fault"
+	"github.com/parley-chat/parley/internal/wire"
 	"github.com/parley-chat/parley/node"
 )
 
@@ -88,5 +89,25 @@ func TestWhoIsRefusedHasPatience(t *testing.T) {
 		if got := a.nobody(v.errs); got != v.want {
 			t.Errorf("%v: again after %v", v.errs, got)
 		}
+	}
+}
+
+// Who was taken out tells nobody that it is there: each time would be a refusal in the
+// audit log of a registrar.
+func TestTheRevokedSendNoHeartbeats(t *testing.T) {
+	a, liked, _ := choosing(t)
+	key, err := wire.Author(a.node.ID())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !a.mayTell(liked) {
+		t.Error("a member does not tell")
+	}
+	if a.mayTell(nil) || a.mayTell([]peer.ID{liked[0], a.node.ID()}) {
+		t.Error("it tells nobody, or itself")
+	}
+	a.node.SetRevocations(node.Revocations{Peers: map[[32]byte]struct{}{key: {}}})
+	if a.mayTell(liked) {
+		t.Error("who was revoked tells")
 	}
 }

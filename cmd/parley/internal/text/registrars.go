@@ -233,6 +233,8 @@ var chineseRegistrars = map[string]string{
 	"what it wrote counts up to `SEQ:ID`, as parley registrars end prints it; 0: nothing does":                  "它所写的内容到 `SEQ:ID` 为止有效，即 parley registrars end 打印的值；0：全部无效",
 	"it is 0, or as parley registrars end prints it":                                                            "须为 0，或 parley registrars end 打印的值",
 	"no node runs on this directory that could say what the registrar has written":                              "本目录上没有运行的节点可以说明该登记节点写到了哪里",
+	"the node that runs on this directory has nothing that the registrar has written":                           "本目录上运行的节点没有该登记节点写下的任何内容",
+	"wait until it has met the others, or, if that registrar has never run, repeat it with --end 0":             "请等它与其他节点连通；若该登记节点从未运行过，请加上 --end 0 重试",
 	"start one (%s), or name the end with --end, as any node of the network tells it: parley registrars end %s": "请启动一个（%s），或用 --end 指定界限，网络中任何节点都能给出：parley registrars end %s",
 	"print up to where a registrar has written into the registry, for registrars remove --end":                  "打印登记节点在登记册中写到了哪里，供 registrars remove --end 使用",
 

@@ -270,7 +270,7 @@ func (l *Log) fail(err error) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.err == nil {
-		l.err = ErrFailed.With(err)
+		l.err = coded(err)
 	}
 	return l.err
 }

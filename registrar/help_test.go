@@ -31,9 +31,13 @@ type ministry struct {
 
 func newMinistry(t testing.TB, change ...func(*node.Config)) *ministry {
 	t.Helper()
+	return newMinistryIn(t, t.TempDir(), change...)
+}
+
+func newMinistryIn(t testing.TB, dir string, change ...func(*node.Config)) *ministry {
+	t.Helper()
 	now := time.Now()
 	m := &ministry{t: t, ca: newCA(t, certs.Ed25519)}
-	dir := t.TempDir()
 	if _, err := node.CreateNetwork(dir, "Ministry", node.ModeCertified); err != nil {
 		t.Fatal(err)
 	}

@@ -49,6 +49,7 @@ type Log struct {
 	mu   sync.Mutex
 	size int64      // of what is on disk, hashes too
 	last Checkpoint // the newest
+	kept int        // records that wait for room on the disk
 	err  error      // why nothing can be written any more
 
 	cosigning sync.Mutex // of others' checkpoints, and of ours by others
@@ -85,9 +86,19 @@ func (l *Log) Append(ctx context.Context, r Record) (int64, error) {
 
 // Write is Append that does not wait for the disk: what it takes is written
 // within milliseconds and in order, but a loss of power may take it along. It
-// waits while the queue, 1,024 records, is full: nothing is dropped. When the
-// disk fails, what was in the queue is lost and every later call tells so.
-func (l *Log) Write(ctx context.Context, r Record) error { return l.send(ctx, r, nil) }
+// waits while the queue, 1,024 records, is full: nothing is dropped. While the disk
+// is full what it took is kept, and written when there is room; ErrFailed if there
+// are 1,024 already. When the disk fails for good, what was in the queue is lost and
+// every later call tells so.
+func (l *Log) Write(ctx context.Context, r Record) error {
+	l.mu.Lock()
+	crowded := l.kept >= maxQueue
+	l.mu.Unlock()
+	if crowded {
+		return ErrFailed.Withf("the disk has had no room for %d records of the audit log", maxQueue)
+	}
+	return l.send(ctx, r, nil)
+}
 
 func (l *Log) send(ctx context.Context, r Record, done chan<- result) error {
 	r.Index = 0

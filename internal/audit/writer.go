@@ -2,6 +2,7 @@ package audit
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"slices"
 	"time"
@@ -21,9 +22,11 @@ type writer struct {
 	noted       int64 // size of that file
 
 	group  []request
+	kept   []request // that nobody waits for, and the disk had no room for
 	lines  []byte
 	hashes []tlog.Hash
-	raw    []byte
+	raw    []byte // the hashes of the last records, which are not in their file yet
+	short  bool   // the disk had no room for a checkpoint
 }
 
 func (w *writer) close() error {
@@ -40,18 +43,35 @@ func (l *Log) run() {
 		select {
 		case r, ok := <-l.queue:
 			if !ok {
-				l.checkpoint()
+				l.end()
 				return
 			}
-			l.commit(l.gather(r))
+			_ = l.commit(l.gather(r)) // who waits is told
 		case <-timer.C:
 			due = true
+			if l.behind() {
+				_ = l.commit(nil)
+			}
 		}
-		if due && l.checkpoint() {
+		if due && (l.checkpoint() || l.behind()) {
 			timer.Reset(checkpointEvery)
 			due = false
 		}
 	}
+}
+
+// behind reports whether something waits for room on the disk.
+func (l *Log) behind() bool {
+	w := &l.writer
+	return l.failure() == nil && (len(w.kept) > 0 || len(w.raw) > 0 || w.short)
+}
+
+// end writes what is left. What the disk has no room for even now is lost, and told.
+func (l *Log) end() {
+	if err := l.commit(nil); err != nil && len(l.writer.kept) > 0 {
+		_ = l.fail(err)
+	}
+	l.checkpoint()
 }
 
 // gather takes what waits besides.
@@ -73,31 +93,42 @@ func (l *Log) gather(r request) []request {
 	return group
 }
 
-// commit writes a group of records, syncs once and tells the callers.
-func (l *Log) commit(group []request) {
+// commit writes what was kept and a group of records, syncs once and tells the
+// callers. What nobody waits for is kept until there is room.
+func (l *Log) commit(group []request) error {
+	w := &l.writer
+	all := append(w.kept, group...)
+	clear(group)
 	err := l.failure()
-	begin := l.writer.edge.size
+	begin := w.edge.size
 	if err == nil {
-		err = l.write(group)
+		err = l.write(all)
 	}
-	for i, r := range group {
+	w.kept = all[:0]
+	for i, r := range all {
 		switch {
-		case r.done == nil && err != nil && l.failure() == nil:
-			l.fail(err) // nobody waits for it: the next caller is told
-		case r.done == nil:
-		case err != nil:
+		case r.done != nil && err != nil:
 			r.done <- result{0, err}
-		default:
+		case r.done != nil:
 			r.done <- result{begin + int64(i), nil}
+		case err != nil:
+			w.kept = append(w.kept, r)
 		}
-		group[i] = request{}
 	}
+	clear(all[len(w.kept):])
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.kept = len(w.kept)
+	return err
 }
 
 // write puts a group on disk. An error that is not remembered in l.err left the
 // log as it was.
 func (l *Log) write(group []request) error {
 	w := &l.writer
+	if err := l.putHashes(); err != nil || len(group) == 0 {
+		return err
+	}
 	edge := frontier{w.edge.size, slices.Clone(w.edge.roots)}
 	w.lines, w.hashes = w.lines[:0], w.hashes[:0]
 	for i := range group {
@@ -109,29 +140,36 @@ func (l *Log) write(group []request) error {
 	}
 	if w.at > 0 && w.at+int64(len(w.lines)) > l.config.SegmentSize {
 		if err := l.rotate(); err != nil {
-			return l.fail(err)
+			return err
 		}
 	}
 	if err := l.put(w.segment, segmentName(w.first), w.at, w.lines); err != nil {
-		if undone := w.segment.Truncate(w.at); undone != nil {
-			return l.fail(err)
-		}
-		return ErrFailed.With(err) // a full disk may have room again
+		return err
 	}
 	if err := w.segment.Sync(); err != nil {
 		return l.fail(err) // what is on disk now nobody knows
 	}
-	w.raw = appendHashes(w.raw[:0], w.hashes)
-	err := l.put(l.hashes.f, hashesName, tlog.StoredHashCount(w.edge.size)*tlog.HashSize, w.raw)
+	w.raw = appendHashes(w.raw, w.hashes)
 	w.at += int64(len(w.lines))
 	w.edge = edge
-	if err != nil {
-		_ = l.fail(err) // these records are on disk; their hashes are written at the next opening
+	_ = l.putHashes() // these records are on disk; their hashes are tried again, or written at the next opening
+	return nil
+}
+
+// putHashes writes the hashes that are not in their file yet. They follow from the
+// records, so they are not synced.
+func (l *Log) putHashes() error {
+	w := &l.writer
+	if len(w.raw) == 0 {
 		return nil
 	}
+	if err := l.put(l.hashes.f, hashesName, hashBytes(w.edge.size)-int64(len(w.raw)), w.raw); err != nil {
+		return err
+	}
+	w.raw = w.raw[:0]
 	l.mu.Lock()
-	l.size = edge.size
-	l.mu.Unlock()
+	defer l.mu.Unlock()
+	l.size = w.edge.size
 	return nil
 }
 
@@ -140,11 +178,15 @@ func (l *Log) write(group []request) error {
 func (l *Log) rotate() error {
 	w := &l.writer
 	if err := errors.Join(l.hashes.f.Sync(), w.checkpoints.Sync()); err != nil {
-		return err
+		return l.fail(err)
 	}
-	f, err := l.create(segmentName(w.edge.size))
+	name := segmentName(w.edge.size)
+	f, err := l.create(name)
 	if err != nil {
-		return err
+		if undone := os.Remove(l.path(name)); undone != nil && !errors.Is(undone, fs.ErrNotExist) {
+			return l.fail(err)
+		}
+		return ErrFailed.With(err)
 	}
 	w.segment.Close() // synced already
 	w.segment, w.first, w.at = f, w.edge.size, 0
@@ -167,13 +209,20 @@ func (l *Log) create(name string) (*os.File, error) {
 	return f, nil
 }
 
-// put writes at the end of a file.
+// put writes at the end of a file. After an error nothing is behind the end: a full
+// disk may have room again. Where that is not sure the error is remembered.
 func (l *Log) put(f *os.File, name string, at int64, b []byte) error {
 	if l.config.wrote != nil {
 		l.config.wrote(name, at, b)
 	}
 	_, err := f.WriteAt(b, at)
-	return err
+	if err == nil {
+		return nil
+	}
+	if undone := f.Truncate(at); undone != nil {
+		return l.fail(err)
+	}
+	return ErrFailed.With(err)
 }
 
 // checkpoint signs what is on disk, if that is more than was signed. It returns
@@ -187,15 +236,16 @@ func (l *Log) checkpoint() bool {
 		return false
 	}
 	c, err := l.signed(&w.edge)
-	if err == nil {
-		line := noteLine(c.Note)
-		err = l.put(w.checkpoints, checkpointsName, w.noted, line)
-		w.noted += int64(len(line))
-	}
 	if err != nil {
 		_ = l.fail(err) // told to whoever comes next
 		return false
 	}
+	line := noteLine(c.Note)
+	err = l.put(w.checkpoints, checkpointsName, w.noted, line)
+	if w.short = err != nil; w.short {
+		return false
+	}
+	w.noted += int64(len(line))
 	l.mu.Lock()
 	l.last = c
 	l.mu.Unlock()
@@ -220,7 +270,7 @@ func (l *Log) fail(err error) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.err == nil {
-		l.err = ErrFailed.With(err)
+		l.err = coded(err)
 	}
 	return l.err
 }

@@ -118,6 +118,23 @@ func TestWhatTheRegistrarDidNotHaveIsTakenOut(t *testing.T) {
 	})
 }
 
+// A registrar whose clock is an hour ahead, or behind, revokes at once.
+//
+// spec: 11-registrars M47
+func TestARegistrarsClockMayBeWrong(t *testing.T) {
+	for _, off := range []time.Duration{time.Hour, -time.Hour} {
+		synctest.Test(t, func(t *testing.T) {
+			p := gather(t, 3, nodetest.Config{Registrars: 1, Configure: func(i int, c *node.Config) {
+				if i == 0 {
+					c.Now = func() time.Time { return time.Now().Add(off) }
+				}
+			}})
+			p.revoke(0, 2)
+			t.Logf("%v off: %v", off, p.knowsRevoked(1, 5*time.Second, p.ms[2].ID()))
+		})
+	}
+}
+
 // Who was away when a node was revoked learns of it from the first it meets, also
 // when no registrar is left.
 //

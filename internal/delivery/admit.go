@@ -26,7 +26,7 @@ type admitted struct {
 func (l *Log) admit(ctx context.Context, from peer.ID, batches []*event.Batch) (got admitted, err error) {
 	var due []*event.Batch
 	for _, b := range batches {
-		if now := l.s.cfg.Now(); Early(now, b) {
+		if now := l.s.cfg.Now(); l.early(now, b) {
 			l.hold(now, arrival{b, from})
 			continue
 		}

@@ -33,6 +33,10 @@ func due(b *event.Batch) time.Time {
 // Early reports whether b is dated too far ahead of now to be stored yet.
 func Early(now time.Time, b *event.Batch) bool { return due(b).After(now) }
 
+// early reports whether a batch is to wait. In a log of chosen writers nothing
+// does: what they decide is not to come late because a clock is wrong.
+func (l *Log) early(now time.Time, b *event.Batch) bool { return l.may == nil && Early(now, b) }
+
 // add holds a batch aside. It is dropped when it is more than a day ahead, its
 // author has too many here, or the place is full of batches that are due
 // before it; else those due last make place for it.

@@ -85,7 +85,7 @@ func (l *Log) validate(_ context.Context, from peer.ID, msg *pubsub.Message) pub
 		l.fetcher.patience.hasty(time.Now())
 		return pubsub.ValidationAccept
 	}
-	if Early(now, b) {
+	if l.early(now, b) {
 		l.hold(now, arrival{b, from})
 		return l.ignore(from, "early")
 	}

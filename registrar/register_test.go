@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -278,5 +279,18 @@ func TestCloseEndsWhatServes(t *testing.T) {
 	}
 	if _, err := c.Register(context.WithoutCancel(t.Context()), a); !errors.Is(err, client.ErrUnreachable) {
 		t.Error(err)
+	}
+}
+
+// Who keeps a registrar that can admit nobody is told why, once until it works again.
+func TestWhyNobodyIsAdmittedIsToldOnce(t *testing.T) {
+	var log bytes.Buffer
+	r := &Registrar{log: slog.New(slog.NewTextHandler(&log, nil))}
+	full := errUnable.With(errors.New("the disk is full"))
+	for _, err := range []error{full, full, errRefused, full, nil, full} {
+		r.tellUnable(err)
+	}
+	if n := strings.Count(log.String(), "the disk is full"); n != 2 {
+		t.Errorf("told %d times:\n%s", n, log.String())
 	}
 }

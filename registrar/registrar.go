@@ -19,6 +19,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -75,6 +76,7 @@ type Registrar struct {
 	calls      *places.Sites // under way, of strangers
 	waiting    *places.Sites // for a refusal
 	mux        http.Handler
+	unable     atomic.Bool // to admit anybody, and that was logged
 
 	ctx    context.Context // ends when Close begins
 	cancel context.CancelFunc

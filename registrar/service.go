@@ -101,10 +101,22 @@ func (s *service) Challenge(ctx context.Context, _ *v1.ChallengeRequest) (*v1.Ch
 
 func (s *service) RegisterNode(ctx context.Context, req *v1.RegisterNodeRequest) (*v1.RegisterNodeResponse, error) {
 	res, err := s.register(ctx, callerOf(ctx), req)
+	s.tellUnable(err)
 	if err != nil {
 		return nil, travel(err)
 	}
 	return res, nil
+}
+
+// tellUnable logs why nobody can be admitted, once, until it works again: the
+// caller is told no more than that it does not.
+func (r *Registrar) tellUnable(err error) {
+	switch {
+	case err == nil:
+		r.unable.Store(false)
+	case errors.Is(err, errUnable) && !r.unable.Swap(true):
+		r.log.Error("nobody can be admitted", "err", err)
+	}
 }
 
 // answer is what a node gets that was admitted.

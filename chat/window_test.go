@@ -14,6 +14,9 @@ import (
 // forwards but acknowledges nothing: members are listened to while it lasts, the
 // flood goes on, and in the end everybody has everything.
 func TestAFloodIsWatchedByTheRoomAndComesWhole(t *testing.T) {
+	if testing.Short() {
+		t.Skip("slow under the race detector; make check runs it")
+	}
 	synctest.Test(t, func(t *testing.T) {
 		const n, foreign, cut = 60_000, 4, 3
 		p := gatherBut(t, 5, foreign, nodetest.Config{BitsPerSecond: 1e9})

@@ -175,6 +175,9 @@ func TestHearsayDoesNotDisturbABetterSource(t *testing.T) {
 
 // Members of one's own room are dialled however many others are here.
 func TestMembersAreFoundAmongManyOthers(t *testing.T) {
+	if testing.Short() {
+		t.Skip("slow under the race detector; make check runs it")
+	}
 	inBubble(t, testnet.Config{}, func(t *testing.T, net *testnet.Net) {
 		a := simNode(t, net, 0)
 		var others []*Node

@@ -1,9 +1,9 @@
 package registrar
 
 import (
+	"context"
 	"fmt"
 	"path/filepath"
-	"slices"
 	"testing"
 	"time"
 
@@ -108,34 +108,26 @@ func (m *ministry) registryEnd() uint64 {
 // the second has it.
 func talk(t *testing.T, from, to *node.Node) (said func(string)) {
 	t.Helper()
-	var rooms []*chat.Room
-	for _, n := range []*node.Node{from, to} {
-		r, err := openChat(t, n).Join(t.Context(), "lobby")
-		if err != nil {
-			t.Fatal(err)
-		}
-		rooms = append(rooms, r)
+	first, err := openChat(t, from).Join(t.Context(), "lobby")
+	if err != nil {
+		t.Fatal(err)
+	}
+	second := openChat(t, to)
+	if _, err := second.Join(t.Context(), "lobby"); err != nil {
+		t.Fatal(err)
 	}
 	return func(text string) {
 		t.Helper()
-		if _, err := rooms[0].Send(t.Context(), chat.Text(text)); err != nil {
+		if _, err := first.Send(t.Context(), chat.Text(text)); err != nil {
 			t.Fatal(err)
 		}
-		for deadline := time.Now().Add(30 * time.Second); !slices.Contains(texts(t, rooms[1]), text); time.Sleep(20 * time.Millisecond) {
-			if time.Now().After(deadline) {
-				t.Fatalf("%q does not arrive", text)
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		defer cancel()
+		for u := range second.Updates(ctx, 0) {
+			if added, ok := u.(chat.MessageAdded); ok && added.Message.Text == text {
+				return
 			}
 		}
+		t.Fatalf("%q does not arrive", text)
 	}
-}
-
-func texts(t *testing.T, r *chat.Room) (out []string) {
-	t.Helper()
-	for msg, err := range r.History(t.Context(), chat.Query{}) {
-		if err != nil {
-			t.Fatal(err)
-		}
-		out = append(out, msg.Text)
-	}
-	return out
 }
